@@ -1,0 +1,61 @@
+"""The one protocol every link obeys: images, tasks, a channel-use budget and the air in; answers and their cost out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+
+from taskwave.phy.air import AirInterface
+
+LinkKind = Literal["semantic", "bitwise", "bound", "answer"]
+"""Style of a curve: learned link, image codec over coded QAM, the same over an ideal code, task answer sent."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one receiver wants to know: the classes its `prompt` (free wording) names."""
+
+    prompt: str
+    classes: tuple[int, ...]
+
+
+@dataclass
+class Delivery:
+    """What the receiver got for one task, for a batch of B images, and what it cost."""
+
+    prediction: torch.Tensor
+    """[B, H, W] uint8 class ids, or `NO_ANSWER` everywhere for an image in outage."""
+    channel_uses: torch.Tensor
+    """[B] int64, both directions: data, pilots, CRC, headers, padding, feedback. Never above the budget."""
+    feedback_uses: torch.Tensor
+    """[B] int64, the part of `channel_uses` spent on the reverse link."""
+    outage: torch.Tensor
+    """[B] bool, no answer was possible."""
+    image: torch.Tensor | None = None
+    """[B, 3, H, W] float in [0, 1], what the receiver saw; None where no image is sent."""
+    stages: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Inner signals for pictures (`coarse`, `attention`, …), each with leading dimension B."""
+    messages: list[str] = field(default_factory=list)
+    """One per image, the textual prompt the receiver sent back (empty list where there is none)."""
+
+
+class BudgetError(ValueError):
+    """The budget is too small for what the link cannot do without."""
+
+
+class Link(Protocol):
+    """A scheme under test. Implementations are stateless between calls and deterministic given `air`."""
+
+    name: str
+    kind: LinkKind
+
+    def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
+        """Deliver `images` [B, 3, H, W] (float, [0, 1]) for each task within `budget` channel uses a task.
+
+        Every task is a run of its own (its own budget, the same channel and noise); what does not depend on the task
+        may be computed once. Image b of the batch is transmitted over realisation b of `air`.
+
+        Raises `BudgetError` when `budget` cannot carry even the smallest message of the link.
+        """
+        ...

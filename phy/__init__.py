@@ -1,0 +1,1 @@
+"""Complex symbols and bits over a simulated radio. Knows no image and no model."""

@@ -1,0 +1,1 @@
+"""Images, latents, prompts, diffusion and tasks. Knows no channel: only symbols and their noise variance."""

@@ -1,0 +1,35 @@
+"""The eleven street classes shared by every data set, network and prompt of the project.
+
+Ids and colours are CamVid's eleven-class grouping (Brostow et al. 2009; Badrinarayanan et al. 2017).
+"""
+
+from typing import NamedTuple
+
+
+class StreetClass(NamedTuple):
+    """One class: its canonical name and its display colour (R, G, B), 8 bit."""
+
+    name: str
+    colour: tuple[int, int, int]
+
+
+CLASSES: tuple[StreetClass, ...] = (
+    StreetClass("sky", (128, 128, 128)),
+    StreetClass("building", (128, 0, 0)),
+    StreetClass("pole", (192, 192, 128)),
+    StreetClass("road", (128, 64, 128)),
+    StreetClass("pavement", (60, 40, 222)),
+    StreetClass("tree", (128, 128, 0)),
+    StreetClass("sign", (192, 128, 128)),
+    StreetClass("fence", (64, 64, 128)),
+    StreetClass("car", (64, 0, 128)),
+    StreetClass("pedestrian", (64, 64, 0)),
+    StreetClass("bicyclist", (0, 128, 192)),
+)
+NUM_CLASSES = len(CLASSES)
+NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
+IGNORE = 255
+"""Label of pixels that count neither for nor against a prediction (CamVid's id 11 is mapped to it)."""
+
+NO_ANSWER = 254
+"""Predicted by a link that could not answer (outage): never equal to a label, so every labelled pixel is a miss."""
