@@ -1,0 +1,26 @@
+"""Image sources by name."""
+
+from pathlib import Path
+
+from taskwave.semantic.data.base import DEFAULT_SIZE, ImageSet, Size
+from taskwave.semantic.data.camvid import CamVid
+from taskwave.semantic.data.pretraining import CarlaFrames, LabelMeFacade
+
+SOURCES = ("camvid", "labelmefacade", "carla")
+
+
+def open_images(source: str, split: str, folder: Path | None = None, size: Size = DEFAULT_SIZE) -> ImageSet:
+    """Open one split of an image source; `size` is (H, W).
+
+    `folder` is where the files lie; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the checkout.
+
+    Raises ValueError (unknown source or split, bad size) or FileNotFoundError (no such folder or file).
+    """
+    match source:
+        case "camvid":
+            return CamVid(split, folder, size)
+        case "labelmefacade":
+            return LabelMeFacade(split, folder, size)
+        case "carla":
+            return CarlaFrames(split, folder, size)
+    raise ValueError(f"image source {source!r}: allowed are {', '.join(SOURCES)}")
