@@ -1,0 +1,56 @@
+"""Recipe of the image codec: linear start, then mean squared error in pixels with slightly noisy latents."""
+
+from pathlib import Path
+
+import torch
+
+from taskwave.semantic.codec import LatentCodec, PatchAutoencoder, psnr
+from taskwave.semantic.training.batches import ImagePool
+from taskwave.semantic.training.fit import Fit, FitConfig, Log
+
+CROP = (128, 128)
+ZOOM = (0.5, 1.0)
+
+
+def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each latent channel ([C] each) over crops of the pool."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        batch = pool.draw(128, CROP, generator, ZOOM).images
+        latents = model.encode(batch * 2 - 1).latent_dist.mode()  # type: ignore[union-attr]
+    return latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+
+
+def train_codec(
+    pool: ImagePool, val: ImagePool, config: FitConfig, folder: Path, batch: int = 16, log: Log = print
+) -> LatentCodec:
+    """Train on `pool`, report PSNR on `val` (whole images), return the codec with its latent statistics.
+
+    The latents carry white noise of random power (up to -25 dB) in training, so that the decoder is smooth.
+    """
+    model = PatchAutoencoder()
+    model.start_linear(pool.draw(512, CROP, torch.Generator().manual_seed(0), ZOOM).images)
+    model = model.to(memory_format=torch.channels_last)
+    fit = Fit(model, config, folder, pool.device)
+    whole = [val.whole(range(i, min(i + 16, len(val)))).images for i in range(0, len(val), 16)]
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        images = pool.draw(batch, CROP, generator, ZOOM).images * 2 - 1
+        latents = model.encode(images).latent_dist.mode()
+        power = 10 ** (-2.5 - 2 * torch.rand(batch, 1, 1, 1, generator=generator))
+        scale = latents.detach().float().std((0, 2, 3), keepdim=True) * power.sqrt().to(latents.device)
+        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
+        return (model.decode(latents + scale * noise).sample - images).square().mean()
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        averaged = fit.averaged
+        values = [
+            psnr((averaged.decode(averaged.encode(x * 2 - 1).latent_dist.mode()).sample / 2 + 0.5).clamp(0, 1), x)  # type: ignore[operator]
+            for x in whole
+        ]
+        return {"psnr_db": float(torch.cat(values).mean())}
+
+    log(f"linear start: {validate()}")
+    averaged = fit.run(loss, validate, log)
+    return LatentCodec(averaged, *latent_statistics(averaged, pool))  # type: ignore[arg-type]
