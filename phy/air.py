@@ -1,0 +1,166 @@
+"""What all links of a simulated point share: the radio, its channel realisations and its noise."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+
+from taskwave.phy.channels import ChannelModel, Fading
+from taskwave.phy.config import RadioConfig
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
+from taskwave.phy.seeds import generator
+
+__all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig", "Stream"]
+
+Direction = Literal["forward", "reverse"]
+Stream = Literal["data", "control"]
+"""Data and control messages of one occasion use different REs and so see different noise."""
+
+
+class Radio:
+    """One radio, built once per configuration: its channel model and its allocator.
+
+    Raises:
+        ValueError: path delays exceed the cyclic prefix.
+    """
+
+    def __init__(self, config: RadioConfig) -> None:
+        self.config = config
+        self.channel = ChannelModel(config)
+
+    def draw(self, batch: int, occasions: int, seed: int) -> Fading:
+        """Channel realisations of `batch` images, `occasions` transmissions in each direction.
+
+        They depend on nothing but the configuration and `seed`; image b's do not depend on `batch`.
+        """
+        return self.channel.draw(batch, occasions, seed)
+
+    def allocator(self, num_layers: int) -> Allocator:
+        """The rule that turns symbols into resource elements."""
+        c = self.config
+        return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional)
+
+
+@dataclass(frozen=True)
+class Air:
+    """One occasion in one direction, for the images `images` of a batch."""
+
+    radio: Radio
+    fading: Fading
+    es_n0_db: float
+    """Of this direction (the reverse link has its offset added)."""
+    seed: int
+    images: torch.Tensor
+    """[B] int64, rows of `fading`."""
+    occasion: int
+    direction: Direction
+
+    @property
+    def batch(self) -> int:
+        """Images."""
+        return len(self.images)
+
+    @property
+    def num_rx_ant(self) -> int:
+        """Receive antennas of this direction."""
+        config = self.radio.config
+        return config.num_rx_ant if self.direction == "forward" else config.num_tx_ant
+
+    @property
+    def transmission(self) -> int:
+        """Index of this transmission, both directions counted."""
+        return 2 * self.occasion + (self.direction == "reverse")
+
+    def frequency_response(self, allocation: Allocation, slot: int) -> torch.Tensor:
+        """Channel from the antennas of the layers, [B, num_rx_ant, num_layers, num_ofdm_symbols, num_subcarriers].
+
+        Energy one in expectation. `slot` counts from the start of the transmission. Reverse is the transpose.
+        """
+        config = self.radio.config
+        symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
+        times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
+        a = self.fading.coefficients(self.images, self.transmission, times)
+        if self.direction == "reverse":
+            a = a.transpose(1, 2)
+        # Subcarrier 0 is the lowest one of the carrier, whose centre is frequency zero.
+        subcarriers = torch.arange(allocation.num_subcarriers) - 6 * config.max_prb
+        phase = -2 * torch.pi * torch.outer(self.fading.tau, subcarriers * config.subcarrier_spacing_khz * 1e3)
+        rotation = torch.polar(torch.ones_like(phase), phase)
+        return a[:, :, : allocation.num_layers].transpose(-1, -2) @ rotation
+
+    def noise(self, shape: tuple[int, ...], slot: int, stream: Stream) -> torch.Tensor:
+        """Complex Gaussian noise of unit variance, [B, *shape] complex64.
+
+        Row b depends on the seed, on image b, occasion, direction, stream and slot, and on nothing else.
+        """
+        transmission = 2 * self.transmission + (stream == "control")
+        rows = [
+            torch.randn(shape, generator=generator(self.seed, image, transmission, slot), dtype=torch.complex64)
+            for image in self.images.tolist()
+        ]
+        return torch.stack(rows)
+
+
+@dataclass(frozen=True)
+class AirInterface:
+    """The air between one transmitter and one receiver at one SNR: same channels and noise for every link.
+
+    Args:
+        radio: the radio that drew `fading`.
+        fading: channel realisations, one per image.
+        es_n0_db: Es/N0 of the forward link [dB], see `taskwave.phy.definitions`.
+        seed: of the noise.
+        rows: [B] int64 rows of `fading` in use, all of them unless `select` chose some.
+
+    Raises:
+        ValueError: `es_n0_db` of either direction is not a finite number in range.
+    """
+
+    radio: Radio
+    fading: Fading
+    es_n0_db: float
+    seed: int
+    rows: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        noise_variance(self.es_n0_db)
+        noise_variance(self.es_n0_db + self.radio.config.feedback_es_n0_offset_db)
+
+    @cached_property
+    def _images(self) -> torch.Tensor:
+        return torch.arange(self.fading.batch) if self.rows is None else self.rows
+
+    @property
+    def batch(self) -> int:
+        """Images."""
+        return len(self._images)
+
+    def forward(self, occasion: int) -> Air:
+        """The forward link at `occasion`: 0 for the first transmission, 1 and on for later rounds.
+
+        Raises:
+            ValueError: `occasion` was not drawn.
+        """
+        return self._air(occasion, "forward", self.es_n0_db)
+
+    def reverse(self, occasion: int) -> Air:
+        """The reverse link that answers forward transmission `occasion`, over the reciprocal, aged channel.
+
+        Raises:
+            ValueError: `occasion` was not drawn.
+        """
+        return self._air(occasion, "reverse", self.es_n0_db + self.radio.config.feedback_es_n0_offset_db)
+
+    def select(self, index: slice | torch.Tensor) -> "AirInterface":
+        """The same air for some of the images (a slice, [K] int64 indices or a [B] bool mask)."""
+        return replace(self, rows=self._images[index])
+
+    def _air(self, occasion: int, direction: Direction, es_n0_db: float) -> Air:
+        if not 0 <= occasion < self.fading.occasions:
+            raise ValueError(
+                f"occasion {occasion} was not drawn: the fading has occasions 0 to {self.fading.occasions - 1}. "
+                "Draw more occasions with Radio.draw."
+            )
+        return Air(self.radio, self.fading, es_n0_db, self.seed, self._images, occasion, direction)

@@ -1,0 +1,134 @@
+"""Allocations: which resource elements a message occupies, and how many.
+
+An allocation is a rectangle of physical resource blocks (PRBs, 12 subcarriers) by OFDM symbols as in NR mapping type B
+(mini-slots of 2 to 14 symbols). Its DMRS symbols carry no data: each layer's pilots sit on every `num_layers`-th
+subcarrier, so that layers are orthogonal, and all REs of the rectangle count as channel uses.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+NUM_SUBCARRIERS_PER_PRB = 12
+NUM_SYMBOLS_PER_SLOT = 14
+MIN_SYMBOLS = 2
+
+# TS 38.211 table 6.4.1.1.3-3, mapping type B, single-symbol DMRS: additional positions 0..3 by duration.
+_FRONT_LOADED: tuple[tuple[int, ...], ...] = ((0,), (0,), (0,), (0,))
+_DMRS_TYPE_B: dict[int, tuple[tuple[int, ...], ...]] = {
+    8: ((0,), (0, 6), (0, 3, 6), (0, 3, 6)),
+    9: ((0,), (0, 6), (0, 3, 6), (0, 3, 6)),
+    10: ((0,), (0, 8), (0, 4, 8), (0, 3, 6, 9)),
+    11: ((0,), (0, 8), (0, 4, 8), (0, 3, 6, 9)),
+    12: ((0,), (0, 10), (0, 5, 10), (0, 3, 6, 9)),
+    13: ((0,), (0, 10), (0, 5, 10), (0, 3, 6, 9)),
+    14: ((0,), (0, 10), (0, 5, 10), (0, 3, 6, 9)),
+}
+
+
+def dmrs_symbols(num_ofdm_symbols: int, additional: int) -> tuple[int, ...]:
+    """Indices of the DMRS symbols of an allocation (TS 38.211 table 6.4.1.1.3-3, mapping type B).
+
+    Allocations of up to 7 symbols have the front-loaded one only: a second would cost a quarter of a mini-slot.
+    """
+    return _DMRS_TYPE_B.get(num_ofdm_symbols, _FRONT_LOADED)[additional]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """One rectangle of REs within one slot."""
+
+    num_prb: int
+    num_ofdm_symbols: int
+    num_layers: int
+    dmrs: tuple[int, ...]
+    """OFDM symbols that carry pilots only."""
+
+    @property
+    def num_subcarriers(self) -> int:
+        """Occupied subcarriers."""
+        return NUM_SUBCARRIERS_PER_PRB * self.num_prb
+
+    @property
+    def channel_uses(self) -> int:
+        """REs occupied: data, pilots and padding."""
+        return self.num_subcarriers * self.num_ofdm_symbols
+
+    @property
+    def data_ofdm_symbols(self) -> tuple[int, ...]:
+        """OFDM symbols that carry data."""
+        return tuple(s for s in range(self.num_ofdm_symbols) if s not in self.dmrs)
+
+    @property
+    def num_data_symbols(self) -> int:
+        """Complex data symbols carried on all layers together."""
+        return self.num_subcarriers * len(self.data_ofdm_symbols) * self.num_layers
+
+
+@dataclass(frozen=True)
+class Allocator:
+    """Chooses allocations: the fewest REs that carry a message, ties broken for the widest (most diverse) one."""
+
+    num_layers: int
+    max_prb: int
+    max_slots: int
+    dmrs_additional: int
+
+    def _allocation(self, num_prb: int, num_ofdm_symbols: int) -> Allocation:
+        dmrs = dmrs_symbols(num_ofdm_symbols, self.dmrs_additional)
+        return Allocation(num_prb, num_ofdm_symbols, self.num_layers, dmrs)
+
+    @cached_property
+    def full_slot(self) -> Allocation:
+        """The whole carrier for one slot."""
+        return self._allocation(self.max_prb, NUM_SYMBOLS_PER_SLOT)
+
+    @cached_property
+    def _frontier(self) -> tuple[Allocation, ...]:
+        """Allocations that no other one beats, by rising cost and capacity."""
+        every = [
+            self._allocation(prb, symbols)
+            for prb in range(1, self.max_prb + 1)
+            for symbols in range(MIN_SYMBOLS, NUM_SYMBOLS_PER_SLOT + 1)
+        ]
+        every.sort(key=lambda a: (a.channel_uses, -a.num_data_symbols, -a.num_prb))
+        best: list[Allocation] = []
+        for allocation in every:
+            if not best or allocation.num_data_symbols > best[-1].num_data_symbols:
+                best.append(allocation)
+        return tuple(best)
+
+    def allocate(self, num_symbols: int) -> tuple[Allocation, ...]:
+        """Allocations, one a slot, that carry `num_symbols`: full slots and one last, smallest one.
+
+        Raises:
+            ValueError: no symbols, or more than `max_slots` slots can carry.
+        """
+        if num_symbols < 1:
+            raise ValueError(f"a message of {num_symbols} symbols cannot be sent: give at least one symbol.")
+        full = self.full_slot.num_data_symbols
+        num_full, rest = divmod(num_symbols - 1, full)
+        if num_full >= self.max_slots:
+            raise ValueError(
+                f"{num_symbols} symbols need {num_full + 1} slots; the radio sends at most {self.max_slots} slots of "
+                f"{full} symbols in one message: send fewer symbols or raise max_slots or max_prb."
+            )
+        last = next(a for a in self._frontier if a.num_data_symbols > rest)
+        return (self.full_slot,) * num_full + (last,)
+
+    def channel_uses(self, num_symbols: int) -> int:
+        """REs that `allocate(num_symbols)` occupies; 0 for no symbols."""
+        return sum(a.channel_uses for a in self.allocate(num_symbols)) if num_symbols else 0
+
+    def capacity(self, channel_uses: int) -> int:
+        """Most symbols whose allocation occupies at most `channel_uses` REs (0 if not even the smallest one fits).
+
+        Raises:
+            ValueError: `channel_uses` is negative.
+        """
+        if channel_uses < 0:
+            raise ValueError(f"channel_uses is {channel_uses}: a budget cannot be negative, give 0 or more.")
+        full = self.full_slot
+        num_full = min(channel_uses // full.channel_uses, self.max_slots)
+        fitting = [a for a in self._frontier if a.channel_uses <= channel_uses - num_full * full.channel_uses]
+        rest = fitting[-1].num_data_symbols if fitting and num_full < self.max_slots else 0
+        return num_full * full.num_data_symbols + rest

@@ -1,0 +1,103 @@
+"""Complex symbols over the air: the link every other one stands on."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from taskwave.phy.air import Air, Radio, Stream
+from taskwave.phy.grid import Allocation
+from taskwave.phy.slot import SlotTransceiver, Tap
+
+_PADDING = 1.0
+"""Known symbol of unit energy that fills the REs a message leaves free."""
+
+
+@dataclass
+class SymbolReception:
+    """What the receiver has after equalisation, and what it cost."""
+
+    symbols: torch.Tensor
+    """[B, n] complex64, unbiased: the sent symbols plus noise."""
+    noise_variance: torch.Tensor
+    """[B, n] float32, variance of that complex noise (channel estimation error included where it is known)."""
+    channel_uses: int
+    """REs occupied by each image's message: data, pilots, padding."""
+
+
+class SymbolLink:
+    """Sends complex symbols over OFDM, MIMO and the channel. Differentiable with respect to the symbols.
+
+    Args:
+        radio: the radio.
+        num_layers: spatial layers, those of the radio's configuration by default.
+        stream: "control" for messages sent besides the data of the same occasion, so that their noise differs.
+    """
+
+    def __init__(self, radio: Radio, num_layers: int | None = None, stream: Stream = "data") -> None:
+        self.radio = radio
+        self.stream = stream
+        self.allocator = radio.allocator(radio.config.num_layers if num_layers is None else num_layers)
+        self._slots: dict[Allocation, SlotTransceiver] = {}
+
+    def channel_uses(self, num_symbols: int) -> int:
+        """REs occupied by the smallest allocation that carries `num_symbols` (0 for none).
+
+        Raises:
+            ValueError: more symbols than the radio's `max_slots` carry.
+        """
+        return self.allocator.channel_uses(num_symbols)
+
+    def capacity(self, channel_uses: int) -> int:
+        """Most symbols that fit in at most `channel_uses` REs."""
+        return self.allocator.capacity(channel_uses)
+
+    def send(self, symbols: torch.Tensor, air: Air, tap: Tap | None = None) -> SymbolReception:
+        """Transmit `symbols` [B, n] complex64, one row per image of `air`, of mean energy one.
+
+        Args:
+            symbols: on any device.
+            air: one occasion in one direction.
+            tap: called with the inner signals of every slot, see `taskwave.phy.slot.Tap`.
+
+        Raises:
+            ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
+        """
+        self._check(symbols, air)
+        num_symbols = symbols.shape[1]
+        allocations = self.allocator.allocate(num_symbols)
+        padding = sum(a.num_data_symbols for a in allocations) - num_symbols
+        padded = torch.nn.functional.pad(symbols, (0, padding), value=_PADDING)
+        sizes = [a.num_data_symbols for a in allocations]
+        received, variances = [], []
+        for slot, (allocation, part) in enumerate(zip(allocations, padded.split(sizes, dim=1), strict=True)):
+            x_hat, no_eff = self._slot(allocation).send(part, air, slot, self.stream, tap)
+            received.append(x_hat)
+            variances.append(no_eff)
+        x_hat = torch.cat(received, dim=1)[:, :num_symbols]
+        no_eff = torch.cat(variances, dim=1)[:, :num_symbols]
+        if tap is not None:
+            tap("constellation", x_hat)
+            tap("noise_variance", no_eff)
+        return SymbolReception(x_hat, no_eff, sum(a.channel_uses for a in allocations))
+
+    def _slot(self, allocation: Allocation) -> SlotTransceiver:
+        if allocation not in self._slots:
+            self._slots[allocation] = SlotTransceiver(self.radio, allocation)
+        return self._slots[allocation]
+
+    @staticmethod
+    def _check(symbols: torch.Tensor, air: Air) -> None:
+        if symbols.ndim != 2 or symbols.dtype != torch.complex64 or len(symbols) != air.batch:
+            raise ValueError(
+                f"symbols are {list(symbols.shape)} {symbols.dtype}: they must be [{air.batch}, n] torch.complex64, "
+                "one row per image of the air. Reshape or convert them."
+            )
+        energy = float(symbols.detach().abs().square().mean())
+        # Finite samples stray from the mean of their source: five standard deviations of Gaussian symbols.
+        tolerance = 0.05 + 5.0 / math.sqrt(max(symbols.numel(), 1))
+        if not abs(energy - 1.0) <= tolerance:
+            raise ValueError(
+                f"symbols have a mean energy of {energy:g}: es_n0_db is defined for 1 (here within {tolerance:.2g}). "
+                "Divide them by the square root of their mean energy."
+            )
