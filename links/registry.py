@@ -1,0 +1,85 @@
+"""Link names to factories: the built-in links by name, those of other packages by entry points of `taskwave.links`.
+
+A factory is called as `factory(models, radio)` and returns an object that obeys `taskwave.links.base.Link`. Another
+package adds links in its own `pyproject.toml`:
+
+    [project.entry-points."taskwave.links"]
+    my-link = "my_package.links:make_my_link"
+
+Nothing is imported before a link is made, so that asking for names is quick.
+"""
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from taskwave.links.base import Link
+    from taskwave.phy.air import Radio
+    from taskwave.semantic.weights import Models
+
+GROUP = "taskwave.links"
+
+
+class _BuiltIn(NamedTuple):
+    """Where a built-in link lives, and the options that make it this one of its family."""
+
+    module: str
+    factory: str
+    options: dict[str, str]
+
+
+_BUILT_IN = {
+    "task-adaptive": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "attention"}),
+    "task-adaptive-uniform": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "uniform"}),
+    "task-adaptive-random": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "random"}),
+    "jpeg": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg"}),
+    "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}),
+    "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}),
+    "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}),
+    "ideal-jpeg": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg"}),
+    "ideal-jpeg2000": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg2000"}),
+    "ideal-webp": _BuiltIn("ideal", "IdealLink", {"codec": "webp"}),
+    "ideal-avif": _BuiltIn("ideal", "IdealLink", {"codec": "avif"}),
+    "label-map": _BuiltIn("label_map", "LabelMapLink", {}),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every link that can be named in a scenario: the built-in ones first, then those of installed packages."""
+    others = sorted(point.name for point in entry_points(group=GROUP))
+    return (*_BUILT_IN, *(name for name in others if name not in _BUILT_IN))
+
+
+def check(name: str) -> None:
+    """Raise `ValueError`, with the names there are and the nearest one, when no link is called `name`."""
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"there is no link {name!r}{hint} Links: {', '.join(known)}")
+
+
+def origin(name: str) -> str:
+    """The distribution and version a link comes from (`taskwave 0.1.0`): part of what determines its results."""
+    check(name)
+    if name in _BUILT_IN:
+        return f"taskwave {importlib.import_module('taskwave').__version__}"
+    (point,) = entry_points(group=GROUP, name=name)
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def create(name: str, models: "Models", radio: "Radio") -> "Link":
+    """Make the link called `name` on `models` and `radio`; `ValueError` when there is none of that name."""
+    check(name)
+    if name in _BUILT_IN:
+        built_in = _BUILT_IN[name]
+        module = importlib.import_module(f"taskwave.links.{built_in.module}")
+        return cast("Link", getattr(module, built_in.factory)(models, radio, **built_in.options))
+    found = entry_points(group=GROUP, name=name)
+    if len(found) > 1:
+        packages = ", ".join(sorted(point.dist.name if point.dist else point.value for point in found))
+        raise ValueError(f"link {name!r} is offered by several packages ({packages}): uninstall all but one")
+    (point,) = found
+    return cast("Link", point.load()(models, radio))

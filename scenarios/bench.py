@@ -1,0 +1,202 @@
+"""A point of a sweep as a pure function: models, radio and links of a scenario, brought together once."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import taskwave
+from taskwave.links import registry
+from taskwave.links.base import Delivery, Link
+from taskwave.phy.air import AirInterface, Fading, Radio
+from taskwave.phy.definitions import bandwidth_ratio
+from taskwave.scenarios.config import ImageConfig, Scenario, task_name
+from taskwave.scenarios.profiling import Profile
+from taskwave.scenarios.records import identity
+from taskwave.semantic.data import ImageSet, open_images
+from taskwave.semantic.metrics import iou_counts
+from taskwave.semantic.weights import Models
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell of the grid: a link, an SNR and a budget, for one batch of images."""
+
+    batch: int
+    es_n0_db: float
+    budget: int
+    link: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The images of one batch, as links and metrics want them."""
+
+    index: int
+    names: tuple[str, ...]
+    images: torch.Tensor
+    """[B, 3, H, W] float32 in [0, 1]."""
+    labels: torch.Tensor
+    """[B, H, W] uint8."""
+    digest: str
+    """Of the pixels and labels: other images, other results."""
+
+
+def plan(scenario: Scenario) -> Iterator[Point]:
+    """Every point of a scenario; batch by batch, so that an interrupted run has whole curves over fewer images."""
+    sweep = scenario.sweep
+    for batch in range(-(-scenario.images.count // scenario.images.batch)):
+        for es_n0_db in sweep.es_n0_db:
+            for budget in sweep.budgets:
+                for link in sweep.links:
+                    yield Point(batch, es_n0_db, budget, link)
+
+
+def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
+    """The image set of a scenario and the indices it uses, spread evenly over the split.
+
+    Raises `ValueError` when the split has fewer images than asked for, and what `open_images` raises.
+    """
+    images = open_images(config.source, config.split, config.folder)
+    if config.count > len(images):
+        raise ValueError(
+            f"images.count = {config.count}: the {config.split} split of {config.source} has {len(images)} images; "
+            f"give --set images.count={len(images)} or less"
+        )
+    return images, tuple(i * len(images) // config.count for i in range(config.count))
+
+
+def stream_seed(seed: int, purpose: str, batch: int) -> int:
+    """Seed of one stream of random numbers, 63 bit: streams of other purposes and batches are unrelated."""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{batch}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def code_digest() -> str:
+    """Digest of the code that results depend on (phy, semantic, links): to notice results of other code."""
+    root = Path(str(taskwave.__file__)).parent
+    digest = hashlib.sha256()
+    for package in ("phy", "semantic", "links"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Bench:
+    """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
+
+    def __init__(self, scenario: Scenario, models: Models, weights_digest: str, profile: Profile | None = None) -> None:
+        self.scenario = scenario
+        self.models = models
+        self.radio = Radio(scenario.radio)
+        self.tasks = scenario.parsed_tasks()
+        self.image_set, self.indices = open_chosen(scenario.images)
+        self._weights_digest = weights_digest
+        self._profile = profile
+        self._links: dict[str, Link] = {}
+        self._batch: Batch | None = None
+        self._fading: Fading | None = None
+
+    def link(self, name: str) -> Link:
+        """The link called `name`, made on first use."""
+        if name not in self._links:
+            self._links[name] = registry.create(name, self.models, self.radio)
+        return self._links[name]
+
+    def batch(self, index: int) -> Batch:
+        """Read batch `index` (the last one read is kept)."""
+        if self._batch is None or self._batch.index != index:
+            size = self.scenario.images.batch
+            samples = [self.image_set[i] for i in self.indices[index * size : (index + 1) * size]]
+            pixels = torch.stack([sample.image for sample in samples])
+            labels = torch.stack([sample.label for sample in samples])
+            digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+            names = tuple(sample.name for sample in samples)
+            self._batch = Batch(index, names, pixels.float() / 255, labels, digest)
+            self._fading = None
+        return self._batch
+
+    def air(self, point: Point) -> AirInterface:
+        """A fresh air interface for a point: fading and noise are those of every other link, budget and SNR."""
+        batch, seed = self.batch(point.batch), self.scenario.seed
+        if self._fading is None:
+            fading_seed = stream_seed(seed, "fading", batch.index)
+            self._fading = self.radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
+        return AirInterface(self.radio, self._fading, point.es_n0_db, stream_seed(seed, "noise", batch.index))
+
+    def key(self, point: Point) -> str:
+        """Name of everything that determines the records of a point."""
+        scenario = self.scenario
+        return identity(
+            {
+                "version": taskwave.__version__,
+                "weights": self._weights_digest,
+                "seed": scenario.seed,
+                "occasions": scenario.sweep.occasions,
+                "radio": scenario.radio.model_dump(mode="json"),
+                "tasks": [[task.prompt, list(task.classes)] for task in self.tasks],
+                "batch": point.batch,
+                "images": [self.batch(point.batch).digest, *self.batch(point.batch).names],
+                "es_n0_db": point.es_n0_db,
+                "budget": point.budget,
+                "link": [point.link, registry.origin(point.link)],
+            }
+        )
+
+    def deliver(self, point: Point) -> list[Delivery]:
+        """Run the link of a point on its images, one delivery a task.
+
+        Raises `BudgetError` where the budget is too small, `ValueError` where the link breaks its contract.
+        """
+        images = self.batch(point.batch).images
+        link, air = self.link(point.link), self.air(point)
+        answers = len(images) * len(self.tasks)
+        timed = self._profile.measure(point.link, type(link).__module__, answers) if self._profile else nullcontext()
+        with torch.no_grad(), timed:
+            deliveries = link.run(images, self.tasks, point.budget, air)
+        if len(deliveries) != len(self.tasks):
+            raise ValueError(f"link {point.link!r} gave {len(deliveries)} deliveries for {len(self.tasks)} tasks")
+        for delivery in deliveries:
+            spent = int(delivery.channel_uses.max())
+            if spent > point.budget:
+                raise ValueError(
+                    f"link {point.link!r} spent {spent} channel uses, but the budget is {point.budget}: "
+                    "a fault of the link; its results would not be comparable"
+                )
+        return deliveries
+
+    def records(self, point: Point, deliveries: list[Delivery]) -> list[dict[str, Any]]:
+        """The records of a point, in the columns of `records.SCHEMA`."""
+        batch, link = self.batch(point.batch), self.link(point.link)
+        height, width = batch.labels.shape[-2:]
+        rows = []
+        for task, delivery in zip(self.tasks, deliveries, strict=True):
+            counts = iou_counts(delivery.prediction, batch.labels, task.classes)
+            for b, name in enumerate(batch.names):
+                intersection, union = (int(count[b]) for count in counts)
+                uses = int(delivery.channel_uses[b])
+                rows.append(
+                    {
+                        "link": point.link,
+                        "kind": link.kind,
+                        "task": task_name(task),
+                        "prompt": delivery.messages[b] if delivery.messages else task.prompt,
+                        "channel": self.scenario.radio.channel,
+                        "es_n0_db": point.es_n0_db,
+                        "budget": point.budget,
+                        "channel_uses": uses,
+                        "feedback_uses": int(delivery.feedback_uses[b]),
+                        "bandwidth_ratio": float(bandwidth_ratio(uses, height, width)),
+                        "image": name,
+                        "accuracy": intersection / union if union else None,
+                        "intersection": intersection,
+                        "union": union,
+                        "outage": bool(delivery.outage[b]),
+                        "seed": self.scenario.seed,
+                    }
+                )
+        return rows

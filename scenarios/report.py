@@ -1,0 +1,113 @@
+"""Tables for the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from taskwave.scenarios.runner import Skipped
+from taskwave.scenarios.style import curve_styles
+
+RELATIONS = {"=": "", ">=": "≥ ", "<=": "≤ "}
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
+    """A rich table; the first `left` columns hold text, the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < left else "right", no_wrap=place < left)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def accuracy_tables(pooled: pd.DataFrame) -> list[Table]:
+    """One table a task: links and budgets down, SNR across, pooled accuracy with its 95 % interval."""
+    ratios = sorted(pooled["es_n0_db"].unique())
+    tables = []
+    for task, part in pooled.groupby("task", sort=False):
+        rows = []
+        for link in curve_styles(pooled):
+            for budget, cells in part[part["link"] == link].groupby("budget"):
+                by_ratio = cells.set_index("es_n0_db")
+                spent = f"{cells['channel_uses'].mean():,.0f}"
+                rows.append([link, f"{budget:,}", spent, *(_accuracy(by_ratio, ratio) for ratio in ratios)])
+        columns = ["link", "budget", "uses", *(f"{ratio:g} dB" for ratio in ratios)]
+        tables.append(_table(f"Task accuracy (IoU): {task}", columns, rows))
+    return tables
+
+
+def _accuracy(by_ratio: pd.DataFrame, ratio: float) -> str:
+    if ratio not in by_ratio.index:
+        return "–"
+    cell = by_ratio.loc[ratio]
+    return f"{cell['accuracy']:.3f} [dim]{cell['low']:.2f}…{cell['high']:.2f}[/dim]"
+
+
+def summary(table: pd.DataFrame, scheme: str, baselines: str) -> Table:
+    """The table of `gain.summary_table`."""
+    rows = []
+    for row in table.itertuples():
+        cells = [row.task, f"{row.es_n0_db:g} dB", f"{row.scheme_best:.3f}", f"{row.baseline_best:.3f}"]
+        if pd.isna(row.low):
+            cells += ["none", "–", "–", "–"]
+        else:
+            gains = (row.gain_at_low, row.mean_gain, row.gain_at_high)
+            cells += [f"{row.low:.3f}…{row.high:.3f}", *("–" if pd.isna(g) else f"{g:.2f}x" for g in gains)]
+        rows.append(cells)
+    columns = ["task", "Es/N0", "best", "baseline best", "both reach", "gain at low end", "mean gain", "at high end"]
+    return _table(f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions)", columns, rows)
+
+
+def gains(table: pd.DataFrame, scheme: str) -> Table:
+    """The table of `gain.gain_table`."""
+    rows = [
+        [
+            row.task,
+            f"{row.es_n0_db:g} dB",
+            f"{row.accuracy:.3f}",
+            f"{row.scheme_uses:,.0f}",
+            f"{row.baseline_uses:,.0f}" if row.relation == "=" else f"{RELATIONS[row.relation]}{row.baseline_uses:,.0f}",
+            row.baseline,
+            f"{RELATIONS[row.relation]}{row.gain:.2f}x",
+        ]
+        for row in table.itertuples()
+    ]
+    columns = ["task", "Es/N0", "accuracy", "its uses", "baseline's uses", "best baseline", "gain"]
+    return _table(f"Channel uses at the accuracies of {scheme}", columns, rows)
+
+
+def differences(table: pd.DataFrame, link: str, other: str) -> Table:
+    """The table of `statistics.paired_differences`, budgets down, SNR across; * where the interval excludes zero."""
+    ratios = sorted(table["es_n0_db"].unique())
+    rows = []
+    for (task, budget), part in table.groupby(["task", "budget"], sort=False):
+        by_ratio = part.set_index("es_n0_db")
+        rows.append([str(task), f"{budget:,}", *(_difference(by_ratio, ratio) for ratio in ratios)])
+    columns = ["task", "budget", *(f"{ratio:g} dB" for ratio in ratios)]
+    title = f"Accuracy of {link} minus {other} (paired 95 % interval, * = excludes zero)"
+    return _table(title, columns, rows)
+
+
+def _difference(by_ratio: pd.DataFrame, ratio: float) -> str:
+    if ratio not in by_ratio.index:
+        return "–"
+    cell = by_ratio.loc[ratio]
+    sure = "*" if cell["low"] > 0 or cell["high"] < 0 else " "
+    return f"{cell['difference']:+.3f}{sure} [dim]{cell['low']:+.2f}…{cell['high']:+.2f}[/dim]"
+
+
+def stages(table: pd.DataFrame) -> Table:
+    """The table of `profiling.Profile`."""
+    rows = [[row.link, row.stage, f"{row.ms:,.1f}", f"{row.share:.0%}"] for row in table.itertuples()]
+    return _table("Link time per image and task", ["link", "stage", "ms", "share"], rows, left=2)
+
+
+def skipped(entries: Sequence[Skipped], num_ratios: int) -> list[str]:
+    """One line for each link and budget that were skipped."""
+    lines = []
+    for entry in entries:
+        where = "every SNR" if len(entry.es_n0_db) == num_ratios else ", ".join(f"{r:g} dB" for r in entry.es_n0_db)
+        lines.append(f"skipped: {entry.link} at a budget of {entry.budget:,} ({where}): {entry.reason}")
+    return lines

@@ -1,0 +1,130 @@
+"""The picture strip: what each stage of a link and a baseline made of the same images, and their answers below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from torch.nn import functional
+
+from taskwave.links.base import Delivery
+from taskwave.scenarios.bench import Bench, Point
+from taskwave.scenarios.config import StripConfig
+from taskwave.semantic import lexicon
+from taskwave.semantic.classes import IGNORE
+from taskwave.semantic.metrics import iou_counts
+
+HIT, MISSED, FALSE = (0, 150, 120), (215, 25, 120), (255, 176, 0)
+"""Colours of an answer against the label (told apart in every common colour blindness and in grey)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One stage of B images; where a part is None its place stays empty."""
+
+    title: str
+    images: torch.Tensor | None
+    """[B, 3, H, W] float in [0, 1]."""
+    answers: torch.Tensor | None
+    """[B, H, W] uint8 class ids."""
+    heat: torch.Tensor | None = None
+    """[B, h, w] float, drawn over the images: where the link looked."""
+
+
+def columns(bench: Bench, config: StripConfig) -> tuple[list[Column], torch.Tensor, tuple[int, ...]]:
+    """Run the two links of a strip on the first batch of a scenario, with the channels and noise of its records.
+
+    Returns the columns, the labels [B, H, W] and the classes of the task. Raises what the links raise
+    (`BudgetError` for a budget that is too small).
+    """
+    classes = lexicon.parse(config.task).classes
+    place = [task.classes for task in bench.tasks].index(classes)
+    batch = bench.batch(0)
+    few = slice(min(config.images, len(batch.names)))
+
+    def deliver(link: str) -> Delivery:
+        return bench.deliver(Point(0, config.es_n0_db, config.budget, link))[place]
+
+    scheme, baseline = deliver(config.link), deliver(config.baseline)
+    found = [Column("original, label", batch.images[few], batch.labels[few])]
+    coarse, heat = scheme.stages.get("coarse"), scheme.stages.get("attention")
+    if coarse is not None:
+        found.append(Column("coarse", coarse[few], bench.models.segmentation.predict(coarse[few])))
+    if heat is not None:
+        found.append(Column("attention", batch.images[few], None, heat[few]))
+    for name, delivery in ((config.link, scheme), (config.baseline, baseline)):
+        image = None if delivery.image is None else delivery.image[few]
+        found.append(Column(name, image, delivery.prediction[few]))
+    return found, batch.labels[few], classes
+
+
+def draw(parts: Sequence[Column], labels: torch.Tensor, classes: tuple[int, ...], caption: str) -> Figure:
+    """Two rows an image, pictures above answers; IoU of the prompted classes is written below each answer."""
+    num_images, height, width = labels.shape
+    wide = 2.1
+    size = (wide * len(parts), num_images * (2 * wide * height / width + 0.32) + 0.75)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)  # type: ignore[union-attr]
+    axes = figure.subplots(2 * num_images, len(parts), squeeze=False).tolist()
+    for place, part in enumerate(parts):
+        axes[0][place].set_title(part.title, fontsize=9, fontweight="bold")
+        for b in range(num_images):
+            _picture(axes[2 * b][place], part, b, (height, width))
+            _answer(axes[2 * b + 1][place], part, b, labels, classes, is_label=place == 0)
+    figure.suptitle(caption, fontsize=9, color="#555555")
+    marks = [Patch(color=np.divide(c, 255)) for c in (HIT, MISSED, FALSE)]
+    figure.legend(marks, ["found", "missed", "false"], loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def _bare(axis: Axes) -> None:
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)
+
+
+def _picture(axis: Axes, part: Column, b: int, size: tuple[int, int]) -> None:
+    _bare(axis)
+    if part.images is None:
+        axis.text(0.5, 0.5, "no image sent", ha="center", va="center", fontsize=8, color="#777777")
+        return
+    picture = part.images[b].permute(1, 2, 0).numpy()
+    if part.heat is not None:
+        picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+    axis.imshow(picture.clip(0, 1), interpolation="none")
+    if part.heat is not None:
+        heat = functional.interpolate(part.heat[b][None, None].float(), size, mode="bilinear")[0, 0]
+        span = (heat.max() - heat.min()).clamp_min(1e-12)
+        axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
+
+
+def _answer(
+    axis: Axes, part: Column, b: int, labels: torch.Tensor, classes: tuple[int, ...], *, is_label: bool
+) -> None:
+    _bare(axis)
+    if part.answers is None:
+        axis.set_visible(False)
+        return
+    answer, label = part.answers[b], labels[b]
+    axis.imshow(compare(answer, label, classes), interpolation="none")
+    intersection, union = (int(count) for count in iou_counts(answer[None], label[None], classes))
+    if not is_label:
+        axis.set_xlabel(f"IoU {intersection / union:.2f}" if union else "nothing to find", fontsize=8)
+
+
+def compare(answer: torch.Tensor, label: torch.Tensor, classes: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """[H, W] answer and label to an RGB picture [H, W, 3]: found, missed and false pixels of the classes."""
+    wanted = torch.isin(label, torch.tensor(classes))
+    told = torch.isin(answer, torch.tensor(classes)) & (label != IGNORE)
+    picture = np.full((*label.shape, 3), 244, dtype=np.uint8)
+    picture[(label == IGNORE).numpy()] = 225
+    picture[(wanted & (answer == label)).numpy()] = HIT
+    picture[(wanted & (answer != label)).numpy()] = MISSED
+    picture[(told & ~wanted).numpy()] = FALSE
+    return picture
