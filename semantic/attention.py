@@ -42,10 +42,10 @@ class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]
         coarse = functional.interpolate(self.coarse(fine), size=(height, width), mode="nearest")
         return cast(torch.Tensor, self.to_keys(self.merge(torch.cat([fine, coarse], dim=1))))
 
-    def forward(self, latents: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
-        """Relevance logits [B, h, w] of latents [B, C, h, w] for prompt embeddings [B, embedding]."""
+    def forward(self, latents: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        """Relevance logits [B, P, h, w] of latents [B, C, h, w] for P prompt embeddings each, [B, P, embedding]."""
         heads = int(self.config.heads)
         keys = self.tokens(latents).unflatten(1, (heads, 12))
-        queries = self.to_queries(prompt).unflatten(1, (heads, 12))
-        scores = torch.einsum("bkdhw,bkd->bkhw", keys, queries) / 12**0.5
-        return cast(torch.Tensor, self.combine(scores))[:, 0]
+        queries = self.to_queries(prompts).unflatten(2, (heads, 12))
+        scores = torch.einsum("bkdhw,bpkd->bpkhw", keys, queries) / 12**0.5
+        return cast(torch.Tensor, self.combine(scores.flatten(0, 1))).unflatten(0, prompts.shape[:2])[:, :, 0]

@@ -1,4 +1,4 @@
-"""The prior: a latent denoiser for which every token has its own noise level, and the pipeline that regenerates."""
+"""The prior: a latent denoiser for which every token, and every number in it, has its own noise level, and the pipeline that regenerates."""
 
 from typing import cast
 
@@ -9,9 +9,9 @@ from taskwave.semantic.scheduler import TokenScheduler, level_of_noise, signal_a
 
 
 def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 112)) -> UNet2DModel:
-    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and the level map in, v out."""
+    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and the level maps in, v out."""
     return UNet2DModel(
-        in_channels=2 * latent_channels + 1,
+        in_channels=3 * latent_channels,
         out_channels=latent_channels,
         block_out_channels=widths,
         layers_per_block=1,
@@ -26,8 +26,8 @@ def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 11
 def predict_velocity(
     unet: torch.nn.Module, sample: torch.Tensor, coarse: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
-    """v [B, C, h, w] for tokens `sample` at `level` [B, 1, h, w], given `coarse` latents [B, C, h, w]."""
-    # The mean level is what UNet2DModel's time embedding gets; the map itself is an input channel.
+    """v for tokens `sample` at `level`, given `coarse` latents; all [B, C, h, w]."""
+    # The mean level is what UNet2DModel's time embedding gets; the maps themselves are input channels.
     timestep = level.mean((1, 2, 3)) * 1000
     return cast(torch.Tensor, unet(torch.cat([sample, coarse, level], dim=1), timestep).sample)
 
@@ -55,7 +55,7 @@ class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
         """Regenerate latents.
 
         Args: `received` [B, C, h, w], latents plus noise (anything where nothing was received);
-        `noise_variance` [B, 1, h, w] per real number, inf where nothing was received; `coarse` [B, C, h, w] from the
+        `noise_variance` [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C, h, w] from the
         general representation; `noise` [B, C, h, w] unit white noise that starts the tokens never received (zeros
         and one step give the posterior mean). Returns clean latents [B, C, h, w].
         """

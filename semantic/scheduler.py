@@ -54,7 +54,7 @@ class TokenScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def step(
         self, model_output: torch.Tensor, level: torch.Tensor, next_level: torch.Tensor, sample: torch.Tensor
     ) -> TokenSchedulerOutput:
-        """One step for tokens `sample` [B, C, h, w] from `level` to `next_level` ([B, 1, h, w] each)."""
+        """One step for tokens `sample` [B, C, h, w] from `level` to `next_level` (both [B, C, h, w])."""
         signal, noise = signal_and_noise(level)
         clean = signal * sample - noise * model_output
         eps = noise * sample + signal * model_output

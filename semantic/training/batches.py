@@ -21,14 +21,21 @@ class Batch:
 class ImagePool:
     """All samples of some image sets, held as 8-bit tensors."""
 
-    def __init__(self, sets: Sequence[ImageSet], device: str = "cpu") -> None:
-        samples = [images[i] for images in sets for i in range(len(images))]
+    def __init__(self, sets: Sequence[ImageSet], device: str = "cpu", count: int | None = None) -> None:
+        """`count` is the most samples taken from each set (all by default)."""
+        samples = [images[i] for images in sets for i in range(min(len(images), count or len(images)))]
         self.images = [s.image for s in samples]
         self.labels = [s.label for s in samples]
         self.device = device
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def join(self, other: "ImagePool", repeat: int = 1) -> "ImagePool":
+        """This pool `repeat` times and another one, sharing memory."""
+        joined = ImagePool([], self.device)
+        joined.images, joined.labels = self.images * repeat + other.images, self.labels * repeat + other.labels
+        return joined
 
     def whole(self, index: Sequence[int]) -> Batch:
         """The named samples as they are (they must share one size)."""

@@ -22,13 +22,12 @@ def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.T
 
 
 def train_codec(
-    pool: ImagePool, val: ImagePool, config: FitConfig, folder: Path, batch: int = 16, log: Log = print
+    model: PatchAutoencoder, pool: ImagePool, val: ImagePool, config: FitConfig, folder: Path, batch: int, log: Log
 ) -> LatentCodec:
-    """Train on `pool`, report PSNR on `val` (whole images), return the codec with its latent statistics.
+    """Train `model` on `pool`, report PSNR on `val` (whole images), return the codec with its latent statistics.
 
     The latents carry white noise of random power (up to -25 dB) in training, so that the decoder is smooth.
     """
-    model = PatchAutoencoder()
     model.start_linear(pool.draw(512, CROP, torch.Generator().manual_seed(0), ZOOM).images)
     model = model.to(memory_format=torch.channels_last)
     fit = Fit(model, config, folder, pool.device)

@@ -69,7 +69,7 @@ class Fit:
         self._load()
         self.module.train()
         start, first, saved = time.monotonic(), self.step, time.monotonic()
-        total = 0.0
+        total, counted = 0.0, 0
         while self.step < self.config.steps:
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.step, self.config)
@@ -80,13 +80,13 @@ class Fit:
             self.optimiser.step()
             self.optimiser.zero_grad()
             self._average()
-            total += float(value.detach())
+            total, counted = total + float(value.detach()), counted + 1
             self.step += 1
             if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
                 elapsed = time.monotonic() - start
                 left = elapsed / (self.step - first) * (self.config.steps - self.step)
-                record = {"step": self.step, "loss": total / self.config.validate_every, **validate()}
-                total = 0.0
+                record = {"step": self.step, "loss": total / counted, **validate()}
+                total, counted = 0.0, 0
                 with (self.folder / "log.jsonl").open("a") as stream:
                     stream.write(json.dumps(record) + "\n")
                 log(" ".join(f"{k} {v:.4g}" for k, v in record.items()) + f" ({left / 60:.0f} min left)")

@@ -50,17 +50,17 @@ def add_noise(
 
 
 def train_general(
+    model: GeneralCode,
     codec: LatentCodec,
     pool: ImagePool,
     val: ImagePool,
     config: FitConfig,
     folder: Path,
-    batch: int = 16,
-    log: Log = print,
+    batch: int,
+    log: Log,
 ) -> GeneralCode:
-    """Train with `codec` fixed; reports the weighted latent error on `val` at 0 and 15 dB."""
-    model = GeneralCode(codec.channels).to(memory_format=torch.channels_last)
-    fit = Fit(model, config, folder, pool.device)
+    """Train `model` with `codec` fixed; reports the weighted latent error on `val` at 0 and 15 dB."""
+    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
     weights = channel_weights(codec, pool)
     with torch.no_grad():
         whole = torch.cat([codec.encode(val.whole([i]).images) for i in range(len(val))])

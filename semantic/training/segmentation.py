@@ -24,18 +24,17 @@ def evaluate(net: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -
 
 
 def train_segmentation(
+    net: SegmentationNet,
     pool: ImagePool,
     val: ImagePool,
     config: FitConfig,
     folder: Path,
-    batch: int = 12,
+    batch: int,
+    log: Log,
     kinds: tuple[Damage, ...] = (rescale, code),
-    start: SegmentationNet | None = None,
-    log: Log = print,
 ) -> SegmentationNet:
-    """Train on `pool` (from `start`, if given), report mean IoU on clean and on damaged `val`, return the network."""
-    net = (start or SegmentationNet()).to(memory_format=torch.channels_last)
-    fit = Fit(net, config, folder, pool.device)
+    """Train `net` on `pool`, report mean IoU on clean and on damaged `val`, return the network."""
+    fit = Fit(net.to(memory_format=torch.channels_last), config, folder, pool.device)
     weights = class_weights(pool, NUM_CLASSES).to(pool.device)
     whole = val.whole(range(len(val)))
     broken = damage(whole.images, torch.Generator().manual_seed(2), clean=0.0, kinds=kinds)

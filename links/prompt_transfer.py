@@ -1,0 +1,42 @@
+"""The textual prompt on its way back: text to bits, over the feedback link, to the text the transmitter heard."""
+
+from collections.abc import Sequence
+
+import torch
+
+from taskwave.phy.air import Air, Radio
+from taskwave.phy.control_link import FeedbackLink
+from taskwave.semantic.prompt_code import decode, encode
+
+FORMATS = (32, 48, 64, 96, 128, 192, 256)
+"""Message sizes in bits; a prompt takes the smallest that holds it."""
+
+
+class PromptTransfer:
+    """Sends one prompt per image; each image is charged for its own."""
+
+    def __init__(self, radio: Radio) -> None:
+        self.link = FeedbackLink(radio)
+
+    def send(
+        self, prompts: Sequence[str], air: Air, allowed: torch.Tensor
+    ) -> tuple[list[str | None], torch.Tensor]:
+        """What the transmitter heard (None: erased, or not sent for want of `allowed` channel uses [B]), and uses [B]."""
+        heard: list[str | None] = [None] * len(prompts)
+        uses = torch.zeros(len(prompts), dtype=torch.int64)
+        messages = [encode(prompt) for prompt in prompts]
+        sizes = [next(size for size in FORMATS if size >= len(message)) for message in messages]
+        for size in sorted(set(sizes)):
+            cost = self.link.channel_uses(size)
+            rows = [i for i, mine in enumerate(sizes) if mine == size and cost <= int(allowed[i])]
+            if not rows:
+                continue
+            padded = torch.zeros(len(rows), size, dtype=torch.uint8)
+            for row, i in enumerate(rows):
+                padded[row, : len(messages[i])] = torch.as_tensor(messages[i], dtype=torch.uint8)
+            reception = self.link.send(padded, air.select(torch.tensor(rows)))
+            uses[rows] = reception.channel_uses
+            for row, i in enumerate(rows):
+                if reception.ok[row]:
+                    heard[i] = decode(reception.bits[row])
+        return heard, uses

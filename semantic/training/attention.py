@@ -1,0 +1,102 @@
+"""Recipe of the attention: random prompts, and where in the picture the things they name really are."""
+
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.classes import NUM_CLASSES
+from taskwave.semantic.codec import PATCH, LatentCodec
+from taskwave.semantic.lexicon import COLUMNS, Meaning, column_slices, phrase
+from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.training.batches import ImagePool
+from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.general import SIZE, ZOOM
+
+PROMPTS_PER_IMAGE = 8
+
+
+def draw_meaning(generator: torch.Generator) -> Meaning:
+    """One to three classes (mostly one), anywhere in half of the cases, else in one or two columns."""
+    count = 1 + int(torch.randint(0, 5, (), generator=generator)) // 3 + int(torch.rand((), generator=generator) < 0.15)
+    classes = sorted(torch.randperm(NUM_CLASSES, generator=generator)[:count].tolist())
+    columns = COLUMNS
+    if float(torch.rand((), generator=generator)) < 0.5:
+        wanted = set(torch.randperm(3, generator=generator)[: 1 + int(torch.randint(2, (), generator=generator))].tolist())
+        columns = tuple(c for i, c in enumerate(COLUMNS) if i in wanted)
+    return Meaning(tuple(classes), columns)
+
+
+class PromptBank:
+    """Many paraphrases of random meanings with their embeddings and the places they mean."""
+
+    def __init__(self, encoder: TextEncoder, count: int, grid_width: int, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        meanings = [draw_meaning(generator) for _ in range(count)]
+        texts = [phrase(meaning, generator) for meaning in meanings]
+        self.embeddings = torch.cat([encoder.embed(texts[i : i + 256]) for i in range(0, count, 256)])
+        self.classes = torch.zeros(count, NUM_CLASSES)
+        self.columns = torch.zeros(count, grid_width)
+        slices = column_slices(grid_width)
+        for i, meaning in enumerate(meanings):
+            self.classes[i, list(meaning.classes)] = 1
+            for column in meaning.columns:
+                self.columns[i, slices[column]] = 1
+
+    def targets(self, shares: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Share of each token that prompt `index` [B, P] means, [B, P, h, w], from class shares [B, 11, h, w]."""
+        named = torch.einsum("bpc,bchw->bphw", self.classes[index].to(shares), shares)
+        return named * self.columns[index].to(shares)[:, :, None, :]
+
+
+def token_shares(labels: torch.Tensor) -> torch.Tensor:
+    """Share of each class in each token, [B, 11, H/8, W/8], of labels [B, H, W]; ignored pixels count for none."""
+    onehot = torch.stack([(labels == c).float() for c in range(NUM_CLASSES)], dim=1)
+    return functional.avg_pool2d(onehot, PATCH)
+
+
+def train_attention(
+    model: PromptAttention,
+    codec: LatentCodec,
+    encoder: TextEncoder,
+    pool: ImagePool,
+    val: ImagePool,
+    config: FitConfig,
+    folder: Path,
+    batch: int,
+    log: Log,
+) -> PromptAttention:
+    """Train `model` with `codec` and `encoder` fixed; reports the soft IoU of relevance and truth on `val` (new wordings)."""
+    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
+    bank = PromptBank(encoder, 6000, SIZE[1] // PATCH, seed=config.seed + 1)
+    fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // PATCH, seed=config.seed + 2)
+
+    def forward(net: torch.nn.Module, images: torch.Tensor, bank: PromptBank, index: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            latents = codec.encode(images).float()
+        return net(latents, bank.embeddings[index].to(latents.device)).float()  # type: ignore[no-any-return]
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        drawn = pool.draw(batch, SIZE, generator, ZOOM)
+        index = torch.randint(len(bank.embeddings), (batch, PROMPTS_PER_IMAGE), generator=generator)
+        logits = forward(model, drawn.images, bank, index)
+        target = bank.targets(token_shares(drawn.labels), index)
+        # Rare things weigh more: a missed pole costs more than a blurred road border.
+        weight = 1 + 9 * target / (target.mean((2, 3), keepdim=True) * 20 + 0.05)
+        return functional.binary_cross_entropy_with_logits(logits, target, weight)
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        overlap = total = torch.zeros(())
+        for start in range(0, len(val), 16):
+            which = torch.arange(start, min(start + 16, len(val)))
+            whole = val.whole(which.tolist())
+            index = which[:, None] * PROMPTS_PER_IMAGE + torch.arange(PROMPTS_PER_IMAGE)
+            relevance = forward(fit.averaged, whole.images, fresh, index).sigmoid()
+            target = fresh.targets(token_shares(whole.labels), index)
+            overlap = overlap + relevance.minimum(target).sum()
+            total = total + relevance.maximum(target).sum()
+        return {"soft_iou": float(overlap / total)}
+
+    return fit.run(loss, validate, log)  # type: ignore[return-value]

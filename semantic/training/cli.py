@@ -1,0 +1,39 @@
+"""`taskwave train`: the recipes from the command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from taskwave.semantic.training.recipe import load_recipe
+from taskwave.semantic.training.stages import STAGES, Workshop
+
+app = typer.Typer(help="Train a set of weights; interrupted runs continue where they stopped.", no_args_is_help=True)
+
+
+@app.command("set")
+def train_set(
+    recipe: Annotated[str, typer.Argument(help="A bundled recipe (streets, camvid) or a TOML file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs [runs/train/RECIPE].")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help=f"Only these of: {', '.join(STAGES)}.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Processor threads [all].")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the finished set here.")] = None,
+) -> None:
+    """Train the networks of one set of weights, stage by stage."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    stages = tuple(stage or STAGES)
+    unknown = [s for s in stages if s not in STAGES]
+    if unknown:
+        raise ValueError(f"unknown stage '{unknown[0]}': allowed are {', '.join(STAGES)}")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = out or Path("runs/train") / Path(recipe).stem
+    workshop = Workshop(load_recipe(recipe), folder, device, lambda line: print(line, flush=True))
+    for name in stages:
+        workshop.train(name)
+    if export is not None:
+        workshop.export(export)
+        typer.echo(f"wrote {export}")

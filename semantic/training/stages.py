@@ -1,0 +1,126 @@
+"""The stages of one set of weights, in order; each reads what the earlier ones left in the folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DModel
+
+from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
+from taskwave.semantic.general import GeneralCode
+from taskwave.semantic.prior import RegenerationPipeline, build_unet
+from taskwave.semantic.scheduler import TokenScheduler
+from taskwave.semantic.segmentation import SegmentationNet
+from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.training.attention import train_attention
+from taskwave.semantic.training.batches import ImagePool
+from taskwave.semantic.training.codec import train_codec
+from taskwave.semantic.training.damage import code, rescale
+from taskwave.semantic.training.fit import Log
+from taskwave.semantic.training.general import channel_weights, train_general
+from taskwave.semantic.training.prior import train_prior
+from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
+from taskwave.semantic.training.regenerated import Regenerator
+from taskwave.semantic.training.segmentation import train_segmentation
+from taskwave.semantic.weights import save_models
+
+STAGES = ("codec", "general", "prior", "segmentation", "finetune", "attention")
+
+
+def _tuples(network: dict[str, int | list[int]]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in network.items()}
+
+
+class Workshop:
+    """Trains the stages of `recipe` in `folder` and exports the finished set."""
+
+    def __init__(self, recipe: Recipe, folder: Path, device: str, log: Log) -> None:
+        self.recipe, self.folder, self.device, self.log = recipe, folder, device, log
+        self.labelled = open_pool(recipe.labelled, device)
+        self.val = open_pool(recipe.val, device)
+        self.everything = self.labelled
+        if recipe.unlabelled is not None:
+            self.everything = self.labelled.join(open_pool(recipe.unlabelled, device), recipe.repeat)
+
+    def train(self, stage: str) -> None:
+        """Train one of `STAGES`, unless it is finished. Raises `FileNotFoundError` when an earlier one is missing."""
+        final = self.folder / stage / "final"
+        if final.is_dir():
+            self.log(f"{stage}: finished already in {final}")
+            return
+        torch.manual_seed(self.recipe.seed)
+        self.log(f"{stage}: {getattr(self.recipe, stage).steps} steps")
+        getattr(self, f"_{stage}")().save_pretrained(final)
+
+    def export(self, target: Path) -> None:
+        """Write the finished set, in half precision, to `target`."""
+        codec = self._load_codec()
+        networks = {
+            "general": GeneralCode.from_pretrained(self._final("general")),
+            "prior": UNet2DModel.from_pretrained(self._final("prior")),
+            "segmentation": SegmentationNet.from_pretrained(self._final("finetune")),
+            "attention": PromptAttention.from_pretrained(self._final("attention")),
+        }
+        save_models(target, codec, channel_weights(codec, self.labelled), networks)
+
+    def _final(self, stage: str) -> Path:
+        path = self.folder / stage / "final"
+        if not path.is_dir():
+            raise FileNotFoundError(f"{path} does not exist: train the stage '{stage}' first")
+        return path
+
+    def _common(self, stage: str, pool: ImagePool) -> dict[str, Any]:
+        options: Stage = getattr(self.recipe, stage)
+        return {
+            "pool": pool,
+            "val": self.val,
+            "config": options.fit(self.recipe.seed),
+            "folder": self.folder / stage,
+            "batch": options.batch,
+            "log": self.log,
+        }
+
+    def _load_codec(self) -> LatentCodec:
+        vae = PatchAutoencoder.from_pretrained(self._final("codec"))
+        statistics = json.loads((self.folder / "codec" / "statistics.json").read_text())
+        codec = LatentCodec(vae, torch.tensor(statistics["mean"]), torch.tensor(statistics["std"]))
+        return codec.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+
+    def _load_general(self) -> GeneralCode:
+        return GeneralCode.from_pretrained(self._final("general")).to(self.device).eval()  # type: ignore[no-any-return]
+
+    def _codec(self) -> PatchAutoencoder:
+        model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
+        codec = train_codec(model, **self._common("codec", self.everything))
+        statistics = {"mean": codec.mean.flatten().tolist(), "std": codec.std.flatten().tolist()}  # type: ignore[operator, union-attr]
+        (self.folder / "codec" / "statistics.json").write_text(json.dumps(statistics))
+        return codec.vae  # type: ignore[return-value]
+
+    def _general(self) -> GeneralCode:
+        codec = self._load_codec()
+        model = GeneralCode(codec.channels, **_tuples(self.recipe.general.network))
+        return train_general(model, codec, **self._common("general", self.everything))
+
+    def _prior(self) -> UNet2DModel:
+        codec = self._load_codec()
+        unet = build_unet(codec.channels, **_tuples(self.recipe.prior.network))
+        return train_prior(unet, codec, self._load_general(), **self._common("prior", self.everything))
+
+    def _segmentation(self) -> SegmentationNet:
+        net = SegmentationNet(**_tuples(self.recipe.segmentation.network))
+        return train_segmentation(net, **self._common("segmentation", self.labelled))
+
+    def _finetune(self) -> SegmentationNet:
+        unet = UNet2DModel.from_pretrained(self._final("prior")).to(self.device).eval()
+        regenerate = Regenerator(self._load_codec(), self._load_general(), RegenerationPipeline(unet, TokenScheduler()))
+        net = SegmentationNet.from_pretrained(self._final("segmentation"))
+        # Regenerated pictures twice as often as each other kind: they are what the net has not seen.
+        kinds = (rescale, code, regenerate, regenerate)
+        return train_segmentation(net, **self._common("finetune", self.labelled), kinds=kinds)
+
+    def _attention(self) -> PromptAttention:
+        codec = self._load_codec()
+        model = PromptAttention(codec.channels, **_tuples(self.recipe.attention.network))
+        return train_attention(model, codec, TextEncoder.load(None), **self._common("attention", self.labelled))

@@ -1,0 +1,120 @@
+"""One set of weights as a folder: every network in diffusers' format, and the numbers that join them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from diffusers import UNet2DModel
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
+from taskwave.semantic.general import GeneralCode
+from taskwave.semantic.prior import RegenerationPipeline
+from taskwave.semantic.scheduler import TokenScheduler
+from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
+from taskwave.semantic.text_encoder import TextEncoder
+
+HERE = Path(__file__).parent
+INDEX = "bundle.json"
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@dataclass
+class Models:
+    """Everything the links need, on one device, in evaluation mode."""
+
+    name: str
+    codec: LatentCodec
+    general: GeneralCode
+    prior: RegenerationPipeline
+    segmentation: SegmentationTask
+    attention: PromptAttention
+    text_encoder: TextEncoder
+    channel_weights: torch.Tensor
+    """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
+    digest: str
+    """SHA-256 over the set's files: part of the identity of every result made with it."""
+
+
+def bundled_sets() -> tuple[str, ...]:
+    """Names of the sets that come with the project."""
+    return tuple(sorted(p.parent.name for p in HERE.glob(f"*/{INDEX}")))
+
+
+def _folder(name_or_path: str | Path) -> Path:
+    bundled = HERE / str(name_or_path)
+    for folder in (bundled, Path(name_or_path)):
+        if (folder / INDEX).is_file():
+            return folder
+    raise FileNotFoundError(
+        f"no weights '{name_or_path}': neither a bundled set ({', '.join(bundled_sets())}) nor a folder with {INDEX}; "
+        "name one of these, or train a set with `taskwave train`"
+    )
+
+
+def _load(kind: type[Net], folder: Path, device: str) -> Net:
+    load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
+    try:
+        return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().to(device).eval()
+    except Exception as error:  # safetensors, diffusers and json each raise their own kind for a damaged file
+        raise ValueError(
+            f"cannot read the weights in {folder}: {error}; the files may be truncated, restore or retrain them"
+        ) from error
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".json"):
+            total.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_encoder: str | None = None) -> Models:
+    """Load a bundled set by name or a set of the user's by folder.
+
+    `text_encoder` names a pretrained text encoder (path or id) that takes the bundled one's place.
+
+    Raises `FileNotFoundError` for an unknown set, `ValueError` for damaged files.
+    """
+    folder = _folder(name_or_path)
+    index = json.loads((folder / INDEX).read_text())
+    codec = LatentCodec(
+        _load(PatchAutoencoder, folder / "codec", device),
+        torch.tensor(index["latents_mean"], device=device),
+        torch.tensor(index["latents_std"], device=device),
+    )
+    return Models(
+        name=str(name_or_path),
+        codec=codec.eval(),
+        general=_load(GeneralCode, folder / "general", device),
+        prior=RegenerationPipeline(_load(UNet2DModel, folder / "prior", device), TokenScheduler()),
+        segmentation=SegmentationTask(_load(SegmentationNet, folder / "segmentation", device)),
+        attention=_load(PromptAttention, folder / "attention", device),
+        text_encoder=TextEncoder.load(text_encoder),
+        channel_weights=torch.tensor(index["channel_weights"], device=device).reshape(1, -1, 1, 1),
+        digest=_digest(folder),
+    )
+
+
+def save_models(
+    folder: Path, codec: LatentCodec, channel_weights: torch.Tensor, networks: dict[str, ModelMixin]
+) -> None:
+    """Write a set in half precision: `codec` and its statistics, and `networks` by folder name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, network in {"codec": codec.vae, **networks}.items():
+        network.half().save_pretrained(folder / name)
+        network.float()
+    index = {
+        "latents_mean": codec.mean.flatten().tolist(),  # type: ignore[operator, union-attr]
+        "latents_std": codec.std.flatten().tolist(),  # type: ignore[operator, union-attr]
+        "channel_weights": channel_weights.flatten().tolist(),
+    }
+    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
