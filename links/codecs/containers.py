@@ -1,0 +1,170 @@
+"""Cutting an image file down to what the receiver cannot know, and building the file again from that.
+
+The receiver knows the codec, its fixed settings and the size of the picture. Every byte of a file that follows from
+those is the same in a *template*: the file of a flat grey picture, made with the same settings at the receiver. Only
+the rest, the codestream, is put on the air. `rebuild(strip(file), template)` is a file that decodes to the same
+pixels, also when zero bytes (padding of the transport block) follow the codestream: no length has to be sent.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Container:
+    """How one file format is taken apart and put together."""
+
+    strip: Callable[[bytes, bytes], bytes]
+    """(file, template) -> codestream; `ValueError` when the file is not what the template promises."""
+    rebuild: Callable[[bytes, bytes], bytes]
+    """(codestream, possibly with zero bytes behind it; template) -> decodable file."""
+
+
+def _same(found: bytes, known: bytes, what: str) -> None:
+    if found != known:
+        raise ValueError(f"{what} differs from that of the receiver's template; this codec build cannot be stripped")
+
+
+def _jpeg_scan(file: bytes) -> int:
+    """Offset of the entropy-coded data: behind the start-of-scan segment (ITU-T T.81, B.2.3)."""
+    position = 2
+    while file[position + 1] != 0xDA:
+        position += 2 + int(struct.unpack_from(">H", file, position + 2)[0])
+    return position + 2 + int(struct.unpack_from(">H", file, position + 2)[0])
+
+
+def _strip_jpeg(file: bytes, template: bytes) -> bytes:
+    start = _jpeg_scan(file)
+    _same(file[:start], template[: _jpeg_scan(template)], "the JPEG header")
+    return file[start:-2]
+
+
+def _rebuild_jpeg(codestream: bytes, template: bytes) -> bytes:
+    return template[: _jpeg_scan(template)] + codestream + b"\xff\xd9"
+
+
+def _jpeg2000_tile(file: bytes) -> tuple[int, int]:
+    """Offsets of the start-of-tile marker and of the packets behind start-of-data (ITU-T T.800, A.4)."""
+    position = 2
+    while file[position : position + 2] != b"\xff\x90":
+        position += 2 + int(struct.unpack_from(">H", file, position + 2)[0])
+    return position, file.index(b"\xff\x93", position) + 2
+
+
+def _strip_jpeg2000(file: bytes, template: bytes) -> bytes:
+    tile, data = _jpeg2000_tile(file)
+    known_tile, known_data = _jpeg2000_tile(template)
+    # Psot, the length of the tile part (4 bytes at tile + 6), is the one header field that varies.
+    _same(
+        file[: tile + 6] + file[tile + 10 : data],
+        template[: known_tile + 6] + template[known_tile + 10 : known_data],
+        "the JPEG 2000 header",
+    )
+    return file[data:-2]
+
+
+def _rebuild_jpeg2000(codestream: bytes, template: bytes) -> bytes:
+    tile, data = _jpeg2000_tile(template)
+    length = struct.pack(">I", data - tile + len(codestream))
+    return template[: tile + 6] + length + template[tile + 10 : data] + codestream + b"\xff\xd9"
+
+
+# RIFF: 12 bytes, chunk "VP8 " header: 8 bytes, then the VP8 frame: 3 bytes of tag, 7 bytes of start code and size
+# (RFC 9649 section 2.5, RFC 6386 section 9.1).
+_VP8_FRAME, _VP8_SIZE = 20, slice(23, 30)
+
+
+def _strip_webp(file: bytes, template: bytes) -> bytes:
+    _same(file[12:16] + file[_VP8_SIZE], template[12:16] + template[_VP8_SIZE], "the VP8 frame header")
+    length = int(struct.unpack_from("<I", file, 16)[0])
+    frame = file[_VP8_FRAME : _VP8_FRAME + length]
+    return frame[:3] + frame[10:]
+
+
+def _rebuild_webp(codestream: bytes, template: bytes) -> bytes:
+    frame = codestream[:3] + template[_VP8_SIZE] + codestream[3:]
+    chunk = b"VP8 " + struct.pack("<I", len(frame)) + frame + bytes(len(frame) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
+    """Start of the content and end of the box at `path` (ISO/IEC 14496-12); `meta` is a full box."""
+    start, end = 0, len(file)
+    for name in path:
+        while True:
+            if start >= end:
+                raise ValueError(f"no box {name!r} in this AVIF file")
+            length, kind = struct.unpack_from(">I4s", file, start)
+            if kind == name:
+                break
+            start += length
+        start, end = start + (12 if name == b"meta" else 8), start + length
+    return start, end
+
+
+def _avif_extent(file: bytes) -> tuple[int, int, int]:
+    """Offset and length of the only item's data, and where in `iloc` that length is written (ISO/IEC 14496-12, 8.11.3).
+
+    Only what libavif writes for a still picture without alpha is accepted: version 0, 4-byte offsets and lengths,
+    no base offset, one item in one extent.
+    """
+    start, _ = _box(file, (b"meta", b"iloc"))
+    fixed = file[start : start + 8], file[start + 12 : start + 14]
+    if fixed != (b"\x00\x00\x00\x00\x44\x00\x00\x01", b"\x00\x01"):
+        raise ValueError("this AVIF file is not one still picture in one extent; it cannot be stripped")
+    offset, length = struct.unpack_from(">II", file, start + 14)
+    return int(offset), int(length), start + 18
+
+
+def _obu(data: bytes, start: int) -> tuple[int, int]:
+    """Start of the payload and end of the open bitstream unit at `start` (AV1 specification, 5.3)."""
+    size, shift, position = 0, 0, start + 1
+    while True:
+        size |= (data[position] & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if data[position - 1] < 0x80:
+            return position, position + size
+
+
+def _leb128(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _avif_frame(file: bytes) -> tuple[bytes, bytes]:
+    """What precedes the size of the frame OBU (delimiter, sequence header, OBU header) and the frame itself."""
+    offset, length, _ = _avif_extent(file)
+    data, start = file[offset : offset + length], 0
+    while data[start] >> 3 & 15 != 6:  # OBU_FRAME
+        _, start = _obu(data, start)
+    payload, end = _obu(data, start)
+    if end != len(data):
+        raise ValueError("this AVIF file holds more than one frame; it cannot be stripped")
+    return data[: start + 1], data[payload:end]
+
+
+def _strip_avif(file: bytes, template: bytes) -> bytes:
+    head, frame = _avif_frame(file)
+    _same(head, _avif_frame(template)[0], "the AV1 sequence header")
+    return frame
+
+
+def _rebuild_avif(codestream: bytes, template: bytes) -> bytes:
+    head, _ = _avif_frame(template)
+    item = head + _leb128(len(codestream)) + codestream
+    offset, _, field = _avif_extent(template)
+    start, _ = _box(template, (b"mdat",))
+    if start != offset:
+        raise ValueError("the template's picture does not start its mdat box; it cannot be rebuilt")
+    file = template[:field] + struct.pack(">I", len(item)) + template[field + 4 : start - 8]
+    return file + struct.pack(">I4s", 8 + len(item), b"mdat") + item
+
+
+JPEG = Container(_strip_jpeg, _rebuild_jpeg)
+JPEG2000 = Container(_strip_jpeg2000, _rebuild_jpeg2000)
+WEBP = Container(_strip_webp, _rebuild_webp)
+AVIF = Container(_strip_avif, _rebuild_avif)
