@@ -89,13 +89,12 @@ def code_digest() -> str:
 class Bench:
     """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
 
-    def __init__(self, scenario: Scenario, models: Models, weights_digest: str, profile: Profile | None = None) -> None:
+    def __init__(self, scenario: Scenario, models: Models, profile: Profile | None = None) -> None:
         self.scenario = scenario
         self.models = models
         self.radio = Radio(scenario.radio)
         self.tasks = scenario.parsed_tasks()
         self.image_set, self.indices = open_chosen(scenario.images)
-        self._weights_digest = weights_digest
         self._profile = profile
         self._links: dict[str, Link] = {}
         self._batch: Batch | None = None
@@ -134,7 +133,7 @@ class Bench:
         return identity(
             {
                 "version": taskwave.__version__,
-                "weights": self._weights_digest,
+                "weights": self.models.digest,
                 "seed": scenario.seed,
                 "occasions": scenario.sweep.occasions,
                 "radio": scenario.radio.model_dump(mode="json"),

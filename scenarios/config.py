@@ -108,7 +108,7 @@ class Scenario(_Table):
 
     def parsed_tasks(self) -> tuple[Task, ...]:
         """The tasks with the classes their prompts name."""
-        return tuple(Task(prompt, lexicon.parse(prompt).classes) for prompt in self.tasks)
+        return tuple(parse_task(prompt) for prompt in self.tasks)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -130,9 +130,16 @@ class Scenario(_Table):
                     "keep one, their records could not be told apart"
                 )
             seen[name] = task.prompt
+        if self.strip and task_name(parse_task(self.strip.task)) not in seen:
+            raise ValueError(f"strip.task {self.strip.task!r} is none of the tasks: {', '.join(map(repr, self.tasks))}")
         if self.images.source == "streets" and self.images.folder is not None:
             raise ValueError("images.folder is given, but the source 'streets' is generated: remove images.folder")
         return self
+
+
+def parse_task(prompt: str) -> Task:
+    """A task in free wording, with the classes it names."""
+    return Task(prompt, lexicon.parse(prompt).classes)
 
 
 def task_name(task: Task) -> str:

@@ -4,12 +4,11 @@ import math
 import warnings
 from dataclasses import dataclass
 
-import bjontegaard
+import bjontegaard  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 
 from taskwave.scenarios.statistics import Floats
-
 
 GAINS = ["es_n0_db", "task", "accuracy", "scheme_uses", "baseline_uses", "baseline", "gain", "relation"]
 SUMMARY = [

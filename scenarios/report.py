@@ -57,7 +57,9 @@ def summary(table: pd.DataFrame, scheme: str, baselines: str) -> Table:
             cells += [f"{row.low:.3f}…{row.high:.3f}", *("–" if pd.isna(g) else f"{g:.2f}x" for g in gains)]
         rows.append(cells)
     columns = ["task", "Es/N0", "best", "baseline best", "both reach", "gain at low end", "mean gain", "at high end"]
-    return _table(f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions)", columns, rows)
+    return _table(
+        f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions)", columns, rows
+    )
 
 
 def gains(table: pd.DataFrame, scheme: str) -> Table:
@@ -68,7 +70,9 @@ def gains(table: pd.DataFrame, scheme: str) -> Table:
             f"{row.es_n0_db:g} dB",
             f"{row.accuracy:.3f}",
             f"{row.scheme_uses:,.0f}",
-            f"{row.baseline_uses:,.0f}" if row.relation == "=" else f"{RELATIONS[row.relation]}{row.baseline_uses:,.0f}",
+            f"{row.baseline_uses:,.0f}"
+            if row.relation == "="
+            else f"{RELATIONS[row.relation]}{row.baseline_uses:,.0f}",
             row.baseline,
             f"{RELATIONS[row.relation]}{row.gain:.2f}x",
         ]
@@ -104,7 +108,7 @@ def stages(table: pd.DataFrame) -> Table:
     return _table("Link time per image and task", ["link", "stage", "ms", "share"], rows, left=2)
 
 
-def skipped(entries: Sequence[Skipped], num_ratios: int) -> list[str]:
+def skipped(entries: Iterable[Skipped], num_ratios: int) -> list[str]:
     """One line for each link and budget that were skipped."""
     lines = []
     for entry in entries:

@@ -1,21 +1,22 @@
 """The picture strip: what each stage of a link and a baseline made of the same images, and their answers below."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from torch.nn import functional
 
 from taskwave.links.base import Delivery
 from taskwave.scenarios.bench import Bench, Point
-from taskwave.scenarios.config import StripConfig
-from taskwave.semantic import lexicon
+from taskwave.scenarios.config import StripConfig, parse_task
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 
@@ -34,15 +35,27 @@ class Column:
     """[B, H, W] uint8 class ids."""
     heat: torch.Tensor | None = None
     """[B, h, w] float, drawn over the images: where the link looked."""
+    notes: tuple[str, ...] = ()
+    """One line an image: what the receiver asked for."""
 
 
-def columns(bench: Bench, config: StripConfig) -> tuple[list[Column], torch.Tensor, tuple[int, ...]]:
+@dataclass(frozen=True)
+class Strip:
+    """What a strip shows."""
+
+    columns: tuple[Column, ...]
+    labels: torch.Tensor
+    """[B, H, W] uint8."""
+    classes: tuple[int, ...]
+    caption: str
+
+
+def take(bench: Bench, config: StripConfig) -> Strip:
     """Run the two links of a strip on the first batch of a scenario, with the channels and noise of its records.
 
-    Returns the columns, the labels [B, H, W] and the classes of the task. Raises what the links raise
-    (`BudgetError` for a budget that is too small).
+    Raises what the links raise (`BudgetError` for a budget that is too small).
     """
-    classes = lexicon.parse(config.task).classes
+    classes = parse_task(config.task).classes
     place = [task.classes for task in bench.tasks].index(classes)
     batch = bench.batch(0)
     few = slice(min(config.images, len(batch.names)))
@@ -51,34 +64,35 @@ def columns(bench: Bench, config: StripConfig) -> tuple[list[Column], torch.Tens
         return bench.deliver(Point(0, config.es_n0_db, config.budget, link))[place]
 
     scheme, baseline = deliver(config.link), deliver(config.baseline)
-    found = [Column("original, label", batch.images[few], batch.labels[few])]
+    columns = [Column("original, label", batch.images[few], batch.labels[few])]
     coarse, heat = scheme.stages.get("coarse"), scheme.stages.get("attention")
     if coarse is not None:
-        found.append(Column("coarse", coarse[few], bench.models.segmentation.predict(coarse[few])))
+        columns.append(Column("coarse", coarse[few], bench.models.segmentation.predict(coarse[few])))
     if heat is not None:
-        found.append(Column("attention", batch.images[few], None, heat[few]))
+        columns.append(Column("attention", batch.images[few], None, heat[few], tuple(scheme.messages[few])))
     for name, delivery in ((config.link, scheme), (config.baseline, baseline)):
         image = None if delivery.image is None else delivery.image[few]
-        found.append(Column(name, image, delivery.prediction[few]))
-    return found, batch.labels[few], classes
+        columns.append(Column(name, image, delivery.prediction[few]))
+    where = f"{config.budget:,} channel uses each, $E_s/N_0$ = {config.es_n0_db:g} dB"
+    caption = f"{config.task}: {where}, {bench.scenario.radio.channel.upper()}"
+    return Strip(tuple(columns), batch.labels[few], classes, caption)
 
 
-def draw(parts: Sequence[Column], labels: torch.Tensor, classes: tuple[int, ...], caption: str) -> Figure:
+def draw(strip: Strip) -> Figure:
     """Two rows an image, pictures above answers; IoU of the prompted classes is written below each answer."""
-    num_images, height, width = labels.shape
+    num_images, height, width = strip.labels.shape
     wide = 2.1
-    size = (wide * len(parts), num_images * (2 * wide * height / width + 0.32) + 0.75)
-    figure = Figure(figsize=size, layout="constrained")
+    size = (wide * len(strip.columns), num_images * (2 * wide * height / width + 0.32) + 0.75)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)  # type: ignore[union-attr]
-    axes = figure.subplots(2 * num_images, len(parts), squeeze=False).tolist()
-    for place, part in enumerate(parts):
-        axes[0][place].set_title(part.title, fontsize=9, fontweight="bold")
+    axes = figure.subplots(2 * num_images, len(strip.columns), squeeze=False).tolist()
+    for place, column in enumerate(strip.columns):
+        axes[0][place].set_title(column.title, fontsize=9, fontweight="bold")
         for b in range(num_images):
-            _picture(axes[2 * b][place], part, b, (height, width))
-            _answer(axes[2 * b + 1][place], part, b, labels, classes, is_label=place == 0)
-    figure.suptitle(caption, fontsize=9, color="#555555")
-    marks = [Patch(color=np.divide(c, 255)) for c in (HIT, MISSED, FALSE)]
+            _picture(axes[2 * b][place], column, b, (height, width))
+            _answer(axes[2 * b + 1][place], column, b, strip, is_label=place == 0)
+    figure.suptitle(strip.caption, fontsize=9, color="#555555")
+    marks = [Patch(color=to_hex([part / 255 for part in colour])) for colour in (HIT, MISSED, FALSE)]
     figure.legend(marks, ["found", "missed", "false"], loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 
@@ -89,31 +103,31 @@ def _bare(axis: Axes) -> None:
     axis.spines[:].set_visible(False)
 
 
-def _picture(axis: Axes, part: Column, b: int, size: tuple[int, int]) -> None:
+def _picture(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> None:
     _bare(axis)
-    if part.images is None:
+    if column.images is None:
         axis.text(0.5, 0.5, "no image sent", ha="center", va="center", fontsize=8, color="#777777")
         return
-    picture = part.images[b].permute(1, 2, 0).numpy()
-    if part.heat is not None:
+    picture = column.images[b].permute(1, 2, 0).numpy()
+    if column.heat is not None:
         picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
     axis.imshow(picture.clip(0, 1), interpolation="none")
-    if part.heat is not None:
-        heat = functional.interpolate(part.heat[b][None, None].float(), size, mode="bilinear")[0, 0]
+    if column.heat is not None:
+        heat = functional.interpolate(column.heat[b][None, None].float(), size, mode="bilinear")[0, 0]
         span = (heat.max() - heat.min()).clamp_min(1e-12)
         axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
 
 
-def _answer(
-    axis: Axes, part: Column, b: int, labels: torch.Tensor, classes: tuple[int, ...], *, is_label: bool
-) -> None:
+def _answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: bool) -> None:
     _bare(axis)
-    if part.answers is None:
-        axis.set_visible(False)
+    if column.answers is None:
+        if column.notes:
+            text = f"the receiver asked for\n“{fill(column.notes[b], 28)}”"
+            axis.text(0.5, 0.95, text, ha="center", va="top", fontsize=7.5, transform=axis.transAxes)
         return
-    answer, label = part.answers[b], labels[b]
-    axis.imshow(compare(answer, label, classes), interpolation="none")
-    intersection, union = (int(count) for count in iou_counts(answer[None], label[None], classes))
+    answer, label = column.answers[b], strip.labels[b]
+    axis.imshow(compare(answer, label, strip.classes), interpolation="none")
+    intersection, union = (int(count) for count in iou_counts(answer[None], label[None], strip.classes))
     if not is_label:
         axis.set_xlabel(f"IoU {intersection / union:.2f}" if union else "nothing to find", fontsize=8)
 

@@ -20,8 +20,11 @@ _COLOURS = {
     "bound": ("#6E6E6E", "#9C9C9C", "#4A4A4A", "#BDBDBD"),
     "answer": ("#000000",),
 }
-_LINES: dict[str, str | tuple[int, tuple[float, ...]]] = {
-    "semantic": "-",
+Dashes = tuple[float, tuple[float, ...]] | None
+"""matplotlib's (offset, on-off lengths in points); None is a solid line."""
+
+_LINES: dict[str, Dashes] = {
+    "semantic": None,
     "bitwise": (0, (5, 1.6)),
     "bound": (0, (1, 1.4)),
     "answer": (0, (6, 1.5, 1, 1.5)),
@@ -34,7 +37,7 @@ class CurveStyle:
     """Colour, line and marker of one link, in matplotlib's terms."""
 
     colour: str
-    line: str | tuple[int, tuple[float, ...]]
+    line: Dashes
     marker: str
     width: float
     front: int

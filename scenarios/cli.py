@@ -1,0 +1,137 @@
+"""The command line. Modules that load torch are imported by the command that needs them, so that help is quick."""
+# ruff: noqa: PLC0415
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Task accuracy of semantic and bit-wise links over a simulated 5G-like radio.",
+    epilog="Set TASKWAVE_TRACEBACK=1 to see where in the code an error comes from.",
+)
+console = Console(highlight=False)
+messages = Console(stderr=True, highlight=False)
+
+NameOrFile = Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="A built-in scenario or a TOML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. sweep.es_n0_db=[0,10].")
+]
+Folder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the built-in scenarios and every link that a scenario can name."""
+    from taskwave.links import registry
+    from taskwave.scenarios.loading import built_in, read
+
+    console.print("[bold]Scenarios[/bold] (taskwave run NAME)")
+    for name, path in built_in().items():
+        console.print(f"  {name:18} {read(path)['description']}")
+    console.print("\n[bold]Links[/bold] (sweep.links in a scenario)")
+    for name in registry.names():
+        console.print(f"  {name:24} {registry.origin(name)}")
+
+
+@app.command()
+def run(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results; default runs/<name of the scenario>.")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Print the time of each link, stage by stage.")] = False,
+) -> None:
+    """Run a scenario, or continue it where it stopped; print pooled accuracies and draw the figures."""
+    try:
+        from taskwave.scenarios import commands
+
+        commands.run(scenario, overrides or [], out, profile=profile, console=console, messages=messages)
+    except KeyboardInterrupt:
+        messages.print("\nStopped. Finished points are kept; run the same command again to continue.")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
+    """Check that a scenario could run: its keys, images, radio, links and weights. Transmits nothing."""
+    from taskwave.scenarios import commands
+
+    commands.check(scenario, overrides or [], console)
+
+
+@app.command()
+def plot(
+    folder: Folder,
+    budget: Annotated[list[int] | None, typer.Option(help="Budgets to draw accuracy vs SNR for.")] = None,
+    es_n0_db: Annotated[list[float] | None, typer.Option(help="SNRs to draw accuracy vs bandwidth for.")] = None,
+) -> None:
+    """Draw the figures of a run anew from its records."""
+    from taskwave.scenarios import commands
+
+    commands.plot(folder, budget or [], es_n0_db or [], console)
+
+
+@app.command()
+def compare(
+    folder: Folder,
+    other: Annotated[Path | None, typer.Argument(help="A second run, of the same images.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Link under test; default: the first semantic one.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Baselines; default: all bit-wise links.")] = None,
+) -> None:
+    """Semantic gain at equal accuracy, and paired differences from the other semantic links."""
+    from taskwave.scenarios import commands
+
+    commands.compare(folder, other, scheme, against or [], console)
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(context: typer.Context) -> None:
+    """Train weights (see `taskwave train --help`)."""
+    training = importlib.import_module("taskwave.semantic.training.cli")
+    training.app(args=context.args, prog_name="taskwave train")
+
+
+@app.command()
+def download(
+    dataset: Annotated[str, typer.Argument(help="Only `camvid`.")],
+    to: Annotated[Path, typer.Option(help="Folder to put it in.")],
+) -> None:
+    """Fetch a public image set from its home, with checksums."""
+    if dataset != "camvid":
+        raise ValueError(f"download {dataset!r}: allowed is camvid")
+    from taskwave.semantic.data.download import download_camvid
+
+    download_camvid(to)
+    console.print(f"{to}: ready; use it with --set images.folder={to}")
+
+
+def main() -> None:
+    """Entry point of the command `taskwave`: one message for an error, exit code 2 (bad input) or 1 (failure)."""
+    if os.environ.get("TASKWAVE_TRACEBACK"):
+        app()
+    try:
+        app()
+    except (ValueError, FileNotFoundError) as error:
+        _fail(error, 2)
+    except (OSError, RuntimeError) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    messages.print(f"[bold red]error:[/bold red] {_escape(error)}", soft_wrap=True)
+    sys.exit(code)
+
+
+def _escape(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error) or type(error).__name__)

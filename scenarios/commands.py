@@ -1,0 +1,152 @@
+"""What the commands of the command line do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from taskwave.links.base import BudgetError
+from taskwave.scenarios import gain, loading, plots, report, statistics, strip
+from taskwave.scenarios.bench import Bench, plan
+from taskwave.scenarios.profiling import Profile
+from taskwave.scenarios.progress import progress
+from taskwave.scenarios.records import read_records
+from taskwave.scenarios.runner import Outcome
+from taskwave.scenarios.runner import run as run_points
+from taskwave.semantic.weights import load_models
+
+
+def run(
+    name_or_file: str,
+    overrides: Sequence[str],
+    out: Path | None,
+    *,
+    profile: bool,
+    console: Console,
+    messages: Console,
+) -> None:
+    """Run a scenario into `out`, then print its accuracies and draw its figures."""
+    scenario = loading.load(name_or_file, overrides)
+    folder = out or Path("runs") / scenario.name
+    times = Profile() if profile else None
+    bench = Bench(scenario, load_models(scenario.weights), times)
+    with progress(messages) as observe:
+        outcome = run_points(bench, folder, observe)
+    _tell(outcome, folder, len(scenario.sweep.es_n0_db), console, messages)
+    pooled = statistics.pool(outcome.records)
+    shown = pooled.table[pooled.table["budget"].isin(plots.spread(pooled.table["budget"].unique()))]
+    for table in report.accuracy_tables(shown):
+        console.print(table)
+    if times is not None:
+        _tell_times(times, console)
+    files = [_write(pooled.table, folder / "accuracy.csv"), *_figures(pooled.table, folder, [], [])]
+    if scenario.strip is not None:
+        try:
+            pictures = strip.draw(strip.take(bench, scenario.strip))
+            files.append(plots.save(pictures, folder / "strip.png"))
+        except BudgetError as error:
+            messages.print(f"no picture strip: {error}", markup=False)
+    for path in (folder / "records.csv", folder / "records.parquet", *files):
+        console.print(str(path), markup=False)
+
+
+def _tell(outcome: Outcome, folder: Path, num_ratios: int, console: Console, messages: Console) -> None:
+    on_disk = outcome.total - outcome.computed
+    console.print(f"{outcome.computed} points computed, {on_disk} were on disk; {len(outcome.records):,} records")
+    for line in report.skipped(outcome.skipped, num_ratios):
+        messages.print(line, markup=False)
+    if outcome.other_code:
+        messages.print(
+            f"note: {outcome.other_code} of these points were computed before the code in phy, semantic or links "
+            f"was changed; delete {folder / 'points'} to compute them anew",
+            markup=False,
+        )
+    if outcome.records.empty:
+        raise ValueError("no link could work within any budget, so there is nothing to plot: raise sweep.budgets")
+
+
+def _tell_times(times: Profile, console: Console) -> None:
+    if times.runs:
+        console.print(report.stages(times.table()))
+    else:
+        console.print("No times: every point was on disk. Use --profile with a new --out folder.")
+
+
+def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None:
+    """Build everything a scenario needs and read its first batch, but transmit nothing."""
+    scenario = loading.load(name_or_file, overrides)
+    bench = Bench(scenario, load_models(scenario.weights))
+    for name in scenario.sweep.links:
+        bench.link(name)
+    bench.batch(0)
+    console.print(
+        f"{scenario.name}: good. {sum(1 for _ in plan(scenario))} points, {scenario.images.count} images, "
+        f"{len(scenario.tasks)} tasks"
+    )
+
+
+def plot(folder: Path, budgets: Sequence[float], ratios: Sequence[float], console: Console) -> None:
+    """Draw the figures of `folder` from its records."""
+    table = statistics.pool(read_records(folder)).table
+    for path in _figures(table, folder, budgets, ratios):
+        console.print(str(path), markup=False)
+
+
+def _figures(table: pd.DataFrame, folder: Path, budgets: Sequence[float], ratios: Sequence[float]) -> list[Path]:
+    """Both figures; without a choice of budgets and SNRs, a few of each."""
+    for key, asked in (("budget", budgets), ("es_n0_db", ratios)):
+        there = sorted(table[key].unique())
+        missing = [value for value in asked if value not in there]
+        if missing:
+            known = ", ".join(f"{value:g}" for value in there)
+            raise ValueError(f"{key} {missing[0]:g}: no records of it in {folder}; there are {known}")
+    snr = plots.accuracy_vs_snr(table, budgets or plots.spread(table["budget"].unique()))
+    bandwidth = plots.accuracy_vs_bandwidth(table, ratios or plots.spread(table["es_n0_db"].unique()))
+    return [
+        plots.save(snr, folder / "accuracy-vs-snr.png"),
+        plots.save(bandwidth, folder / "accuracy-vs-bandwidth.png"),
+    ]
+
+
+def compare(folder: Path, other: Path | None, scheme: str | None, against: Sequence[str], console: Console) -> None:
+    """Print and write the semantic gain of `scheme` and its paired differences from the other semantic links."""
+    records = read_records(folder)
+    if other is not None:
+        records = _join(records, read_records(other), other.name)
+    pooled = statistics.pool(records)
+    links = dict(pooled.table[["link", "kind"]].drop_duplicates().itertuples(index=False, name=None))
+    semantic = [name for name, kind in links.items() if kind == "semantic"]
+    baselines = list(against) or [name for name, kind in links.items() if kind == "bitwise"]
+    unknown = [name for name in (*baselines, *([scheme] if scheme else [])) if name not in links]
+    if unknown:
+        raise ValueError(f"link {unknown[0]!r}: no records of it; there are {', '.join(links)}")
+    if not (scheme or semantic):
+        raise ValueError(f"no semantic link among {', '.join(links)}: name the link under test with --scheme")
+    tested = scheme or semantic[0]
+    if baselines:
+        summary = gain.summary_table(pooled.table, tested, baselines)
+        detail = gain.gain_table(pooled.table, tested, baselines)
+        console.print(report.gains(detail, tested))
+        console.print(report.summary(summary, tested, ", ".join(baselines)))
+        console.print(str(_write(detail, folder / "gain.csv")), markup=False)
+        console.print(str(_write(summary, folder / "gain-summary.csv")), markup=False)
+    else:
+        console.print("No bit-wise link in these records: no gain. Name baselines with --against.")
+    for name in semantic:
+        if name != tested:
+            table = statistics.paired_differences(pooled, tested, name)
+            console.print(report.differences(table, tested, name))
+
+
+def _join(records: pd.DataFrame, others: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Records of two runs as one; links of the second one are marked with its folder's name."""
+    for key in ("channel", "image"):
+        if set(records[key]) != set(others[key]):
+            raise ValueError(f"the two runs differ in {key}: they can only be compared over the same")
+    return pd.concat([records, others.assign(link=others["link"] + f" ({label})")], ignore_index=True)
+
+
+def _write(table: pd.DataFrame, path: Path) -> Path:
+    table.to_csv(path, index=False)
+    return path
