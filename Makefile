@@ -1,0 +1,37 @@
+# make run    the quick-start scenario: a table and figures in runs/quickstart
+# make test   tests, lint, types and layers
+#
+# Both create the virtual environment they need. Variables:
+#   PYTHON       interpreter to start from, 3.11 or newer
+#   VENV         folder of the virtual environment
+#   TORCH_INDEX  extra package index for PyTorch. pip's default on Linux is the CUDA build (several GB); the CPU build is
+#                enough: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+
+PIP_INSTALL := $(VENV)/bin/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
+
+.PHONY: run test
+.DEFAULT_GOAL := run
+
+run: $(VENV)/installed-core
+	$(VENV)/bin/taskwave run quickstart --out runs/quickstart
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "$(PYTHON) is older than Python 3.11: give another one, make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: written after a complete installation, out of date when the requirements change.
+$(VENV)/installed-core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/installed-core
