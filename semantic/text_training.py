@@ -14,7 +14,8 @@ from taskwave.semantic.tokenizer import MAX_TOKENS, build_tokenizer
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
 from taskwave.semantic.vocabulary import vocabulary
 
-BATCH = 96
+BATCH = 48
+"""Meanings per step, each said twice."""
 TEMPERATURE = 0.07
 NONSENSE = "qxz"
 """Stands for any word the lexicon does not have."""
@@ -78,12 +79,12 @@ class TextTrainer(nn.Module):
             CLIPTextConfig(
                 vocab_size=len(tokenizer),
                 hidden_size=128,
-                intermediate_size=512,
+                intermediate_size=256,
                 projection_dim=128,
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 max_position_embeddings=MAX_TOKENS,
-                attention_dropout=0.0,
+                hidden_act="gelu",
                 pad_token_id=tokenizer.pad_token_id,
                 bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id,
@@ -94,10 +95,16 @@ class TextTrainer(nn.Module):
 
     def forward(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings [B, 128] of unit length and logits [B, 14] of classes and columns."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        halves = (order[: len(order) // 2], order[len(order) // 2 :])  # short and long apart: less padding
+        embeds = torch.cat([self._embed([texts[i] for i in half]) for half in halves if half])
+        embeds = embeds[torch.tensor(order).argsort().to(embeds.device)]
+        return embeds, self.head(embeds)
+
+    def _embed(self, texts: list[str]) -> torch.Tensor:
         tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(self.head.weight.device)
         embeds = self.encoder(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask).text_embeds
-        embeds = functional.normalize(embeds.float(), dim=-1)
-        return embeds, self.head(embeds)
+        return functional.normalize(embeds.float(), dim=-1)
 
 
 def targets(meanings: list[Meaning]) -> torch.Tensor:
@@ -117,7 +124,7 @@ def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meanin
 
 
 def train_text_encoder(
-    out: Path, folder: Path, steps: int = 3000, seed: int = 0, device: str = "cpu", log: Log = print
+    out: Path, folder: Path, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
 ) -> dict[str, float]:
     """Train, save tokenizer and encoder (half precision, transformers format) in `out`, return validation metrics.
 
