@@ -1,0 +1,114 @@
+"""What is painted: colour, class, depth and glow of every pixel, far things first (painter's algorithm)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from taskwave.semantic.classes import NAMES
+from taskwave.semantic.data.streets.camera import Camera, Floats, Point
+
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Colour = tuple[int, int, int]
+
+SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(len(NAMES))
+
+
+SKY_DEPTH = 1e4
+"""Metres."""
+
+
+def tint(colour: Sequence[float], factor: float) -> Colour:
+    """Colour times `factor` (0 or more), kept within 8 bits."""
+    r, g, b = colour
+    return min(int(r * factor), 255), min(int(g * factor), 255), min(int(b * factor), 255)
+
+
+class Canvas:
+    """Layers of one picture seen by `camera`, all [rows, cols].
+
+    `paint` is [rows, cols, 4]: unlit surface colour and, last, how much of it is emitted rather than reflected (0..255).
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        shape = (camera.rows, camera.cols)
+        self.camera = camera
+        self.paint: Bytes = np.zeros((*shape, 4), np.uint8)
+        self.label: Bytes = np.full(shape, SKY, np.uint8)
+        self.depth: Floats = np.full(shape, SKY_DEPTH, np.float32)
+
+    def clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
+        """Whole-pixel box (left, top, right, bottom) inside the picture, or None where nothing is left of it."""
+        box = (
+            max(int(np.floor(left)), 0),
+            max(int(np.floor(top)), 0),
+            min(int(np.ceil(right)) + 1, self.camera.cols),
+            min(int(np.ceil(bottom)) + 1, self.camera.rows),
+        )
+        return box if box[0] < box[2] and box[1] < box[3] else None
+
+    def write(self, left: int, top: int, mask: Mask, paint: Bytes, label: int | Bytes, depth: float | Floats) -> None:
+        """Cover the pixels where `mask` [h, w] is set; `left`, `top` is the place of its first pixel."""
+        at = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
+        # Four bytes at a time: a masked copy of whole pixels is several times faster than one of single channels.
+        np.copyto(self.paint.view(np.uint32)[..., 0][at], paint.view(np.uint32)[..., 0], where=mask)
+        np.copyto(self.label[at], np.asarray(label, np.uint8), where=mask)
+        np.copyto(self.depth[at], np.asarray(depth, np.float32), where=mask)
+
+
+def with_glow(colour: Floats, glow: int | Bytes = 0) -> Bytes:
+    """Paint [h, w, 4] from colours [h, w, 3] in 0..255, clipped, and their glow."""
+    out = np.empty((*colour.shape[:2], 4), np.uint8)
+    np.clip(colour, 0, 255, out=out[..., :3], casting="unsafe")
+    out[..., 3] = glow
+    return out
+
+
+class Sketch:
+    """Vector drawing inside a box of the canvas, at one depth; `done` puts it on the canvas."""
+
+    def __init__(self, canvas: Canvas, box: tuple[int, int, int, int], depth: float) -> None:
+        self._canvas, self._box, self._depth = canvas, box, depth
+        self.size = (box[3] - box[1], box[2] - box[0])
+        """(rows, cols) of the box."""
+        self._picture = Image.new("RGBA", self.size[::-1])
+        self._ids = Image.new("L", self.size[::-1])
+        self._ink, self._id = ImageDraw.Draw(self._picture), ImageDraw.Draw(self._ids)
+
+    def _local(self, points: Sequence[Point]) -> list[Point]:
+        return [(u - self._box[0], v - self._box[1]) for u, v in points]
+
+    def polygon(self, points: Sequence[Point], colour: Colour, label: int, glow: int = 0) -> None:
+        """Fill a polygon given in canvas pixels."""
+        local = self._local(points)
+        self._ink.polygon(local, fill=(*colour, glow))
+        self._id.polygon(local, fill=label + 1)
+
+    def line(self, points: Sequence[Point], colour: Colour, label: int, width: float) -> None:
+        """Draw a polyline of `width` pixels (at least one)."""
+        local = self._local(points)
+        joint = "curve" if width > 3 and len(points) > 2 else None
+        self._ink.line(local, fill=(*colour, 0), width=max(round(width), 1), joint=joint)
+        self._id.line(local, fill=label + 1, width=max(round(width), 1), joint=joint)
+
+    def ellipse(
+        self, centre: Point, rx: float, ry: float, colour: Colour, label: int, glow: int = 0, ring: float = 0.0
+    ) -> None:
+        """Fill an ellipse, or draw its rim only, `ring` pixels wide."""
+        (u, v), *_ = self._local([centre])
+        box = (u - rx, v - ry, u + rx, v + ry)
+        if ring:
+            self._ink.ellipse(box, outline=(*colour, glow), width=max(round(ring), 1))
+            self._id.ellipse(box, outline=label + 1, width=max(round(ring), 1))
+        else:
+            self._ink.ellipse(box, fill=(*colour, glow))
+            self._id.ellipse(box, fill=label + 1)
+
+    def done(self, grain: Floats | None = None) -> None:
+        """Put the drawing on the canvas; `grain` [h, w] multiplies its colours (surface texture)."""
+        ids, paint = np.asarray(self._ids), np.asarray(self._picture)
+        if grain is not None:
+            paint = with_glow(paint[..., :3] * grain[..., None], paint[..., 3])
+        self._canvas.write(self._box[0], self._box[1], ids > 0, paint, ids - np.uint8(1), self._depth)

@@ -1,0 +1,142 @@
+"""Pedestrians and bicyclists: jointed figures drawn upright at one depth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskwave.semantic.data.streets.camera import Point
+from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Canvas, Colour, Sketch, tint
+
+_SKIN: tuple[Colour, ...] = ((222, 184, 156), (198, 150, 120), (140, 98, 74), (92, 64, 50))
+_CLOTH: tuple[Colour, ...] = (
+    (40, 42, 50), (60, 66, 90), (110, 40, 44), (190, 184, 170), (90, 96, 100), (170, 60, 50), (50, 90, 60), (60, 90, 140),
+    (210, 190, 90), (120, 90, 130), (30, 30, 32), (225, 225, 222),
+)  # fmt: skip
+_HAIR: tuple[Colour, ...] = ((32, 26, 22), (70, 50, 36), (130, 96, 60), (150, 146, 140))
+
+
+def _pick(colours: tuple[Colour, ...], rng: np.random.Generator) -> Colour:
+    return tint(colours[int(rng.integers(len(colours)))], float(rng.uniform(0.85, 1.15)))
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """Draws in metres about a foot point; `facing` mirrors it."""
+
+    sketch: Sketch
+    canvas: Canvas
+    x: float
+    z: float
+    facing: int
+    label: int
+
+    def at(self, along: float, up: float) -> Point:
+        return self.canvas.camera.project(self.x + self.facing * along, up, self.z)
+
+    def limb(self, points: tuple[Point, ...], width: float, colour: Colour) -> None:
+        s = self.canvas.camera.scale(self.z)
+        self.sketch.line([self.at(*p) for p in points], colour, self.label, width * s)
+
+    def shape(self, points: tuple[Point, ...], colour: Colour) -> None:
+        self.sketch.polygon([self.at(*p) for p in points], colour, self.label)
+
+    def disc(self, centre: Point, rx: float, ry: float, colour: Colour, ring: float = 0.0) -> None:
+        s = self.canvas.camera.scale(self.z)
+        self.sketch.ellipse(self.at(*centre), rx * s, ry * s, colour, self.label, 0, ring * s)
+
+
+def _sketch(canvas: Canvas, x: float, z: float, half: float, tall: float) -> Sketch | None:
+    (left, top), (right, bottom) = canvas.camera.project(x - half, tall, z), canvas.camera.project(x + half, -0.1, z)
+    box = canvas.clip(left, top, right, bottom)
+    return None if box is None else Sketch(canvas, box, z)
+
+
+@dataclass(frozen=True)
+class Pedestrian:
+    """A person walking, or standing where `stride` is small, at (x, z)."""
+
+    x: float
+    z: float
+    tall: float
+    facing: int
+    stride: float
+    sideways: bool
+
+    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint the person."""
+        sketch = _sketch(canvas, self.x, self.z, 0.8, self.tall + 0.1)
+        if sketch is None:
+            return
+        k = self.tall / 1.75
+        top, legs, skin, hair = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng), _pick(_HAIR, rng)
+        man = _Figure(sketch, canvas, self.x, self.z, self.facing, PEDESTRIAN)
+        step = self.stride * k
+        wide = (0.17 if self.sideways else 0.23) * k
+        hip, neck, hem = 0.88 * k, 1.46 * k, 0.8 * k
+        apart = 0.0 if self.sideways else 0.1 * k
+        man.limb(((0.02 - apart / 2, hip), (-step * 0.45 - apart, 0.46 * k), (-step - apart, 0.06)), 0.15 * k, tint(legs, 0.8))
+        man.limb(((-0.02 + apart / 2, hip), (step * 0.6 + apart, 0.48 * k), (step * 0.9 + apart, 0.05)), 0.16 * k, legs)
+        man.limb(((-step - apart, 0.05), (-step - apart + 0.16 * k, 0.04)), 0.08 * k, (28, 26, 26))
+        man.limb(((step * 0.9 + apart, 0.05), (step * 0.9 + apart + 0.17 * k, 0.04)), 0.08 * k, (28, 26, 26))
+        if rng.random() < 0.25:  # skirt or long coat
+            man.shape(((-wide, 1.0 * k), (-wide * 1.3, 0.55 * k), (wide * 1.3, 0.55 * k), (wide, 1.0 * k)), tint(top, 0.85))
+        man.limb(((-wide * 0.7, neck - 0.08), (-wide - step * 0.4, 1.12 * k), (-step * 0.5 - apart, 0.86 * k)), 0.1 * k, tint(top, 0.8))
+        man.shape(((-wide * 0.85, hem), (-wide, neck - 0.1 * k), (-wide * 0.4, neck), (wide * 0.4, neck),
+                   (wide, neck - 0.1 * k), (wide * 0.85, hem)), top)  # fmt: skip
+        man.limb(((wide * 0.7, neck - 0.08), (wide + step * 0.3, 1.12 * k), (step * 0.7 + apart * 2, 0.88 * k)), 0.1 * k, tint(top, 1.12))
+        if rng.random() < 0.35:
+            bag = _pick(_CLOTH, rng)
+            man.shape(((-wide * 1.5, 0.8 * k), (-wide * 1.5, 1.3 * k), (-wide * 0.6, 1.35 * k), (-wide * 0.6, 0.8 * k)), bag)
+        man.disc((0.02, neck + 0.06 * k), 0.06 * k, 0.08 * k, tint(skin, 0.85))
+        man.disc((0.02, neck + 0.19 * k), 0.1 * k, 0.13 * k, hair)
+        man.disc((0.05 if self.sideways else 0.02, neck + 0.16 * k), 0.075 * k, 0.1 * k, skin)
+        sketch.done()
+
+
+@dataclass(frozen=True)
+class Bicyclist:
+    """A rider with bicycle at (x, z), seen from the side or from ahead or behind."""
+
+    x: float
+    z: float
+    facing: int
+    sideways: bool
+    pedal: float
+
+    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint rider and bicycle."""
+        sketch = _sketch(canvas, self.x, self.z, 1.1, 1.85)
+        if sketch is None:
+            return
+        rider = _Figure(sketch, canvas, self.x, self.z, self.facing, BICYCLIST)
+        top, legs, skin = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng)
+        frame = _pick(((170, 40, 40), (40, 70, 150), (30, 30, 34), (200, 200, 200), (60, 120, 70)), rng)
+        helmet = _pick(((220, 220, 220), (200, 50, 40), (50, 50, 56), (230, 200, 60)), rng)
+        foot = (0.17 * float(np.cos(self.pedal)), 0.17 * float(np.sin(self.pedal)))
+        if self.sideways:
+            for hub in (-0.52, 0.52):
+                rider.disc((hub, 0.34), 0.34, 0.34, (26, 26, 28), 0.07)
+                rider.limb(((hub - 0.3, 0.34), (hub + 0.3, 0.34)), 0.02, (120, 120, 124))
+                rider.limb(((hub, 0.04), (hub, 0.64)), 0.02, (120, 120, 124))
+            rider.limb(((0.0, 0.95), (-0.05 - foot[0] * 0.5, 0.55), (-foot[0], 0.3 - foot[1])), 0.13, tint(legs, 0.75))
+            rider.limb(((-0.52, 0.34), (0.0, 0.3), (0.4, 0.82), (-0.14, 0.8), (0.0, 0.3)), 0.055, frame)
+            rider.limb(((-0.52, 0.34), (-0.16, 0.86)), 0.045, frame)
+            rider.limb(((0.52, 0.34), (0.4, 0.84), (0.36, 1.0), (0.48, 1.04)), 0.05, (40, 40, 44))
+            rider.limb(((-0.3, 0.92), (-0.05, 0.92)), 0.09, (26, 26, 28))
+            rider.limb(((-0.14, 0.95), (0.22 + foot[0] * 0.4, 0.66 + foot[1] * 0.4), (foot[0], 0.3 + foot[1])), 0.15, legs)
+            rider.limb(((foot[0] - 0.08, 0.27 + foot[1]), (foot[0] + 0.13, 0.27 + foot[1])), 0.08, (28, 26, 26))
+            rider.shape(((-0.3, 0.95), (-0.2, 1.2), (0.08, 1.5), (0.24, 1.42), (0.06, 1.1), (0.0, 0.9)), top)
+            rider.limb(((0.16, 1.4), (0.26, 1.12), (0.44, 1.05)), 0.1, tint(top, 1.15))
+            head = (0.25, 1.6)
+        else:
+            rider.disc((0.0, 0.34), 0.04, 0.34, (26, 26, 28))
+            for side in (-1.0, 1.0):
+                rider.limb(((side * 0.09, 0.95), (side * 0.17, 0.62 + side * foot[1]), (side * 0.12, 0.3 + side * foot[1])), 0.15, tint(legs, 0.95))
+                rider.limb(((side * 0.2, 1.4), (side * 0.32, 1.18), (side * 0.26, 1.03)), 0.11, tint(top, 0.9))
+            rider.limb(((-0.3, 1.02), (0.3, 1.02)), 0.05, (40, 40, 44))
+            rider.shape(((-0.17, 0.9), (-0.23, 1.4), (-0.08, 1.5), (0.08, 1.5), (0.23, 1.4), (0.17, 0.9)), top)
+            head = (0.0, 1.61)
+        rider.disc(head, 0.1, 0.13, skin)
+        rider.shape(((head[0] - 0.13, head[1] + 0.02), (head[0] - 0.09, head[1] + 0.14), (head[0] + 0.09, head[1] + 0.14),
+                     (head[0] + 0.13, head[1] + 0.03)), helmet)  # fmt: skip
+        sketch.done()

@@ -1,0 +1,88 @@
+"""The plan of a street: widths, markings and what lines each side."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Frontage = Literal["building", "park", "junction"]
+
+FAR = 240.0
+"""Metres; the street is planned up to here."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What lines one side of the street from z0 to z1; `height` in metres is 0 where nothing is built."""
+
+    kind: Frontage
+    z0: float
+    z1: float
+    height: float = 0.0
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: `sign` -1 left, +1 right; kerb and frontage are |X| in metres."""
+
+    sign: int
+    kerb: float
+    wall: float
+    stretches: tuple[Stretch, ...]
+
+    def at(self, z: float) -> Stretch:
+        """The stretch at depth z."""
+        return next((s for s in self.stretches if s.z0 <= z < s.z1), self.stretches[-1])
+
+
+@dataclass(frozen=True)
+class Street:
+    """Both sides, the centre line, and where the street ends."""
+
+    left: Side
+    right: Side
+    centre: float
+    drive_on: int
+    """+1 where traffic keeps right, -1 where it keeps left."""
+    end: float
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.left, self.right
+
+
+def _stretches(rng: np.random.Generator, green: float, end: float) -> tuple[Stretch, ...]:
+    """Buildings, parks and side streets up to the end of the street; `green` is the share of parks."""
+    out: list[Stretch] = []
+    z = float(rng.uniform(-4, 8))
+    storeys = int(rng.integers(2, 5))
+    out.append(Stretch("park" if rng.random() < green else "building", -20.0, z, 3.1 * storeys))
+    while z < end:
+        pick = rng.random()
+        if pick < 0.12 and out[-1].kind != "junction":
+            length, kind, height = float(rng.uniform(6, 11)), "junction", 0.0
+        elif pick < 0.12 + 0.88 * green:
+            length, kind, height = float(rng.uniform(10, 35)), "park", 0.0
+        else:
+            length, kind = float(rng.uniform(6, 20)), "building"
+            height = float(np.clip(storeys + rng.integers(-1, 2), 1, 6)) * 3.1 + float(rng.uniform(0, 0.8))
+        out.append(Stretch(kind, z, z + length, height))  # type: ignore[arg-type]
+        z += length
+    return tuple(out)
+
+
+def draw_street(rng: np.random.Generator) -> Street:
+    """A random street with the camera in a lane of it (X = 0)."""
+    drive_on = int(rng.choice((-1, 1)))
+    lane = float(rng.uniform(2.9, 3.9))
+    parking = float(rng.choice((0.3, 2.2), p=(0.45, 0.55)))
+    lanes = int(rng.choice((2, 4), p=(0.85, 0.15)))
+    near, far = lane / 2 + parking, lane * (lanes - 0.5) + float(rng.choice((0.3, 2.2)))
+    end = float(rng.choice((60.0, 100.0, 160.0, FAR), p=(0.15, 0.25, 0.3, 0.3)))
+    green = float(rng.choice((0.08, 0.35, 0.8), p=(0.45, 0.35, 0.2)))
+    sides = []
+    for sign in (-1, 1):
+        kerb = near if sign == drive_on else far
+        share = float(np.clip(green + rng.uniform(-0.25, 0.25), 0.0, 1.0))
+        sides.append(Side(sign, kerb, kerb + float(rng.uniform(1.6, 3.8)), _stretches(rng, share, end)))
+    return Street(sides[0], sides[1], -drive_on * (lane / 2 + lane * (lanes // 2 - 1)), drive_on, end)

@@ -1,0 +1,204 @@
+"""Cars, vans and buses: a side profile extruded over the width, seen from any direction."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskwave.semantic.data.streets.camera import Point
+from taskwave.semantic.data.streets.canvas import CAR, Canvas, Colour, Sketch, tint
+
+_PAINTS: tuple[Colour, ...] = (
+    (190, 192, 196), (224, 226, 228), (36, 38, 42), (70, 74, 80), (120, 124, 130), (150, 28, 30), (28, 48, 110),
+    (40, 84, 150), (30, 72, 52), (170, 150, 110), (200, 60, 40), (96, 110, 130), (230, 190, 60),
+)  # fmt: skip
+_GLASS: Colour = (44, 54, 64)
+_BLACK: Colour = (24, 24, 26)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Metres. `profile` runs from the rear bottom over the roof to the front bottom as (along, up); +along is ahead."""
+
+    length: float
+    width: float
+    profile: tuple[Point, ...]
+    glass: tuple[int, ...]
+    """Indices of the profile's strips that are glass."""
+    roof: tuple[int, int]
+    """Indices of the profile's first and last roof points."""
+    belt: float
+    """Height of the lower edge of the side windows."""
+    panes: int
+    wheel: float
+
+
+SHAPES: dict[str, Shape] = {
+    "hatchback": Shape(4.0, 1.72, ((-2.0, 0.28), (-2.0, 0.8), (-1.92, 0.98), (-1.55, 1.42), (0.1, 1.47), (1.0, 0.98), (1.8, 0.8),
+                                   (2.0, 0.62), (2.0, 0.26)), (2, 4), (3, 4), 0.95, 2, 0.31),
+    "saloon": Shape(4.6, 1.78, ((-2.3, 0.3), (-2.3, 0.85), (-2.2, 1.0), (-1.6, 1.02), (-0.95, 1.42), (0.25, 1.45), (1.15, 0.98),
+                                (2.1, 0.8), (2.3, 0.6), (2.3, 0.26)), (3, 5), (4, 5), 0.96, 2, 0.32),
+    "estate": Shape(4.7, 1.85, ((-2.35, 0.34), (-2.35, 0.95), (-2.28, 1.15), (-2.1, 1.66), (0.3, 1.7), (1.1, 1.15), (2.15, 1.0),
+                                (2.35, 0.75), (2.35, 0.32)), (2, 4), (3, 4), 1.1, 3, 0.37),
+    "van": Shape(5.2, 2.0, ((-2.6, 0.35), (-2.6, 1.2), (-2.58, 2.0), (-2.55, 2.3), (1.4, 2.3), (2.2, 1.3), (2.55, 1.05),
+                            (2.6, 0.35)), (1, 4), (3, 4), 1.25, 0, 0.35),
+    "bus": Shape(10.5, 2.5, ((-5.25, 0.4), (-5.25, 1.5), (-5.22, 2.8), (-5.15, 3.1), (5.1, 3.1), (5.22, 2.7), (5.25, 1.1),
+                             (5.25, 0.35)), (1, 5), (3, 4), 1.5, 7, 0.48),
+}  # fmt: skip
+_MIX = ("hatchback", "saloon", "estate", "van", "bus")
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """A vehicle standing with its middle at (x, z); `yaw` is the direction of travel, 0 away from the camera."""
+
+    shape: Shape
+    paint: Colour
+    x: float
+    z: float
+    yaw: float
+    lights: bool
+    sun: tuple[float, float]
+    """Factors of light on faces that look left and right."""
+
+    def _place(self, along: float, across: float, up: float) -> tuple[float, float, float]:
+        s, c = math.sin(self.yaw), math.cos(self.yaw)
+        return self.x + along * s + across * c, up, self.z + along * c - across * s
+
+    def _half_width(self, up: float) -> float:
+        """Half width at a height: the cabin leans in above the belt line."""
+        shape = self.shape
+        top = max(p[1] for p in shape.profile)
+        lean = max(up - shape.belt, 0.0) / max(top - shape.belt, 0.1)
+        return shape.width / 2 * (1 - (0.2 if shape.panes and shape.panes < 5 else 0.05) * lean)
+
+    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint the vehicle; nothing happens where it lies outside the picture or too near."""
+        camera, shape = canvas.camera, self.shape
+        edges = [
+            [self._place(a, side * self._half_width(y), y) for a, y in shape.profile] for side in (-1.0, 1.0)
+        ]
+        if min(p[2] for edge in edges for p in edge) < 1.2:
+            return
+        flat = [[camera.project(*p) for p in edge] for edge in edges]
+        ground = [camera.project(*self._place(a, side * shape.width / 2, 0.0))
+                  for a in (-shape.length / 2, shape.length / 2) for side in (-1.0, 1.0)]  # fmt: skip
+        points = flat[0] + flat[1] + ground
+        us, vs = [p[0] for p in points], [p[1] for p in points]
+        box = canvas.clip(min(us), min(vs), max(us), max(vs))
+        if box is None:
+            return
+        sketch = Sketch(canvas, box, self.z)
+        hull = [ground[i] for i in (0, 1, 3, 2)]
+        sketch.polygon(hull, (18, 18, 20), CAR)  # the dark underneath
+        self._wheels(sketch, canvas, far=True)
+        self._strips(sketch, flat, edges)
+        for side, edge in ((-1.0, flat[0]), (1.0, flat[1])):
+            if self._faces(side):
+                self._side(sketch, canvas, side, edge)
+        self._wheels(sketch, canvas, far=False)
+        self._ends(sketch, canvas, rng)
+        sketch.done()
+
+    def _faces(self, side: float) -> bool:
+        """Whether the camera sees this side: the outward normal points towards it."""
+        nx, nz = side * np.cos(self.yaw), -side * np.sin(self.yaw)
+        cx, _, cz = self._place(0.0, side * self.shape.width / 2, 0.0)
+        return bool(nx * -cx + nz * -cz > 0)
+
+    def _strips(
+        self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]
+    ) -> None:
+        """Front, bonnet, windscreen, roof, rear: visible ones, far before near."""
+        profile = self.shape.profile
+        order = sorted(range(len(profile) - 1), key=lambda i: -(edges[0][i][2] + edges[0][i + 1][2]))
+        for i in order:
+            quad = [flat[0][i], flat[1][i], flat[1][i + 1], flat[0][i + 1]]
+            area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(quad, quad[1:] + quad[:1], strict=True))
+            if area >= 0:  # seen from inside
+                continue
+            (a0, y0), (a1, y1) = profile[i], profile[i + 1]
+            flatness = abs(a1 - a0) / float(np.hypot(a1 - a0, y1 - y0))
+            if i in self.shape.glass:
+                sketch.polygon(quad, tint(_GLASS, 0.9 + 0.7 * flatness), CAR)
+                inner = [((q[0] * 0.9 + 0.1 * (quad[0][0] + quad[2][0]) / 2), q[1]) for q in quad]
+                sketch.polygon(inner, tint(_GLASS, 0.75 + 0.9 * flatness), CAR)
+            else:
+                sketch.polygon(quad, tint(self.paint, 0.78 + 0.4 * flatness), CAR)
+
+    def _side(self, sketch: Sketch, canvas: Canvas, side: float, edge: list[Point]) -> None:
+        shape, camera = self.shape, canvas.camera
+        nx = side * np.cos(self.yaw)
+        light = self.sun[1] if nx > 0.3 else self.sun[0] if nx < -0.3 else 0.95
+        sketch.polygon(edge, tint(self.paint, 0.9 * light), CAR)
+        low = [camera.project(*self._place(a, side * shape.width / 2, y)) for a, y in (
+            (-shape.length / 2, 0.28), (-shape.length / 2, 0.52), (shape.length / 2, 0.52), (shape.length / 2, 0.28)
+        )]  # fmt: skip
+        sketch.polygon(low, tint(self.paint, 0.66 * light), CAR)
+        (rear, top), (front, _) = shape.profile[shape.roof[0]], shape.profile[shape.roof[1]]
+        foot_rear = shape.profile[shape.roof[0] - 1][0]
+        foot_front = shape.profile[shape.roof[1] + 1][0]
+        span = [(foot_rear + 0.18, foot_front - 0.15), (rear + 0.1, front - 0.02)]
+        if not shape.panes:  # a van: driver's door only
+            span = [(0.75, foot_front - 0.15), (0.75, front + 0.05)]
+        panes = max(shape.panes, 1)
+        for i in range(panes):
+            corners = []
+            for a, y, (begin, stop) in ((i, shape.belt + 0.04, span[0]), (i, top - 0.09, span[1]),
+                                        (i + 1, top - 0.09, span[1]), (i + 1, shape.belt + 0.04, span[0])):  # fmt: skip
+                gap = 0.05 if a == i else -0.05
+                along = begin + (stop - begin) * a / panes + gap
+                corners.append(camera.project(*self._place(along, side * self._half_width(y), y)))
+            sketch.polygon(corners, tint(_GLASS, 1.1 * light), CAR)
+
+    def _wheels(self, sketch: Sketch, canvas: Canvas, far: bool) -> None:
+        shape = self.shape
+        large = canvas.camera.scale(self.z) * shape.wheel > 5
+        turn = np.linspace(0, 2 * np.pi, 14 if large else 8, endpoint=False)
+        rim = [(float(np.cos(t)), float(np.sin(t))) for t in turn]
+        discs = ((1.0, _BLACK), (0.6, (130, 132, 136)), (0.2, (70, 70, 74)))
+        for side in (-1.0, 1.0):
+            if self._faces(side) == far:
+                continue
+            for along in (-0.31 * shape.length, 0.31 * shape.length):
+                for r, colour in discs if large else discs[:2]:
+                    radius, across = shape.wheel * r, side * (shape.width / 2 - 0.02)
+                    points = [self._place(along + radius * c, across, shape.wheel + radius * s) for c, s in rim]
+                    sketch.polygon([canvas.camera.project(*p) for p in points], colour, CAR)
+
+    def _ends(self, sketch: Sketch, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Lamps, number plate, bumper and grille on the end the camera sees."""
+        shape = self.shape
+        ahead = np.sin(self.yaw) * -self.x + np.cos(self.yaw) * -self.z > shape.length / 2
+        behind = np.sin(self.yaw) * self.x + np.cos(self.yaw) * self.z > shape.length / 2
+        if not (ahead or behind):
+            return
+        along = shape.length / 2 if ahead else -shape.length / 2
+        half = shape.width / 2
+
+        def quad(x0: float, x1: float, y0: float, y1: float, colour: Colour, glow: int = 0) -> None:
+            corners = ((x0, y0), (x0, y1), (x1, y1), (x1, y0))
+            sketch.polygon([canvas.camera.project(*self._place(along, a, y)) for a, y in corners], colour, CAR, glow)
+
+        quad(-half, half, 0.26, 0.46, tint(self.paint, 0.5))
+        high = 0.62 if shape.length < 5 else 0.8
+        lamp: Colour
+        if ahead:
+            quad(-half * 0.6, half * 0.6, high - 0.12, high + 0.02, (30, 30, 32))
+            lamp, glow = ((255, 250, 225), 255) if self.lights else ((215, 220, 225), 0)
+        else:
+            lamp, glow = ((255, 40, 30), 230) if self.lights else ((150, 22, 22), 0)
+        for side in (-1.0, 1.0):
+            inner, outer = sorted((side * half * 0.62, side * half * 0.97))
+            quad(inner, outer, high - 0.08, high + (0.08 if ahead else 0.2), lamp, glow)
+        plate: Colour = (225, 222, 200) if ahead or rng.random() < 0.5 else (220, 190, 60)
+        quad(-0.26, 0.26, high - 0.25, high - 0.14, plate)
+
+
+def draw_vehicle(x: float, z: float, yaw: float, lights: bool, sun: tuple[float, float], rng: np.random.Generator) -> Vehicle:
+    """A random vehicle at a place."""
+    name = _MIX[int(rng.choice(5, p=(0.38, 0.27, 0.2, 0.1, 0.05)))]
+    paint = tint(_PAINTS[int(rng.integers(len(_PAINTS)))], float(rng.uniform(0.85, 1.1)))
+    if name == "bus":
+        paint = ((176, 34, 34), (40, 90, 150), (210, 210, 205), (60, 120, 80))[int(rng.integers(4))]
+    return Vehicle(SHAPES[name], paint, x, z, yaw, lights, sun)
