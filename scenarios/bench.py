@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,7 +19,9 @@ from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.records import identity
 from taskwave.semantic.data import ImageSet, open_images
 from taskwave.semantic.metrics import iou_counts
-from taskwave.semantic.weights import Models
+
+if TYPE_CHECKING:
+    from taskwave.semantic.weights import Models
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def code_digest() -> str:
 class Bench:
     """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
 
-    def __init__(self, scenario: Scenario, models: Models, profile: Profile | None = None) -> None:
+    def __init__(self, scenario: Scenario, models: "Models", profile: Profile | None = None) -> None:
         self.scenario = scenario
         self.models = models
         self.radio = Radio(scenario.radio)

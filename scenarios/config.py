@@ -1,5 +1,6 @@
 """What a scenario file may say: pydantic models that refuse what they do not know and correct nothing silently."""
 
+import difflib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +13,7 @@ from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.semantic import lexicon
 from taskwave.semantic.classes import NAMES
+from taskwave.semantic.data import SOURCES
 
 
 def _tuple(value: Any) -> Any:
@@ -30,6 +32,14 @@ def _decibels(value: float) -> float:
 
 def _known_link(value: str) -> str:
     registry.check(value)
+    return value
+
+
+def _known_source(value: str) -> str:
+    if value not in SOURCES:
+        near = difflib.get_close_matches(value, SOURCES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"there is no image source of this name{hint} Sources: {', '.join(SOURCES)}")
     return value
 
 
@@ -57,7 +67,7 @@ class _Table(BaseModel):
 class ImageConfig(_Table):
     """`[images]`: which images, and how many go through a link at once."""
 
-    source: str
+    source: Annotated[str, AfterValidator(_known_source)]
     """Name of an image set: `streets` (generated) or one that `open_images` knows, such as `camvid`."""
     split: Literal["train", "val", "test"]
     count: int = Field(ge=1)

@@ -105,7 +105,7 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
 
 def _fault(path: Path, fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
-    message = fault["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     if fault["type"] == "extra_forbidden":
         *tables, key = fault["loc"]
         allowed = _keys(model, tables)
