@@ -1,0 +1,57 @@
+"""Modulation and coding schemes of TS 38.214 tables 5.1.3.1-1 (up to 64-QAM) and 5.1.3.1-2 (up to 256-QAM)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+McsTable = Literal["qam64", "qam256"]
+
+# (modulation order, code rate x 1024), by index.
+_TABLES: dict[McsTable, tuple[tuple[int, float], ...]] = {
+    "qam64": (
+        (2, 120), (2, 157), (2, 193), (2, 251), (2, 308), (2, 379), (2, 449), (2, 526), (2, 602), (2, 679),
+        (4, 340), (4, 378), (4, 434), (4, 490), (4, 553), (4, 616), (4, 658),
+        (6, 438), (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772), (6, 822), (6, 873),
+        (6, 910), (6, 948),
+    ),
+    "qam256": (
+        (2, 120), (2, 193), (2, 308), (2, 449), (2, 602),
+        (4, 378), (4, 434), (4, 490), (4, 553), (4, 616), (4, 658),
+        (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772), (6, 822), (6, 873),
+        (8, 682.5), (8, 711), (8, 754), (8, 797), (8, 841), (8, 885), (8, 916.5), (8, 948),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mcs:
+    """One modulation and coding scheme."""
+
+    index: int
+    table: McsTable
+    modulation_order: int
+    """Bits per QAM symbol, Qm: 2, 4, 6 or 8."""
+    code_rate: float
+    """Target code rate R: transport block and CRC bits over coded bits, at most."""
+
+    @property
+    def spectral_efficiency(self) -> float:
+        """Information bits per data symbol."""
+        return self.modulation_order * self.code_rate
+
+
+def mcs_table(table: McsTable = "qam256") -> tuple[Mcs, ...]:
+    """All schemes of a table, by index."""
+    return tuple(Mcs(i, table, order, rate / 1024) for i, (order, rate) in enumerate(_TABLES[table]))
+
+
+def mcs(index: int, table: McsTable = "qam256") -> Mcs:
+    """The scheme of one index.
+
+    Raises:
+        ValueError: no such table or index.
+    """
+    if table not in _TABLES:
+        raise ValueError(f"MCS table {table!r} does not exist: use one of {', '.join(_TABLES)}.")
+    if not 0 <= index < len(_TABLES[table]):
+        raise ValueError(f"MCS index {index} does not exist in table {table}: use 0 to {len(_TABLES[table]) - 1}.")
+    return mcs_table(table)[index]
