@@ -26,11 +26,12 @@ class LinearMap:
 
 
 def alignment_meanings() -> list[Meaning]:
-    """The meanings the map is fitted on: every class and pair of classes, with positions in turn (792 in all)."""
-    places = [c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size)]
-    subsets = [s for size in (1, 2) for s in itertools.combinations(range(NUM_CLASSES), size)]
-    places = [COLUMNS, *places, *places[:4]]
-    return [Meaning(subset, place) for place in places for subset in subsets]
+    """The 693 meanings the map is fitted on: one to three classes, each set three times with positions in turn."""
+    places = [COLUMNS, *(c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size))]
+    subsets = [s for size in (1, 2, 3) for s in itertools.combinations(range(NUM_CLASSES), size)]
+    return [
+        Meaning(subset, places[(i + 3 * turn) % len(places)]) for turn in range(3) for i, subset in enumerate(subsets)
+    ]
 
 
 def fit_linear_map(features: torch.Tensor, goals: torch.Tensor) -> tuple[LinearMap, float]:

@@ -36,9 +36,7 @@ class TextEncoder:
             phrasings the map was not fitted on (1 is perfect); None for the bundled encoder.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bundled: bool, source: str
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bundled: bool, source: str) -> None:
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.bundled = bundled
@@ -95,8 +93,8 @@ class TextEncoder:
         longest, allowed = tokens.input_ids.shape[1], self.tokenizer.model_max_length
         if longest > allowed:
             raise ValueError(
-                f"a prompt has {longest} tokens (special ones included); the text encoder {self.source} takes {allowed}. "
-                "Shorten it."
+                f"a prompt has {longest} tokens (special ones included); at most {allowed} fit the text encoder "
+                f"{self.source}. Shorten it."
             )
         output = self.model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
         if isinstance(self.model, CLIPTextModelWithProjection):
@@ -182,6 +180,6 @@ def _unreadable(source: str, local: bool, error: Exception) -> OSError:
     remedy = (
         "The folder needs config.json, model.safetensors and the tokenizer's files as transformers saves them."
         if local
-        else "There is no such folder here, and it could not be read as a Hugging Face id; check the name and the network."
+        else "No such folder is here, and it could not be read as a Hugging Face id: check name and network."
     )
     return OSError(f"text encoder {source}: {reason} {remedy}")

@@ -124,7 +124,7 @@ def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meanin
 
 
 def train_text_encoder(
-    out: Path, folder: Path, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
+    out: Path, folder: Path, *, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
 ) -> dict[str, float]:
     """Train, save tokenizer and encoder (half precision, transformers format) in `out`, return validation metrics.
 
