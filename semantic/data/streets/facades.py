@@ -131,8 +131,8 @@ def facade(style: Style, length: float, height: float, sx: float, sy: float, rng
     t.box(0, length, height - 0.6, height - 0.45, tint(style.wall, 0.7))
     t.box(0, 0.12, 0, height, tint(style.wall, 0.8))
     raster = np.array(t.image)
-    grime = 1 + 0.05 * window(noise().rough, *raster.shape[:2], 40 / sy, rng) + 0.05 * window(
-        noise().fine, *raster.shape[:2], 1.0, rng
-    )
+    rows, cols = raster.shape[:2]
+    grime = 1 + 0.05 * window(noise().rough, rows, cols, 40 / sy, rng)
+    grime += 0.05 * window(noise().fine, rows, cols, 1.0, rng)
     raster[..., :3] = np.clip(raster[..., :3] * grime[..., None], 0, 255).astype(np.uint8)
     return raster

@@ -103,7 +103,7 @@ def draw_ground(canvas: Canvas, street: Street, light: Light, rng: np.random.Gen
             height = np.zeros_like(z)
             for stretch in side.stretches:
                 height[(z >= stretch.z0) & (z < stretch.z1)] = stretch.height
-            shadow[out > side.wall - height * np.float32(light.sun_slope)] *= np.float32(0.66)
+            shadow[out > side.wall - height * np.float32(light.sun_slope)] *= np.float32(0.6)
     colour *= shadow[..., None]
     canvas.write(0, top, np.ones(x.shape, bool), with_glow(colour), label, z)
 

@@ -37,8 +37,8 @@ def _sun(light: Light) -> tuple[float, float]:
     return (1.12, 0.72) if light.sun_side < 0 else (0.72, 1.12)
 
 
-def _traffic(street: Street, light: Light, rng: Rng) -> list[Item]:
-    out: list[Item] = []
+def _traffic(street: Street, light: Light, rng: Rng) -> list[Vehicle]:
+    out: list[Vehicle] = []
     sun, dark = _sun(light), light.lamps
     ahead, oncoming = 0.0, 2 * street.centre
     for lane, yaw in ((ahead, 0.0), (oncoming, np.pi)):
@@ -64,13 +64,11 @@ def _traffic(street: Street, light: Light, rng: Rng) -> list[Item]:
                 out.append(draw_vehicle(x, (stretch.z0 + stretch.z1) / 2, yaw, dark, sun, rng))
     # No two vehicles in one place: the nearer one stays.
     out.sort(key=lambda v: v.z)
-    kept: list[Item] = []
+    kept: list[Vehicle] = []
     for item in out:
-        assert isinstance(item, Vehicle)
         if all(
             abs(item.x - other.x) > 1.9 or abs(item.z - other.z) > (item.shape.length + other.shape.length) / 2 + 0.6
             for other in kept
-            if isinstance(other, Vehicle)
         ):
             kept.append(item)
     return kept
@@ -82,8 +80,8 @@ def street_room(street: Street, side: Side) -> bool:
     return side.kerb - lane > 2.6
 
 
-def _people(street: Street, rng: Rng) -> list[Item]:
-    out: list[Item] = []
+def _people(street: Street, rng: Rng) -> list[Pedestrian | Bicyclist]:
+    out: list[Pedestrian | Bicyclist] = []
     busy = float(rng.choice((2.0, 5.0, 10.0), p=(0.4, 0.4, 0.2)))
     for _ in range(int(rng.poisson(busy))):
         side = street.sides[int(rng.integers(2))]
@@ -152,7 +150,7 @@ def _yard(side: Side, rng: Rng) -> dict[tuple[int, float], list[Item]]:
         for _ in range(int((stretch.z1 - start) / 4.0) + 1):
             x = side.sign * (side.wall + float(rng.uniform(1.5, 14)))
             things.append(Tree(x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(5, 12)), float(rng.uniform(2, 4)), bare))
-        for _ in range(int((stretch.z1 - start) / 2.5)):
+        for _ in range(int((stretch.z1 - start) / 3.5)):
             x = side.sign * (side.wall + float(rng.uniform(0.8, 4)))
             things.append(Bush(x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(0.8, 2.4)), float(rng.uniform(1, 2.2))))
         if rng.random() < 0.75:
@@ -166,7 +164,8 @@ def _yard(side: Side, rng: Rng) -> dict[tuple[int, float], list[Item]]:
 def draw_items(street: Street, light: Light, rng: Rng) -> tuple[dict[tuple[int, float], list[Item]], list[Item], list[Lamp]]:
     """Things behind the frontage by (side, start of stretch), things in the street, and the lamps among them."""
     yard = _yard(street.left, rng) | _yard(street.right, rng)
-    items = _traffic(street, light, rng) + _people(street, rng)
+    traffic = _traffic(street, light, rng)
+    items: list[Item] = [*traffic, *(p for p in _people(street, rng) if not any(v.covers(p.x, p.z) for v in traffic))]
     furniture, lamps = _furniture(street, light, rng)
     return yard, items + furniture, lamps
 
@@ -195,7 +194,7 @@ def draw_shadows(canvas: Canvas, items: list[Item], light: Light) -> None:
             continue
         du = (np.arange(box[0], box[2]) + 0.5 - (u[0] + u[1]) / 2) / max((u[1] - u[0]) / 2, 0.5)
         dv = (np.arange(box[1], box[3])[:, None] + 0.5 - (v[0] + v[1]) / 2) / max((v[1] - v[0]) / 2, 0.5)
-        depth = 0.5 if light.sun_slope else 0.35
+        depth = 0.55 if light.sun_slope else 0.35
         dark = 1 - depth * np.clip(1.6 - 1.6 * (du**4 + dv**4), 0, 1)
         at = np.s_[box[1] : box[3], box[0] : box[2]]
         # Walls that reach into the box are not on the ground: only road and pavement take the shadow.

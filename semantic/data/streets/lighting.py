@@ -47,11 +47,11 @@ def draw_light(rng: np.random.Generator) -> Light:
     time: DayTime = ("sun", "overcast", "dusk", "night")[int(rng.choice(4, p=(0.40, 0.30, 0.14, 0.16)))]  # type: ignore[assignment]
     side = int(rng.choice((-1, 1)))
     k = float(rng.uniform(0.85, 1.15))
-    haze = float(rng.uniform(150, 600))
+    haze = float(rng.uniform(250, 1200))
     if time == "sun":
         blue = float(rng.uniform(0, 1))
         zenith = (0.55 - 0.4 * blue, 0.68 - 0.32 * blue, 0.95 - 0.1 * blue)
-        return Light(time, (0.42 * k, 0.46 * k, 0.54 * k), (0.95 * k, 0.88 * k, 0.74 * k), side,
+        return Light(time, (0.44 * k, 0.47 * k, 0.54 * k), (1.1 * k, 1.0 * k, 0.84 * k), side,
                      float(rng.uniform(0.3, 1.6)), zenith, (0.86, 0.92, 0.97), haze, False)
     if time == "overcast":
         grey = float(rng.uniform(0.55, 1.0))

@@ -74,15 +74,15 @@ def _stretches(rng: np.random.Generator, green: float, end: float) -> tuple[Stre
 def draw_street(rng: np.random.Generator) -> Street:
     """A random street with the camera in a lane of it (X = 0)."""
     drive_on = int(rng.choice((-1, 1)))
-    lane = float(rng.uniform(2.9, 3.9))
+    lane = float(rng.uniform(2.8, 3.6))
     parking = float(rng.choice((0.3, 2.2), p=(0.45, 0.55)))
     lanes = int(rng.choice((2, 4), p=(0.85, 0.15)))
     near, far = lane / 2 + parking, lane * (lanes - 0.5) + float(rng.choice((0.3, 2.2)))
     end = float(rng.choice((60.0, 100.0, 160.0, FAR), p=(0.15, 0.25, 0.3, 0.3)))
-    green = float(rng.choice((0.08, 0.35, 0.8), p=(0.45, 0.35, 0.2)))
+    green = float(rng.choice((0.08, 0.35, 0.8), p=(0.55, 0.3, 0.15)))
     sides = []
     for sign in (-1, 1):
         kerb = near if sign == drive_on else far
         share = float(np.clip(green + rng.uniform(-0.25, 0.25), 0.0, 1.0))
-        sides.append(Side(sign, kerb, kerb + float(rng.uniform(1.6, 3.8)), _stretches(rng, share, end)))
+        sides.append(Side(sign, kerb, kerb + float(rng.uniform(2.0, 4.6)), _stretches(rng, share, end)))
     return Street(sides[0], sides[1], -drive_on * (lane / 2 + lane * (lanes // 2 - 1)), drive_on, end)

@@ -24,7 +24,7 @@ def render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
         cols,
         f=cols * float(rng.uniform(0.75, 1.1)),
         u0=cols * float(rng.uniform(0.36, 0.64)),
-        v0=rows * float(rng.uniform(0.44, 0.56)),
+        v0=rows * float(rng.uniform(0.46, 0.6)),
         height=float(rng.uniform(1.3, 1.9)),
     )
     light, street = draw_light(rng), draw_street(rng)

@@ -38,7 +38,7 @@ class Tree:
         foot, split = camera.project(self.x, 0, self.z), camera.project(self.x, fork, self.z)
         thick = 0.035 * self.tall * s
         sketch.line([foot, split], bark, TREE, thick)
-        self._branches(sketch, split, -np.pi / 2, (self.tall - fork) * s * 0.42, thick * 0.7, 5 if self.bare else 2, bark, rng)
+        self._branches(sketch, split, -np.pi / 2, (self.tall - fork) * s * 0.42, thick * 0.7, (5 if self.z < 30 else 4) if self.bare else 2, bark, rng)
         sketch.done()
         if not self.bare:
             colour = _GREENS[int(rng.integers(len(_GREENS)))]

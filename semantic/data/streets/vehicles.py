@@ -72,6 +72,12 @@ class Vehicle:
         lean = max(up - shape.belt, 0.0) / max(top - shape.belt, 0.1)
         return shape.width / 2 * (1 - (0.2 if shape.panes and shape.panes < 5 else 0.05) * lean)
 
+    def covers(self, x: float, z: float) -> bool:
+        """Whether the ground point lies under the vehicle or within half a metre of it."""
+        s, c = math.sin(self.yaw), math.cos(self.yaw)
+        along, across = (x - self.x) * s + (z - self.z) * c, (x - self.x) * c - (z - self.z) * s
+        return abs(along) < self.shape.length / 2 + 0.5 and abs(across) < self.shape.width / 2 + 0.5
+
     def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the vehicle; nothing happens where it lies outside the picture or too near."""
         camera, shape = canvas.camera, self.shape
