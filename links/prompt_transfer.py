@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
-from taskwave.phy.air import Air, Radio
+from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.control_link import FeedbackLink
+from taskwave.semantic.lexicon import parse
 from taskwave.semantic.prompt_code import decode, encode
 
 FORMATS = (32, 48, 64, 96, 128, 192, 256)
@@ -19,7 +20,7 @@ class PromptTransfer:
         self.link = FeedbackLink(radio)
 
     def send(
-        self, prompts: Sequence[str], air: Air, allowed: torch.Tensor
+        self, prompts: Sequence[str], air: AirInterface, occasion: int, allowed: torch.Tensor
     ) -> tuple[list[str | None], torch.Tensor]:
         """What the transmitter heard (None: erased, or not sent for want of `allowed` channel uses [B]), and uses [B]."""
         heard: list[str | None] = [None] * len(prompts)
@@ -34,9 +35,19 @@ class PromptTransfer:
             padded = torch.zeros(len(rows), size, dtype=torch.uint8)
             for row, i in enumerate(rows):
                 padded[row, : len(messages[i])] = torch.as_tensor(messages[i], dtype=torch.uint8)
-            reception = self.link.send(padded, air.select(torch.tensor(rows)))
+            reception = self.link.send(padded, air.select(torch.tensor(rows)).reverse(occasion))
             uses[rows] = reception.channel_uses
             for row, i in enumerate(rows):
                 if reception.ok[row]:
-                    heard[i] = decode(reception.bits[row])
+                    heard[i] = _understand(reception.bits[row])
         return heard, uses
+
+
+def _understand(bits: torch.Tensor) -> str | None:
+    """The text of decoded bits; None for the rare wrong bits that passed the CRC and make no sense."""
+    try:
+        text = decode(bits)
+        parse(text)
+    except ValueError:
+        return None
+    return text

@@ -117,7 +117,7 @@ class TaskAdaptiveLink:
             if self.selection == "attention":
                 asked = demand(logits, task.classes)
                 messages = messages or asked
-                heard, uses = self.prompts.send(asked, air.reverse(occasion), budget - spent)
+                heard, uses = self.prompts.send(asked, air, occasion, budget - spent)
                 spent, feedback = spent + uses, feedback + uses
             scores, relevance = self.chooser.scores(latents, heard, sent)
             allowed = (budget - spent) // (self.rounds - occasion)

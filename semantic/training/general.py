@@ -14,11 +14,11 @@ ZOOM = (0.45, 0.8)
 ES_N0_DB = (-8.0, 25.0)
 
 
-def channel_weights(codec: LatentCodec, pool: ImagePool, blend: float = 0.7) -> torch.Tensor:
-    """How much a unit error in each latent channel moves the picture, [1, C, 1, 1] with mean one.
+def channel_weights(codec: LatentCodec, pool: ImagePool) -> torch.Tensor:
+    """How much a unit error in each latent channel moves the picture, in amplitude, [1, C, 1, 1] with mean one.
 
-    Measured by finite differences through the decoder; `1 - blend` of the weight is spread evenly, so that fine
-    detail, small in pixel energy, is not forgotten.
+    Measured by finite differences through the decoder. Amplitude rather than energy, which the mean brightness would
+    dominate: fine detail matters to tasks although it is small in pixel energy.
     """
     images = pool.draw(8, SIZE, torch.Generator().manual_seed(3), ZOOM).images
     with torch.no_grad():
@@ -28,9 +28,9 @@ def channel_weights(codec: LatentCodec, pool: ImagePool, blend: float = 0.7) -> 
         for c in range(codec.channels):
             shifted = latents.clone()
             shifted[:, c] += 0.5
-            moves.append((codec.decode(shifted) - base).square().mean())
+            moves.append((codec.decode(shifted) - base).square().mean().sqrt())
     weights = torch.stack(moves)
-    return (blend * weights / weights.mean() + 1 - blend).reshape(1, -1, 1, 1)
+    return (weights / weights.mean()).reshape(1, -1, 1, 1)
 
 
 def add_noise(
