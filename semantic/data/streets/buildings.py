@@ -62,7 +62,9 @@ def _gable(canvas: Canvas, side: Side, stretch: Stretch, style: Style, ridge: fl
     sketch.done(1 + 0.06 * window(noise().fine, *sketch.size, 1.0, rng))
 
 
-def _roof(canvas: Canvas, side: Side, stretch: Stretch, ridge: float, colour: tuple[int, int, int], rng: np.random.Generator) -> None:
+def _roof(
+    canvas: Canvas, side: Side, stretch: Stretch, ridge: float, colour: tuple[int, int, int], rng: np.random.Generator
+) -> None:
     """The slope of a pitched roof towards the street, with chimneys."""
     camera = canvas.camera
     near = max(stretch.z0, camera.edge_depth(side.wall * side.sign) * 0.6)
@@ -70,7 +72,9 @@ def _roof(canvas: Canvas, side: Side, stretch: Stretch, ridge: float, colour: tu
         return
     x0, x1 = side.sign * (side.wall - 0.2), side.sign * (side.wall + 4.5)
     low, high = stretch.height - 0.1, stretch.height + ridge
-    corners = [camera.project(*p) for p in ((x0, low, near), (x0, low, stretch.z1), (x1, high, stretch.z1), (x1, high, near))]
+    corners = [
+        camera.project(*p) for p in ((x0, low, near), (x0, low, stretch.z1), (x1, high, stretch.z1), (x1, high, near))
+    ]
     stacks = []
     for _ in range(int(rng.integers(0, 3))):
         z, tall = float(rng.uniform(near, stretch.z1)), float(rng.uniform(0.8, 1.6))

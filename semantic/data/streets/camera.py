@@ -1,7 +1,7 @@
 """A pinhole camera that looks along the street.
 
-World axes in metres: X right, Y up (0 on the ground), Z ahead of the camera, which stands at (0, height, 0). Small yaw and
-pitch appear as a shifted vanishing point, so walls along the street keep the exact form u = u0 + f X / Z.
+World axes in metres: X right, Y up (0 on the ground), Z ahead of the camera, which stands at (0, height, 0). Small yaw
+and pitch appear as a shifted vanishing point, so walls along the street keep the exact form u = u0 + f X / Z.
 """
 
 from dataclasses import dataclass

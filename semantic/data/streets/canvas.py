@@ -29,7 +29,7 @@ def tint(colour: Sequence[float], factor: float) -> Colour:
 class Canvas:
     """Layers of one picture seen by `camera`, all [rows, cols].
 
-    `paint` is [rows, cols, 4]: unlit surface colour and, last, how much of it is emitted rather than reflected (0..255).
+    `paint` is [rows, cols, 4]: unlit surface colour and, last, the part of it that is emitted, not reflected (0..255).
     """
 
     def __init__(self, camera: Camera) -> None:

@@ -20,7 +20,8 @@ def _along(side: Side, z: Floats, kind: str) -> Floats:
 
 def _stripe(distance: Floats, width: float, pixel: Floats) -> Floats:
     """Coverage 0..1 of a line of `width` metres at `distance` from its centre, softened over one pixel."""
-    return np.clip((width / 2 - np.abs(distance)) / pixel + 0.5, 0, 1) * np.minimum(1, width / pixel)
+    out: Floats = np.clip((width / 2 - np.abs(distance)) / pixel + 0.5, 0, 1) * np.minimum(1, width / pixel)
+    return out
 
 
 def _dashes(z: Floats, pixel: Floats, length: float, gap: float, phase: float) -> Floats:
@@ -82,7 +83,9 @@ def draw_ground(canvas: Canvas, street: Street, light: Light, rng: np.random.Gen
     paint = _markings(street, x, z, px, pz, rng)[..., None]
     colour = asphalt * shade[..., None] * (1 - paint) + np.float32(rng.uniform(190, 235)) * paint
     label = np.full(x.shape, ROAD, np.uint8)
-    slab = np.asarray(rng.uniform(105, 165) * np.array((1.0, rng.uniform(0.94, 1), rng.uniform(0.86, 0.98))), np.float32)
+    slab = np.asarray(
+        rng.uniform(105, 165) * np.array((1.0, rng.uniform(0.94, 1), rng.uniform(0.86, 0.98))), np.float32
+    )
     pitch = float(rng.choice((0.45, 0.6, 0.9)))
     meadow = np.asarray((rng.uniform(60, 95), rng.uniform(85, 115), rng.uniform(35, 55)), np.float32)
     shadow = np.ones_like(x)
@@ -114,5 +117,7 @@ def _slabs(x: Floats, z: Floats, pitch: float, f: float, height: float) -> Float
     joints = np.maximum(_stripe(z % pitch - pitch / 2, 0.03, pz), _stripe(x % pitch - pitch / 2, 0.03, px))
     tiles = noise()
     stones = 1 + 0.09 * np.clip(1.2 / pz, 0, 1) * sample(tiles.fine, np.floor(z / pitch) * 7, np.floor(x / pitch) * 13)
-    stones += 0.05 * np.clip(0.12 / pz, 0, 1) * sample(tiles.fine, z * 30, x * 30) + 0.05 * sample(tiles.cloud, z * 3, x * 9)
+    stones += 0.05 * np.clip(0.12 / pz, 0, 1) * sample(tiles.fine, z * 30, x * 30) + 0.05 * sample(
+        tiles.cloud, z * 3, x * 9
+    )
     return np.asarray(stones * (1 - 0.3 * joints), dtype=np.float32)

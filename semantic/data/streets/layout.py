@@ -1,16 +1,17 @@
-"""Who stands where: traffic, parked cars, people, trees and street furniture of one scene."""
+"""What stands where in one scene: traffic and people, street furniture, and the gardens behind the frontage."""
 
 from typing import Protocol
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import ROAD, Canvas, Colour, tint
-from taskwave.semantic.data.streets.furniture import Bollard, Lamp, Railing, Sign, SignKind
+from taskwave.semantic.data.streets.canvas import Canvas, Colour, tint
+from taskwave.semantic.data.streets.furniture import Bollard, Lamp
 from taskwave.semantic.data.streets.lighting import Light
-from taskwave.semantic.data.streets.people import Bicyclist, Pedestrian
 from taskwave.semantic.data.streets.plan import Side, Street
+from taskwave.semantic.data.streets.railings import Railing
+from taskwave.semantic.data.streets.signs import Sign, SignKind
+from taskwave.semantic.data.streets.traffic import draw_depth, draw_people, draw_traffic
 from taskwave.semantic.data.streets.vegetation import Bush, Tree
-from taskwave.semantic.data.streets.vehicles import Vehicle, draw_vehicle
 
 Rng = np.random.Generator
 
@@ -24,92 +25,16 @@ class Item(Protocol):
     def draw(self, canvas: Canvas, rng: Rng) -> None: ...
 
 
-def _depth(rng: Rng, near: float, far: float) -> float:
-    """A depth drawn evenly in 1/z and z mixed, so that both near and far things occur."""
-    if rng.random() < 0.5:
-        return 1 / float(rng.uniform(1 / far, 1 / near))
-    return float(rng.uniform(near, far))
-
-
-def _sun(light: Light) -> tuple[float, float]:
-    if light.time != "sun":
-        return 0.95, 0.95
-    return (1.12, 0.72) if light.sun_side < 0 else (0.72, 1.12)
-
-
-def _traffic(street: Street, light: Light, rng: Rng) -> list[Vehicle]:
-    out: list[Vehicle] = []
-    sun, dark = _sun(light), light.lamps
-    ahead, oncoming = 0.0, 2 * street.centre
-    for lane, yaw in ((ahead, 0.0), (oncoming, np.pi)):
-        z = float(rng.uniform(7, 40)) if lane == ahead else float(rng.uniform(4, 40))
-        while z < min(street.end, 130.0):
-            if rng.random() < 0.6:
-                x = lane + float(rng.normal(0, 0.2))
-                out.append(draw_vehicle(x, z, yaw + float(rng.normal(0, 0.04)), dark, sun, rng))
-            z += float(rng.uniform(9, 45))
-    for side in street.sides:
-        if street_room(street, side) and rng.random() < 0.75:
-            density, z = float(rng.uniform(0.3, 0.95)), float(rng.uniform(3, 12))
-            yaw = 0.0 if side.sign == street.drive_on else np.pi
-            while z < min(street.end, 110.0):
-                if rng.random() < density and side.at(z).kind != "junction":
-                    x = side.sign * (side.kerb - 1.05 + float(rng.normal(0, 0.06)))
-                    out.append(draw_vehicle(x, z, yaw + float(rng.normal(0, 0.03)), False, sun, rng))
-                z += float(rng.uniform(5.6, 7.5))
-        for stretch in side.stretches:
-            if stretch.kind == "junction" and stretch.z0 > 12 and rng.random() < 0.35:
-                x = side.sign * float(rng.uniform(side.kerb - 3, side.wall + 1))
-                yaw = float(rng.choice((-1, 1))) * np.pi / 2 + float(rng.normal(0, 0.25))
-                out.append(draw_vehicle(x, (stretch.z0 + stretch.z1) / 2, yaw, dark, sun, rng))
-    # No two vehicles in one place: the nearer one stays.
-    out.sort(key=lambda v: v.z)
-    kept: list[Vehicle] = []
-    for item in out:
-        if all(
-            abs(item.x - other.x) > 1.9 or abs(item.z - other.z) > (item.shape.length + other.shape.length) / 2 + 0.6
-            for other in kept
-        ):
-            kept.append(item)
-    return kept
-
-
-def street_room(street: Street, side: Side) -> bool:
-    """Whether there is a parking strip on this side."""
-    lane = abs(street.centre) * 2 if side.sign != street.drive_on else 0.0
-    return side.kerb - lane > 2.6
-
-
-def _people(street: Street, rng: Rng) -> list[Pedestrian | Bicyclist]:
-    out: list[Pedestrian | Bicyclist] = []
-    busy = float(rng.choice((2.0, 5.0, 10.0), p=(0.4, 0.4, 0.2)))
-    for _ in range(int(rng.poisson(busy))):
-        side = street.sides[int(rng.integers(2))]
-        z = _depth(rng, 6.0, 60.0)
-        x = side.sign * float(rng.uniform(side.kerb + 0.4, side.wall - 0.3))
-        if rng.random() < 0.1:
-            x = float(rng.uniform(-street.left.kerb, street.right.kerb))
-            z = max(z, 14.0)
-        for k in range(1 + int(rng.random() < 0.3)):
-            tall = float(rng.normal(1.72, 0.09)) if rng.random() > 0.1 else float(rng.uniform(1.0, 1.4))
-            out.append(Pedestrian(x + 0.6 * k * -side.sign, z + 0.2 * k, tall, int(rng.choice((-1, 1))),
-                                  float(rng.uniform(0.02, 0.3)), bool(rng.random() < 0.5)))  # fmt: skip
-    for _ in range(int(rng.poisson(1.5))):
-        side = street.sides[int(rng.integers(2))]
-        z = _depth(rng, 7.0, 45.0)
-        x = side.sign * (side.kerb - float(rng.uniform(0.5, 1.0)) - (2.0 if street_room(street, side) else 0.0))
-        sideways = bool(rng.random() < 0.4)
-        if sideways:
-            x, z = float(rng.uniform(-street.left.wall, street.right.wall)), max(z, 9.0)
-        out.append(Bicyclist(x, z, int(rng.choice((-1, 1))), sideways, float(rng.uniform(0, 2 * np.pi))))
-    return out
-
-
 def _furniture(street: Street, light: Light, rng: Rng) -> tuple[list[Item], list[Lamp]]:
     out: list[Item] = []
     lamps: list[Lamp] = []
     metal: Colour = tint((96, 100, 98), float(rng.uniform(0.4, 1.4)))
-    tall, pitch, leafy, bare = float(rng.uniform(5, 9)), float(rng.uniform(16, 30)), float(rng.uniform(-0.4, 0.8)), bool(rng.random() < 0.3)
+    tall, pitch, leafy, bare = (
+        float(rng.uniform(5, 9)),
+        float(rng.uniform(16, 30)),
+        float(rng.uniform(-0.4, 0.8)),
+        bool(rng.random() < 0.3),
+    )
     kinds: tuple[SignKind, ...] = ("disc", "triangle", "board", "lights")
     for side in street.sides:
         edge = side.sign * (side.kerb + 0.45)
@@ -120,7 +45,16 @@ def _furniture(street: Street, light: Light, rng: Rng) -> tuple[list[Item], list
         for _ in range(int(rng.poisson(2.2))):
             kind = kinds[int(rng.choice(4, p=(0.3, 0.2, 0.25, 0.25)))]
             wide = float(rng.uniform(0.6, 0.9)) if kind != "board" else float(rng.uniform(0.8, 2.0))
-            out.append(Sign(edge + side.sign * 0.1, _depth(rng, 7, 45), kind, float(rng.uniform(2.2, 3.1)), wide, light.lamps))
+            out.append(
+                Sign(
+                    edge + side.sign * 0.1,
+                    draw_depth(rng, 7, 45),
+                    kind,
+                    float(rng.uniform(2.2, 3.1)),
+                    wide,
+                    light.lamps,
+                )
+            )
         if rng.random() < 0.3:
             start, step = float(rng.uniform(5, 20)), float(rng.uniform(1.4, 2.5))
             ink: Colour = ((40, 40, 44), (150, 150, 146), (90, 70, 56))[int(rng.integers(3))]
@@ -133,7 +67,15 @@ def _furniture(street: Street, light: Light, rng: Rng) -> tuple[list[Item], list
             z, step = float(rng.uniform(4, 16)), float(rng.uniform(7, 14))
             while z < min(street.end, 110.0):
                 if side.at(z).kind != "junction":
-                    out.append(Tree(side.sign * (side.kerb + 0.8), z, float(rng.uniform(5, 9)), float(rng.uniform(1.6, 2.8)), bare))
+                    out.append(
+                        Tree(
+                            side.sign * (side.kerb + 0.8),
+                            z,
+                            float(rng.uniform(5, 9)),
+                            float(rng.uniform(1.6, 2.8)),
+                            bare,
+                        )
+                    )
                 z += step
     return [*out, *lamps], lamps
 
@@ -149,54 +91,37 @@ def _yard(side: Side, rng: Rng) -> dict[tuple[int, float], list[Item]]:
         things: list[Item] = []
         for _ in range(int((stretch.z1 - start) / 4.0) + 1):
             x = side.sign * (side.wall + float(rng.uniform(1.5, 14)))
-            things.append(Tree(x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(5, 12)), float(rng.uniform(2, 4)), bare))
+            things.append(
+                Tree(
+                    x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(5, 12)), float(rng.uniform(2, 4)), bare
+                )
+            )
         for _ in range(int((stretch.z1 - start) / 3.5)):
             x = side.sign * (side.wall + float(rng.uniform(0.8, 4)))
-            things.append(Bush(x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(0.8, 2.4)), float(rng.uniform(1, 2.2))))
+            things.append(
+                Bush(x, float(rng.uniform(start, stretch.z1)), float(rng.uniform(0.8, 2.4)), float(rng.uniform(1, 2.2)))
+            )
         if rng.random() < 0.75:
             closed = bool(rng.random() < 0.4)
-            ink: Colour = (116, 88, 62) if closed else ((44, 46, 48), (60, 90, 66), (140, 140, 138))[int(rng.integers(3))]
-            things.append(Railing(side.sign * side.wall, start - 0.01, stretch.z1, float(rng.uniform(1.0, 1.8)), closed, ink))
+            ink: Colour = (
+                (116, 88, 62) if closed else ((44, 46, 48), (60, 90, 66), (140, 140, 138))[int(rng.integers(3))]
+            )
+            things.append(
+                Railing(side.sign * side.wall, start - 0.01, stretch.z1, float(rng.uniform(1.0, 1.8)), closed, ink)
+            )
         out[side.sign, stretch.z0] = things
     return out
 
 
-def draw_items(street: Street, light: Light, rng: Rng) -> tuple[dict[tuple[int, float], list[Item]], list[Item], list[Lamp]]:
+def draw_items(
+    street: Street, light: Light, rng: Rng
+) -> tuple[dict[tuple[int, float], list[Item]], list[Item], list[Lamp]]:
     """Things behind the frontage by (side, start of stretch), things in the street, and the lamps among them."""
     yard = _yard(street.left, rng) | _yard(street.right, rng)
-    traffic = _traffic(street, light, rng)
-    items: list[Item] = [*traffic, *(p for p in _people(street, rng) if not any(v.covers(p.x, p.z) for v in traffic))]
+    traffic = draw_traffic(street, light, rng)
+    items: list[Item] = [
+        *traffic,
+        *(p for p in draw_people(street, rng) if not any(v.covers(p.x, p.z) for v in traffic)),
+    ]
     furniture, lamps = _furniture(street, light, rng)
     return yard, items + furniture, lamps
-
-
-def draw_shadows(canvas: Canvas, items: list[Item], light: Light) -> None:
-    """Darken the ground under and, in sunshine, beside what stands on it."""
-    camera = canvas.camera
-    for item in items:
-        if isinstance(item, Vehicle):
-            half, deep, tall = item.shape.width / 2 + 0.15, item.shape.length / 2, max(p[1] for p in item.shape.profile)
-            if abs(np.sin(item.yaw)) > 0.7:
-                half, deep = deep, half
-        elif isinstance(item, (Pedestrian, Bicyclist)):
-            half, deep, tall = 0.25, 0.25, 1.7
-        elif isinstance(item, Tree):
-            half, deep, tall = item.crown * 0.7, item.crown * 0.7, item.tall * 0.6
-        else:
-            continue
-        cast = -light.sun_side * light.sun_slope * tall
-        left, right = item.x - half + min(cast, 0.0), item.x + half + max(cast, 0.0)
-        z0, z1 = max(item.z - deep, 1.5), item.z + deep
-        u = [camera.project(x, 0, item.z)[0] for x in (left, right)]
-        v = [camera.project(0, 0, z)[1] for z in (z1, z0)]
-        box = canvas.clip(u[0], v[0], u[1], v[1])
-        if box is None:
-            continue
-        du = (np.arange(box[0], box[2]) + 0.5 - (u[0] + u[1]) / 2) / max((u[1] - u[0]) / 2, 0.5)
-        dv = (np.arange(box[1], box[3])[:, None] + 0.5 - (v[0] + v[1]) / 2) / max((v[1] - v[0]) / 2, 0.5)
-        depth = 0.55 if light.sun_slope else 0.35
-        dark = 1 - depth * np.clip(1.6 - 1.6 * (du**4 + dv**4), 0, 1)
-        at = np.s_[box[1] : box[3], box[0] : box[2]]
-        # Walls that reach into the box are not on the ground: only road and pavement take the shadow.
-        ground = (canvas.label[at] == ROAD) | (canvas.label[at] == ROAD + 1)
-        canvas.paint[at][..., :3] = canvas.paint[at][..., :3] * np.where(ground, dark, 1.0)[..., None]

@@ -44,24 +44,60 @@ class PointLight:
 
 def draw_light(rng: np.random.Generator) -> Light:
     """A random time of day: about 40 % sun, 30 % overcast, 14 % dusk, 16 % night."""
-    time: DayTime = ("sun", "overcast", "dusk", "night")[int(rng.choice(4, p=(0.40, 0.30, 0.14, 0.16)))]  # type: ignore[assignment]
+    time: DayTime = ("sun", "overcast", "dusk", "night")[int(rng.choice(4, p=(0.40, 0.30, 0.14, 0.16)))]
     side = int(rng.choice((-1, 1)))
     k = float(rng.uniform(0.85, 1.15))
     haze = float(rng.uniform(250, 1200))
     if time == "sun":
         blue = float(rng.uniform(0, 1))
         zenith = (0.55 - 0.4 * blue, 0.68 - 0.32 * blue, 0.95 - 0.1 * blue)
-        return Light(time, (0.44 * k, 0.47 * k, 0.54 * k), (1.1 * k, 1.0 * k, 0.84 * k), side,
-                     float(rng.uniform(0.3, 1.6)), zenith, (0.86, 0.92, 0.97), haze, False)
+        return Light(
+            time,
+            (0.44 * k, 0.47 * k, 0.54 * k),
+            (1.1 * k, 1.0 * k, 0.84 * k),
+            side,
+            float(rng.uniform(0.3, 1.6)),
+            zenith,
+            (0.86, 0.92, 0.97),
+            haze,
+            False,
+        )
     if time == "overcast":
         grey = float(rng.uniform(0.55, 1.0))
-        return Light(time, (0.78 * k, 0.8 * k, 0.84 * k), (0.1, 0.1, 0.1), side, 0.0,
-                     (0.8 * grey, 0.84 * grey, 0.9 * grey), (0.95 * grey, 0.96 * grey, 0.98 * grey), haze * 0.6, False)
+        return Light(
+            time,
+            (0.78 * k, 0.8 * k, 0.84 * k),
+            (0.1, 0.1, 0.1),
+            side,
+            0.0,
+            (0.8 * grey, 0.84 * grey, 0.9 * grey),
+            (0.95 * grey, 0.96 * grey, 0.98 * grey),
+            haze * 0.6,
+            False,
+        )
     if time == "dusk":
-        return Light(time, (0.30 * k, 0.27 * k, 0.33 * k), (0.42, 0.24, 0.12), side, 0.0,
-                     (0.16, 0.2, 0.38), (0.95, 0.55, 0.30), haze * 0.7, True)
-    return Light(time, (0.050 * k, 0.055 * k, 0.085 * k), (0.0, 0.0, 0.0), side, 0.0,
-                 (0.006, 0.009, 0.022), (0.05, 0.04, 0.035), haze, True)
+        return Light(
+            time,
+            (0.30 * k, 0.27 * k, 0.33 * k),
+            (0.42, 0.24, 0.12),
+            side,
+            0.0,
+            (0.16, 0.2, 0.38),
+            (0.95, 0.55, 0.30),
+            haze * 0.7,
+            True,
+        )
+    return Light(
+        time,
+        (0.050 * k, 0.055 * k, 0.085 * k),
+        (0.0, 0.0, 0.0),
+        side,
+        0.0,
+        (0.006, 0.009, 0.022),
+        (0.05, 0.04, 0.035),
+        haze,
+        True,
+    )
 
 
 def _lamp_light(canvas: Canvas, lamps: list[PointLight], headlights: bool) -> Floats:
@@ -124,4 +160,5 @@ def _sensor(lit: Floats, light: Light, rng: np.random.Generator) -> Bytes:
     picture = np.sqrt(np.maximum(picture, 0)) * np.float32(255 * 1.2**0.5)
     for channel in range(3):
         picture[..., channel] += window(noise().fine, rows, cols, 1.0, rng) * np.float32(255 * shot)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    out: Bytes = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    return out

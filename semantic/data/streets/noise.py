@@ -38,7 +38,8 @@ def noise() -> Noise:
 
 def sample(tile: Floats, rows: Floats, cols: Floats) -> Floats:
     """Nearest tile value at broadcast tile coordinates, periodic."""
-    return tile[rows.astype(np.int32) & (SIDE - 1), cols.astype(np.int32) & (SIDE - 1)]
+    out: Floats = tile[rows.astype(np.int32) & (SIDE - 1), cols.astype(np.int32) & (SIDE - 1)]
+    return out
 
 
 def window(tile: Floats, rows: int, cols: int, step: float, rng: np.random.Generator) -> Floats:
@@ -46,4 +47,5 @@ def window(tile: Floats, rows: int, cols: int, step: float, rng: np.random.Gener
     first = rng.integers(0, SIDE, 2)
     v = (first[0] + np.arange(rows) * step).astype(np.int32) & (SIDE - 1)
     u = (first[1] + np.arange(cols) * step).astype(np.int32) & (SIDE - 1)
-    return tile.take(v, 0).take(u, 1)
+    out: Floats = tile.take(v, 0).take(u, 1)
+    return out

@@ -9,8 +9,8 @@ from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Canvas,
 
 _SKIN: tuple[Colour, ...] = ((222, 184, 156), (198, 150, 120), (140, 98, 74), (92, 64, 50))
 _CLOTH: tuple[Colour, ...] = (
-    (40, 42, 50), (60, 66, 90), (110, 40, 44), (190, 184, 170), (90, 96, 100), (170, 60, 50), (50, 90, 60), (60, 90, 140),
-    (210, 190, 90), (120, 90, 130), (30, 30, 32), (225, 225, 222),
+    (40, 42, 50), (60, 66, 90), (110, 40, 44), (190, 184, 170), (90, 96, 100), (170, 60, 50), (50, 90, 60),
+    (60, 90, 140), (210, 190, 90), (120, 90, 130), (30, 30, 32), (225, 225, 222),
 )  # fmt: skip
 _HAIR: tuple[Colour, ...] = ((32, 26, 22), (70, 50, 36), (130, 96, 60), (150, 146, 140))
 
@@ -74,19 +74,35 @@ class Pedestrian:
         wide = (0.17 if self.sideways else 0.23) * k
         hip, neck, hem = 0.88 * k, 1.46 * k, 0.8 * k
         apart = 0.0 if self.sideways else 0.1 * k
-        man.limb(((0.02 - apart / 2, hip), (-step * 0.45 - apart, 0.46 * k), (-step - apart, 0.06)), 0.15 * k, tint(legs, 0.8))
+        man.limb(
+            ((0.02 - apart / 2, hip), (-step * 0.45 - apart, 0.46 * k), (-step - apart, 0.06)),
+            0.15 * k,
+            tint(legs, 0.8),
+        )
         man.limb(((-0.02 + apart / 2, hip), (step * 0.6 + apart, 0.48 * k), (step * 0.9 + apart, 0.05)), 0.16 * k, legs)
         man.limb(((-step - apart, 0.05), (-step - apart + 0.16 * k, 0.04)), 0.08 * k, (28, 26, 26))
         man.limb(((step * 0.9 + apart, 0.05), (step * 0.9 + apart + 0.17 * k, 0.04)), 0.08 * k, (28, 26, 26))
         if rng.random() < 0.25:  # skirt or long coat
-            man.shape(((-wide, 1.0 * k), (-wide * 1.3, 0.55 * k), (wide * 1.3, 0.55 * k), (wide, 1.0 * k)), tint(top, 0.85))
-        man.limb(((-wide * 0.7, neck - 0.08), (-wide - step * 0.4, 1.12 * k), (-step * 0.5 - apart, 0.86 * k)), 0.1 * k, tint(top, 0.8))
+            man.shape(
+                ((-wide, 1.0 * k), (-wide * 1.3, 0.55 * k), (wide * 1.3, 0.55 * k), (wide, 1.0 * k)), tint(top, 0.85)
+            )
+        man.limb(
+            ((-wide * 0.7, neck - 0.08), (-wide - step * 0.4, 1.12 * k), (-step * 0.5 - apart, 0.86 * k)),
+            0.1 * k,
+            tint(top, 0.8),
+        )
         man.shape(((-wide * 0.85, hem), (-wide, neck - 0.1 * k), (-wide * 0.4, neck), (wide * 0.4, neck),
                    (wide, neck - 0.1 * k), (wide * 0.85, hem)), top)  # fmt: skip
-        man.limb(((wide * 0.7, neck - 0.08), (wide + step * 0.3, 1.12 * k), (step * 0.7 + apart * 2, 0.88 * k)), 0.1 * k, tint(top, 1.12))
+        man.limb(
+            ((wide * 0.7, neck - 0.08), (wide + step * 0.3, 1.12 * k), (step * 0.7 + apart * 2, 0.88 * k)),
+            0.1 * k,
+            tint(top, 1.12),
+        )
         if rng.random() < 0.35:
             bag = _pick(_CLOTH, rng)
-            man.shape(((-wide * 1.5, 0.8 * k), (-wide * 1.5, 1.3 * k), (-wide * 0.6, 1.35 * k), (-wide * 0.6, 0.8 * k)), bag)
+            man.shape(
+                ((-wide * 1.5, 0.8 * k), (-wide * 1.5, 1.3 * k), (-wide * 0.6, 1.35 * k), (-wide * 0.6, 0.8 * k)), bag
+            )
         man.disc((0.02, neck + 0.06 * k), 0.06 * k, 0.08 * k, tint(skin, 0.85))
         man.disc((0.02, neck + 0.19 * k), 0.1 * k, 0.13 * k, hair)
         man.disc((0.05 if self.sideways else 0.02, neck + 0.16 * k), 0.075 * k, 0.1 * k, skin)
@@ -123,7 +139,9 @@ class Bicyclist:
             rider.limb(((-0.52, 0.34), (-0.16, 0.86)), 0.045, frame)
             rider.limb(((0.52, 0.34), (0.4, 0.84), (0.36, 1.0), (0.48, 1.04)), 0.05, (40, 40, 44))
             rider.limb(((-0.3, 0.92), (-0.05, 0.92)), 0.09, (26, 26, 28))
-            rider.limb(((-0.14, 0.95), (0.22 + foot[0] * 0.4, 0.66 + foot[1] * 0.4), (foot[0], 0.3 + foot[1])), 0.15, legs)
+            rider.limb(
+                ((-0.14, 0.95), (0.22 + foot[0] * 0.4, 0.66 + foot[1] * 0.4), (foot[0], 0.3 + foot[1])), 0.15, legs
+            )
             rider.limb(((foot[0] - 0.08, 0.27 + foot[1]), (foot[0] + 0.13, 0.27 + foot[1])), 0.08, (28, 26, 26))
             rider.shape(((-0.3, 0.95), (-0.2, 1.2), (0.08, 1.5), (0.24, 1.42), (0.06, 1.1), (0.0, 0.9)), top)
             rider.limb(((0.16, 1.4), (0.26, 1.12), (0.44, 1.05)), 0.1, tint(top, 1.15))
@@ -131,12 +149,16 @@ class Bicyclist:
         else:
             rider.disc((0.0, 0.34), 0.04, 0.34, (26, 26, 28))
             for side in (-1.0, 1.0):
-                rider.limb(((side * 0.09, 0.95), (side * 0.17, 0.62 + side * foot[1]), (side * 0.12, 0.3 + side * foot[1])), 0.15, tint(legs, 0.95))
+                rider.limb(
+                    ((side * 0.09, 0.95), (side * 0.17, 0.62 + side * foot[1]), (side * 0.12, 0.3 + side * foot[1])),
+                    0.15,
+                    tint(legs, 0.95),
+                )
                 rider.limb(((side * 0.2, 1.4), (side * 0.32, 1.18), (side * 0.26, 1.03)), 0.11, tint(top, 0.9))
             rider.limb(((-0.3, 1.02), (0.3, 1.02)), 0.05, (40, 40, 44))
             rider.shape(((-0.17, 0.9), (-0.23, 1.4), (-0.08, 1.5), (0.08, 1.5), (0.23, 1.4), (0.17, 0.9)), top)
             head = (0.0, 1.61)
         rider.disc(head, 0.1, 0.13, skin)
-        rider.shape(((head[0] - 0.13, head[1] + 0.02), (head[0] - 0.09, head[1] + 0.14), (head[0] + 0.09, head[1] + 0.14),
-                     (head[0] + 0.13, head[1] + 0.03)), helmet)  # fmt: skip
+        rim = ((-0.13, 0.02), (-0.09, 0.14), (0.09, 0.14), (0.13, 0.03))
+        rider.shape(tuple((head[0] + a, head[1] + b) for a, b in rim), helmet)
         sketch.done()

@@ -8,9 +8,10 @@ from taskwave.semantic.data.streets.buildings import draw_building
 from taskwave.semantic.data.streets.camera import Camera
 from taskwave.semantic.data.streets.canvas import Bytes, Canvas
 from taskwave.semantic.data.streets.ground import draw_ground
-from taskwave.semantic.data.streets.layout import draw_items, draw_shadows
+from taskwave.semantic.data.streets.layout import draw_items
 from taskwave.semantic.data.streets.lighting import PointLight, draw_light, expose, majority
 from taskwave.semantic.data.streets.plan import draw_street
+from taskwave.semantic.data.streets.shadows import draw_shadows
 from taskwave.semantic.data.streets.sky import draw_sky, draw_skyline
 
 DEFAULT_COUNTS = {"train": 2000, "val": 200, "test": 200}
@@ -47,7 +48,7 @@ def render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
 
 
 class StreetScenes:
-    """`count` scenes of one split; scene i depends on (split, i, seed) and the size alone, so a longer set starts alike.
+    """`count` scenes of one split; scene i depends on (split, i, seed, size) alone: a longer set starts alike.
 
     Raises ValueError for an unknown split, a count below 1, a negative seed or a bad size.
     """
@@ -69,6 +70,8 @@ class StreetScenes:
     def __getitem__(self, index: int) -> Sample:
         """Scene `index` (0 to len - 1), rendered anew on every call."""
         check_index(index, self._count)
-        entropy = np.random.SeedSequence((self._seed, SPLITS.index(self._split), index))  # type: ignore[arg-type]
+        entropy = np.random.SeedSequence((self._seed, SPLITS.index(self._split), index))
         picture, label = render(np.random.default_rng(entropy), self._size)
-        return Sample(self.names[index], torch.from_numpy(picture).permute(2, 0, 1).contiguous(), torch.from_numpy(label))
+        return Sample(
+            self.names[index], torch.from_numpy(picture).permute(2, 0, 1).contiguous(), torch.from_numpy(label)
+        )

@@ -38,12 +38,30 @@ class Tree:
         foot, split = camera.project(self.x, 0, self.z), camera.project(self.x, fork, self.z)
         thick = 0.035 * self.tall * s
         sketch.line([foot, split], bark, TREE, thick)
-        self._branches(sketch, split, -np.pi / 2, (self.tall - fork) * s * 0.42, thick * 0.7, (5 if self.z < 30 else 4) if self.bare else 2, bark, rng)
+        self._branches(
+            sketch,
+            split,
+            -np.pi / 2,
+            (self.tall - fork) * s * 0.42,
+            thick * 0.7,
+            (5 if self.z < 30 else 4) if self.bare else 2,
+            bark,
+            rng,
+        )
         sketch.done()
         if not self.bare:
             colour = _GREENS[int(rng.integers(len(_GREENS)))]
             middle = (self.tall + fork * 1.05) / 2
-            blob(canvas, self.x, middle, self.z, self.crown, (self.tall - middle), tint(colour, float(rng.uniform(0.75, 1.2))), rng)
+            blob(
+                canvas,
+                self.x,
+                middle,
+                self.z,
+                self.crown,
+                (self.tall - middle),
+                tint(colour, float(rng.uniform(0.75, 1.2))),
+                rng,
+            )
 
     def _branches(
         self, sketch: Sketch, start: tuple[float, float], angle: float, length: float, width: float, depth: int,
@@ -60,7 +78,14 @@ class Tree:
 
 
 def blob(
-    canvas: Canvas, x: float, y: float, z: float, rx: float, ry: float, colour: tuple[int, int, int], rng: np.random.Generator
+    canvas: Canvas,
+    x: float,
+    y: float,
+    z: float,
+    rx: float,
+    ry: float,
+    colour: tuple[int, int, int],
+    rng: np.random.Generator,
 ) -> None:
     """A ragged, leafy ellipse of radii rx, ry metres about (x, y, z), lit from above."""
     camera = canvas.camera
@@ -92,4 +117,13 @@ class Bush:
     def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the bush."""
         colour = _GREENS[int(rng.integers(len(_GREENS)))]
-        blob(canvas, self.x, self.tall * 0.5, self.z, self.wide, self.tall * 0.55, tint(colour, float(rng.uniform(0.7, 1.0))), rng)
+        blob(
+            canvas,
+            self.x,
+            self.tall * 0.5,
+            self.z,
+            self.wide,
+            self.tall * 0.55,
+            tint(colour, float(rng.uniform(0.7, 1.0))),
+            rng,
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taskwave.semantic.data.streets.bodies import BODIES, Shape
 from taskwave.semantic.data.streets.camera import Point
 from taskwave.semantic.data.streets.canvas import CAR, Canvas, Colour, Sketch, tint
 
@@ -14,38 +15,6 @@ _PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 _GLASS: Colour = (44, 54, 64)
 _BLACK: Colour = (24, 24, 26)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Metres. `profile` runs from the rear bottom over the roof to the front bottom as (along, up); +along is ahead."""
-
-    length: float
-    width: float
-    profile: tuple[Point, ...]
-    glass: tuple[int, ...]
-    """Indices of the profile's strips that are glass."""
-    roof: tuple[int, int]
-    """Indices of the profile's first and last roof points."""
-    belt: float
-    """Height of the lower edge of the side windows."""
-    panes: int
-    wheel: float
-
-
-SHAPES: dict[str, Shape] = {
-    "hatchback": Shape(4.0, 1.72, ((-2.0, 0.28), (-2.0, 0.8), (-1.92, 0.98), (-1.55, 1.42), (0.1, 1.47), (1.0, 0.98), (1.8, 0.8),
-                                   (2.0, 0.62), (2.0, 0.26)), (2, 4), (3, 4), 0.95, 2, 0.31),
-    "saloon": Shape(4.6, 1.78, ((-2.3, 0.3), (-2.3, 0.85), (-2.2, 1.0), (-1.6, 1.02), (-0.95, 1.42), (0.25, 1.45), (1.15, 0.98),
-                                (2.1, 0.8), (2.3, 0.6), (2.3, 0.26)), (3, 5), (4, 5), 0.96, 2, 0.32),
-    "estate": Shape(4.7, 1.85, ((-2.35, 0.34), (-2.35, 0.95), (-2.28, 1.15), (-2.1, 1.66), (0.3, 1.7), (1.1, 1.15), (2.15, 1.0),
-                                (2.35, 0.75), (2.35, 0.32)), (2, 4), (3, 4), 1.1, 3, 0.37),
-    "van": Shape(5.2, 2.0, ((-2.6, 0.35), (-2.6, 1.2), (-2.58, 2.0), (-2.55, 2.3), (1.4, 2.3), (2.2, 1.3), (2.55, 1.05),
-                            (2.6, 0.35)), (1, 4), (3, 4), 1.25, 0, 0.35),
-    "bus": Shape(10.5, 2.5, ((-5.25, 0.4), (-5.25, 1.5), (-5.22, 2.8), (-5.15, 3.1), (5.1, 3.1), (5.22, 2.7), (5.25, 1.1),
-                             (5.25, 0.35)), (1, 5), (3, 4), 1.5, 7, 0.48),
-}  # fmt: skip
-_MIX = ("hatchback", "saloon", "estate", "van", "bus")
 
 
 @dataclass(frozen=True)
@@ -81,9 +50,7 @@ class Vehicle:
     def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the vehicle; nothing happens where it lies outside the picture or too near."""
         camera, shape = canvas.camera, self.shape
-        edges = [
-            [self._place(a, side * self._half_width(y), y) for a, y in shape.profile] for side in (-1.0, 1.0)
-        ]
+        edges = [[self._place(a, side * self._half_width(y), y) for a, y in shape.profile] for side in (-1.0, 1.0)]
         if min(p[2] for edge in edges for p in edge) < 1.2:
             return
         flat = [[camera.project(*p) for p in edge] for edge in edges]
@@ -112,9 +79,7 @@ class Vehicle:
         cx, _, cz = self._place(0.0, side * self.shape.width / 2, 0.0)
         return bool(nx * -cx + nz * -cz > 0)
 
-    def _strips(
-        self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]
-    ) -> None:
+    def _strips(self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]) -> None:
         """Front, bonnet, windscreen, roof, rear: visible ones, far before near."""
         profile = self.shape.profile
         order = sorted(range(len(profile) - 1), key=lambda i: -(edges[0][i][2] + edges[0][i + 1][2]))
@@ -201,10 +166,12 @@ class Vehicle:
         quad(-0.26, 0.26, high - 0.25, high - 0.14, plate)
 
 
-def draw_vehicle(x: float, z: float, yaw: float, lights: bool, sun: tuple[float, float], rng: np.random.Generator) -> Vehicle:
+def draw_vehicle(
+    x: float, z: float, yaw: float, lights: bool, sun: tuple[float, float], rng: np.random.Generator
+) -> Vehicle:
     """A random vehicle at a place."""
-    name = _MIX[int(rng.choice(5, p=(0.38, 0.27, 0.2, 0.1, 0.05)))]
+    name = tuple(BODIES)[int(rng.choice(5, p=(0.38, 0.27, 0.2, 0.1, 0.05)))]
     paint = tint(_PAINTS[int(rng.integers(len(_PAINTS)))], float(rng.uniform(0.85, 1.1)))
     if name == "bus":
         paint = ((176, 34, 34), (40, 90, 150), (210, 210, 205), (60, 120, 80))[int(rng.integers(4))]
-    return Vehicle(SHAPES[name], paint, x, z, yaw, lights, sun)
+    return Vehicle(BODIES[name], paint, x, z, yaw, lights, sun)
