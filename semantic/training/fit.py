@@ -63,7 +63,6 @@ class Fit:
         loss: Callable[[torch.Generator], torch.Tensor],
         validate: Callable[[], dict[str, float]],
         log: Log = print,
-        precision: torch.dtype = torch.bfloat16,
     ) -> nn.Module:
         """Train to the end (from the last checkpoint, if there is one) and return the averaged module."""
         self._load()
@@ -73,7 +72,7 @@ class Fit:
         while self.step < self.config.steps:
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.step, self.config)
-            with torch.autocast(torch.device(self.device).type, precision):
+            with torch.autocast(torch.device(self.device).type, torch.bfloat16):
                 value = loss(step_generator(self.config.seed, self.step))
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)

@@ -19,12 +19,13 @@ def draw_received(batch: int, channels: int, height: int, width: int, generator:
     """Random level maps [B, channels, height, width] of what a receiver may hold before it regenerates.
 
     Some 2x2 groups of tokens were received over a noise of their own, with a power profile over the channels and
-    often only the first few channels of each token; all else is at 1, pure noise.
+    often only the first few channels of each token; all else is at 1, pure noise. A fifth of the maps hold nothing.
     """
     field = torch.randn(batch, 1, max(2, height // 6), max(2, width // 6), generator=generator)
     field = functional.interpolate(field, (height // 2, width // 2), mode="bicubic", align_corners=False)
     field = field + 0.7 * torch.randn(batch, 1, height // 2, width // 2, generator=generator)
     share = 3 * torch.rand(batch, 1, 1, 1, generator=generator) ** 2 - 0.6
+    share = share.where(torch.rand(batch, 1, 1, 1, generator=generator) > 0.2, -torch.inf)
     received = functional.interpolate((field > 1.8 - share).float(), (height, width), mode="nearest") > 0
     low, high = ES_N0_DB
     db = low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)

@@ -1,0 +1,154 @@
+"""The training loop, its batches and the recipes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from taskwave.semantic.classes import IGNORE
+from taskwave.semantic.data import open_images
+from taskwave.semantic.training.batches import ImagePool, class_weights
+from taskwave.semantic.training.damage import damage, patchwork
+from taskwave.semantic.training.fit import Fit, FitConfig, learning_rate
+from taskwave.semantic.training.prior import draw_levels
+from taskwave.semantic.training.recipe import Recipe, load_recipe
+from taskwave.semantic.training.stages import STAGES, Workshop
+from taskwave.semantic.weights import load_models
+
+TINY = """
+labelled = { source = "streets", split = "train", size = [96, 128], count = 3 }
+val = { source = "streets", split = "val", size = [192, 256], count = 2 }
+codec = { steps = 2, lr = 1e-3, batch = 2, network = { encoder_width = 8, decoder_width = 8 } }
+general = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [16, 16, 16] } }
+prior = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [32, 32] } }
+segmentation = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [8, 8, 8, 8] } }
+finetune = { steps = 2, lr = 1e-3, batch = 2 }
+attention = { steps = 2, lr = 1e-3, batch = 2, network = { width = 16, deep = 16 } }
+"""
+
+
+@pytest.fixture(scope="module")
+def pool() -> ImagePool:
+    return ImagePool([open_images("streets", "train")], count=3)
+
+
+def quadratic(folder: Path, steps: int) -> torch.nn.Module:
+    """Fit a line to noisy points with a fixed schedule of 30 steps, stopping at `steps`."""
+    torch.manual_seed(0)
+    module = torch.nn.Linear(1, 1)
+    fit = Fit(module, FitConfig(steps, 0.05, warmup=3, validate_every=10, checkpoint_seconds=0), folder)
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        x = torch.randn(32, 1, generator=generator)
+        return (module(x) - 2 * x - 1).square().mean()
+
+    return fit.run(loss, lambda: {}, lambda _: None)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = quadratic(tmp_path / "whole", 30)
+    monkeypatch.setattr(
+        "taskwave.semantic.training.fit.learning_rate",
+        lambda step, config: learning_rate(step, FitConfig(30, 0.05, warmup=3)),
+    )
+    quadratic(tmp_path / "broken", 13)
+    again = quadratic(tmp_path / "broken", 30)
+    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    log = [json.loads(line) for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [10, 13, 20, 30]
+
+
+def test_learning_rate_warms_up_and_ends_at_zero() -> None:
+    config = FitConfig(steps=100, lr=1.0, warmup=10)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(10, config) == 1.0
+    assert learning_rate(55, config) == pytest.approx(0.5)
+    assert learning_rate(100, config) == pytest.approx(0)
+
+
+def test_crops_keep_labels_on_their_pixels(pool: ImagePool) -> None:
+    """Paint each pixel with its label's brightness: after any crop, mirror and zoom the two still agree."""
+    painted = ImagePool([])
+    label = torch.arange(6).repeat_interleave(32).expand(192, -1).contiguous().to(torch.uint8)
+    painted.images, painted.labels = [(label * 40).expand(3, -1, -1).contiguous()], [label]
+    batch = painted.draw(8, (96, 96), torch.Generator().manual_seed(0), (1.0, 1.6))
+    for image, mine in zip(batch.images, batch.labels, strict=True):
+        means = torch.stack([image[:, mine == c].mean() for c in mine.unique()])
+        assert bool((means.diff() > 0.05).all())
+
+
+def test_draws_depend_on_the_generator_alone(pool: ImagePool) -> None:
+    first, second = (pool.draw(2, (96, 96), torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first.images, second.images) and torch.equal(first.labels, second.labels)
+
+
+def test_rare_classes_weigh_more() -> None:
+    pool = ImagePool([])
+    label = torch.zeros(10, 10, dtype=torch.uint8)
+    label[0, 0], label[1] = 8, IGNORE
+    pool.labels = [label]
+    weights = class_weights(pool, 11)
+    assert weights[8] / weights[0] == pytest.approx((89 / 1) ** 0.5, rel=1e-4)
+
+
+def test_damage_leaves_the_clean_share_alone(pool: ImagePool) -> None:
+    images = pool.whole([0, 1, 2]).images.repeat(10, 1, 1, 1)
+    out = damage(images, torch.Generator().manual_seed(0), clean=0.5)
+    same = (out == images).flatten(1).all(1)
+    assert 8 <= int(same.sum()) <= 22
+    assert float((out - images).abs().max()) <= 1
+
+
+def test_patchwork_is_made_of_both_pictures() -> None:
+    clean, damaged = torch.ones(3, 96, 128), torch.zeros(3, 96, 128)
+    shares = [float(patchwork(clean, damaged, torch.Generator().manual_seed(s)).mean()) for s in range(12)]
+    assert min(shares) < 0.4 and max(shares) > 0.3 and len(set(shares)) > 6
+
+
+def test_level_maps_stay_below_their_global_level_and_cover_all_cases() -> None:
+    levels = draw_levels(64, 16, 24, 32, torch.Generator().manual_seed(0))
+    assert levels.shape == (64, 16, 24, 32) and 0 <= float(levels.min()) and float(levels.max()) == 1
+    pure = (levels.amax((1, 2, 3)) == 1).float().mean()
+    assert 0.2 < float(pure) < 0.55
+    assert bool((levels == 1).all(1).all(1).all(1).any()), "nothing received must occur"
+
+
+@pytest.mark.parametrize("name", ["streets", "camvid"])
+def test_bundled_recipes_are_valid_and_never_train_on_the_test_split_of_a_benchmark(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.labelled.split == "train" and recipe.val.split == "val"
+
+
+def test_unknown_recipe_and_unknown_key_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="camvid, streets"):
+        load_recipe("nothing")
+    (tmp_path / "r.toml").write_text(TINY + "colour = 1\n")
+    with pytest.raises(ValidationError, match="colour"):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+@pytest.mark.slow
+def test_every_stage_trains_and_the_exported_set_loads(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(TINY)
+    recipe: Recipe = load_recipe(str(tmp_path / "tiny.toml"))
+    workshop = Workshop(recipe, tmp_path / "run", "cpu", lambda _: None)
+    with pytest.raises(FileNotFoundError, match="codec"):
+        workshop.train("general")
+    for stage in STAGES:
+        workshop.train(stage)
+    workshop.export(tmp_path / "set")
+    models = load_models(tmp_path / "set")
+    images = workshop.val.whole([0]).images
+    assert models.codec.decode(models.codec.encode(images)).shape == images.shape
+    weights = tmp_path / "set" / "general" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="general"):
+        load_models(tmp_path / "set")
+
+
+def test_unknown_weights_are_named() -> None:
+    with pytest.raises(FileNotFoundError, match="'nowhere'"):
+        load_models("nowhere")
