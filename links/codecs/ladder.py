@@ -153,7 +153,7 @@ class RateLadder:
 class LadderStore:
     """Ladders of the pictures seen last, by content, so that a sweep encodes each picture once."""
 
-    def __init__(self, codec: ImageCodec, capacity: int = 512) -> None:
+    def __init__(self, codec: ImageCodec, capacity: int = 256) -> None:
         self.codec = codec
         self.capacity = capacity
         self._ladders: OrderedDict[bytes, RateLadder] = OrderedDict()
