@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bjontegaard  # type: ignore[import-untyped]
@@ -41,7 +42,7 @@ class Envelope:
 
 def envelope(points: pd.DataFrame) -> Envelope:
     """Envelope of rows with `channel_uses`, `accuracy` and `link`, of one task and SNR."""
-    ordered = points.dropna(subset=["accuracy"]).sort_values(["channel_uses", "accuracy"], ascending=[True, False])
+    ordered = points.sort_values(["channel_uses", "accuracy"], ascending=[True, False])
     best = ordered["accuracy"].cummax().shift(fill_value=-math.inf)
     kept = ordered[ordered["accuracy"] > best]
     return Envelope(
@@ -70,6 +71,18 @@ def bjontegaard_gain(scheme: Envelope, baseline: Envelope) -> float:
     return 1 / (1 + float(percent) / 100)
 
 
+def _pairs(
+    table: pd.DataFrame, scheme: str, baselines: list[str]
+) -> Iterator[tuple[dict[str, object], Envelope, Envelope]]:
+    """Task by task and SNR by SNR, the envelopes of `scheme` and of `baselines` where both have results."""
+    for task in table["task"].unique():
+        for es_n0_db in sorted(table["es_n0_db"].unique()):
+            part = table[(table["task"] == task) & (table["es_n0_db"] == es_n0_db) & table["accuracy"].notna()]
+            own, others = part[part["link"] == scheme], part[part["link"].isin(baselines)]
+            if not (own.empty or others.empty):
+                yield {"es_n0_db": es_n0_db, "task": task}, envelope(own), envelope(others)
+
+
 def gain_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.DataFrame:
     """Channel uses that `scheme` and the best of `baselines` need, at every accuracy that the scheme was measured at.
 
@@ -79,13 +92,9 @@ def gain_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.Dat
     budget of the baseline exceeds it already.
     """
     rows = []
-    for (es_n0_db, task), part in table.groupby(["es_n0_db", "task"], sort=False):
-        own, others = part[part["link"] == scheme], part[part["link"].isin(baselines)]
-        if own["accuracy"].notna().any() and others["accuracy"].notna().any():
-            mine, theirs = envelope(own), envelope(others)
-            for uses, accuracy in zip(mine.uses, mine.accuracy, strict=True):
-                cell = {"es_n0_db": es_n0_db, "task": task, "accuracy": accuracy, "scheme_uses": uses}
-                rows.append({**cell, **_gain_at(accuracy, uses, theirs)})
+    for cell, mine, theirs in _pairs(table, scheme, baselines):
+        for uses, accuracy in zip(mine.uses, mine.accuracy, strict=True):
+            rows.append({**cell, "accuracy": accuracy, "scheme_uses": uses, **_gain_at(accuracy, uses, theirs)})
     return pd.DataFrame(rows, columns=GAINS)
 
 
@@ -106,18 +115,13 @@ def summary_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.
     where there is none), `mean_gain` (Bjontegaard), `gain_at_low`, `gain_at_high`.
     """
     rows = []
-    for (es_n0_db, task), part in table.groupby(["es_n0_db", "task"], sort=False):
-        own, others = part[part["link"] == scheme], part[part["link"].isin(baselines)]
-        if not (own["accuracy"].notna().any() and others["accuracy"].notna().any()):
-            continue
-        mine, theirs = envelope(own), envelope(others)
+    for cell, mine, theirs in _pairs(table, scheme, baselines):
         low = max(mine.accuracy[0], theirs.accuracy[0])
         high = min(mine.accuracy[-1], theirs.accuracy[-1])
         common = low <= high
         rows.append(
             {
-                "es_n0_db": es_n0_db,
-                "task": task,
+                **cell,
                 "scheme_best": mine.accuracy[-1],
                 "baseline_best": theirs.accuracy[-1],
                 "low": low if common else math.nan,

@@ -106,7 +106,8 @@ def _bare(axis: Axes) -> None:
 def _picture(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> None:
     _bare(axis)
     if column.images is None:
-        axis.text(0.5, 0.5, "no image sent", ha="center", va="center", fontsize=8, color="#777777")
+        axis.imshow(np.full((*size, 3), 244, dtype=np.uint8), interpolation="none")
+        axis.text(size[1] / 2, size[0] / 2, "no image sent", ha="center", va="center", fontsize=8, color="#777777")
         return
     picture = column.images[b].permute(1, 2, 0).numpy()
     if column.heat is not None:

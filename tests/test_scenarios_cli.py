@@ -55,7 +55,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # noqa: ANN201
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["taskwave", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "200")
@@ -105,7 +105,9 @@ def test_list_shows_scenarios_and_links(call) -> None:
 
 
 def test_help_waits_for_no_torch() -> None:
-    script = "import sys; from taskwave.scenarios import cli; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    script = (
+        "import sys; from taskwave.scenarios import cli; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
 
 

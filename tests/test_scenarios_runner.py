@@ -27,7 +27,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def bench(toys: ModuleType, tmp_path: Path):  # noqa: ANN201
+def bench(toys: ModuleType, tmp_path: Path):
     def make(*overrides: str, profile: Profile | None = None) -> Bench:
         path = tmp_path / "toy.toml"
         path.write_text(toys.SCENARIO)
@@ -212,7 +212,13 @@ def test_profile_splits_a_link_into_stages(bench, tmp_path: Path) -> None:
 def test_strip_shows_stages_and_answers(bench, tmp_path: Path) -> None:
     b = bench("strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}")
     pictures = strip.take(b, b.scenario.strip)
-    assert [column.title for column in pictures.columns] == ["original, label", "coarse", "attention", "toy", "toy-twin"]
+    assert [column.title for column in pictures.columns] == [
+        "original, label",
+        "coarse",
+        "attention",
+        "toy",
+        "toy-twin",
+    ]
     assert pictures.columns[2].notes == ("cars please", "cars please")
     figure = strip.draw(pictures)
     figure.savefig(tmp_path / "strip.png")

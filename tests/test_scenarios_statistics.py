@@ -73,9 +73,7 @@ def test_the_same_records_give_the_same_intervals() -> None:
 
 
 def _points(link: str, uses: list[float], accuracy: list[float], es_n0_db: float = 0.0) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"link": link, "channel_uses": uses, "accuracy": accuracy, "es_n0_db": es_n0_db, "task": "car"}
-    )
+    return pd.DataFrame({"link": link, "channel_uses": uses, "accuracy": accuracy, "es_n0_db": es_n0_db, "task": "car"})
 
 
 def test_uses_are_interpolated_over_their_logarithm() -> None:

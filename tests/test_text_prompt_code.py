@@ -1,6 +1,7 @@
 """Prompts as bits for the feedback link."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -34,7 +35,7 @@ def test_demands_are_short() -> None:
 
 def test_code_is_a_complete_prefix_code() -> None:
     codes = sorted(code_table().values())
-    assert not any(after.startswith(before) for before, after in zip(codes, codes[1:], strict=False))
+    assert not any(after.startswith(before) for before, after in pairwise(codes))
     assert sum(2.0 ** -len(code) for code in codes) == 1.0
 
 
