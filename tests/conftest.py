@@ -1,0 +1,40 @@
+"""Fixtures that several test files share."""
+
+import pytest
+import torch
+
+from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
+from taskwave.semantic.data import open_images
+from taskwave.semantic.general import GeneralCode
+from taskwave.semantic.prior import RegenerationPipeline, build_unet
+from taskwave.semantic.scheduler import TokenScheduler
+from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
+from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.weights import Models
+
+
+@pytest.fixture(scope="session")
+def street_images() -> torch.Tensor:
+    """[3, 3, 192, 256] float in [0, 1]."""
+    scenes = open_images("streets", "val")
+    return torch.stack([scenes[i].image for i in range(3)]).float() / 255
+
+
+@pytest.fixture(scope="session")
+def tiny_models(street_images: torch.Tensor) -> Models:
+    """Real networks, small and untrained but for the codec's linear start and the bundled text encoder."""
+    torch.manual_seed(0)
+    vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
+    vae.start_linear(street_images * 2 - 1)
+    return Models(
+        name="tiny",
+        codec=LatentCodec(vae, torch.zeros(16), torch.ones(16)).eval(),
+        general=GeneralCode(widths=(16, 16, 16)).eval(),
+        prior=RegenerationPipeline(build_unet(16, (32, 32)).eval(), TokenScheduler()),
+        segmentation=SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
+        attention=PromptAttention(width=16, deep=16).eval(),
+        text_encoder=TextEncoder.load(),
+        channel_weights=torch.ones(1, 16, 1, 1),
+        digest="tiny",
+    )
