@@ -18,8 +18,9 @@ def _open(path: Path) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; restore it or take its name off the split's list")
     try:
-        picture = Image.open(path)
-        picture.load()
+        with path.open("rb") as file:
+            picture = Image.open(file)
+            picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise OSError(f"{path}: not a readable image ({error}); restore the file from its source") from error
     return picture

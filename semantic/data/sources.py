@@ -16,7 +16,7 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
     "streets" are the project's own drawn scenes and need no files: 2000, 200 and 200 of them. For the others, `folder`
     is where the files lie; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the checkout.
 
-    Raises ValueError (unknown source or split, bad size, a folder for streets) or FileNotFoundError (no folder or file).
+    Raises ValueError (unknown source or split, bad size, folder for streets) or FileNotFoundError (no such files).
     """
     match source:
         case "streets":
