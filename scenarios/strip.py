@@ -8,10 +8,10 @@ import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from PIL import ImageColor
 from torch.nn import functional
 
 from taskwave.links.base import Delivery
@@ -20,7 +20,7 @@ from taskwave.scenarios.config import StripConfig, parse_task
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 
-HIT, MISSED, FALSE = (0, 150, 120), (215, 25, 120), (255, 176, 0)
+HIT, MISSED, FALSE = "#009678", "#D71978", "#FFB000"
 """Colours of an answer against the label (told apart in every common colour blindness and in grey)."""
 
 
@@ -92,7 +92,7 @@ def draw(strip: Strip) -> Figure:
             _picture(axes[2 * b][place], column, b, (height, width))
             _answer(axes[2 * b + 1][place], column, b, strip, is_label=place == 0)
     figure.suptitle(strip.caption, fontsize=9, color="#555555")
-    marks = [Patch(color=to_hex([part / 255 for part in colour])) for colour in (HIT, MISSED, FALSE)]
+    marks = [Patch(color=colour) for colour in (HIT, MISSED, FALSE)]
     figure.legend(marks, ["found", "missed", "false"], loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 
@@ -139,7 +139,7 @@ def compare(answer: torch.Tensor, label: torch.Tensor, classes: tuple[int, ...])
     told = torch.isin(answer, torch.tensor(classes)) & (label != IGNORE)
     picture = np.full((*label.shape, 3), 244, dtype=np.uint8)
     picture[(label == IGNORE).numpy()] = 225
-    picture[(wanted & (answer == label)).numpy()] = HIT
-    picture[(wanted & (answer != label)).numpy()] = MISSED
-    picture[(told & ~wanted).numpy()] = FALSE
+    picture[(wanted & (answer == label)).numpy()] = ImageColor.getrgb(HIT)
+    picture[(wanted & (answer != label)).numpy()] = ImageColor.getrgb(MISSED)
+    picture[(told & ~wanted).numpy()] = ImageColor.getrgb(FALSE)
     return picture
