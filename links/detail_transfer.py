@@ -96,9 +96,8 @@ class DetailTransfer:
                 good[row] = decoded is not None
                 places[row] = torch.tensor(decoded) if decoded is not None else places[row]
         shape = latents[rows].shape
-        self._keep(
-            received, rows[good], *self.code.unpack(arrived.symbols, arrived.noise_variance, places, powers, shape), good
-        )
+        noisy = self.code.unpack(arrived.symbols, arrived.noise_variance, places, powers, shape)
+        self._keep(received, rows[good], *noisy, good)
         clean = self.code.unpack(
             symbols / power.sqrt()[:, None], torch.full(symbols.shape, NOMINAL_NOISE), chosen, power, shape
         )

@@ -22,7 +22,10 @@ class PromptTransfer:
     def send(
         self, prompts: Sequence[str], air: AirInterface, occasion: int, allowed: torch.Tensor
     ) -> tuple[list[str | None], torch.Tensor]:
-        """What the transmitter heard (None: erased, or not sent for want of `allowed` channel uses [B]), and uses [B]."""
+        """What the transmitter heard and the channel uses [B].
+
+        None was heard where the message was erased, or not sent because `allowed` [B] is less than it costs.
+        """
         heard: list[str | None] = [None] * len(prompts)
         uses = torch.zeros(len(prompts), dtype=torch.int64)
         messages = [encode(prompt) for prompt in prompts]

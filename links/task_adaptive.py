@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
@@ -32,9 +31,9 @@ class Received:
 class TaskAdaptiveLink:
     """General part first, then `rounds` rounds of prompt and detail.
 
-    With `selection` "attention" the receiver's prompt steers the detail. "uniform" and "random" send the detail blindly, at
-    places both ends know beforehand: they save prompt and header. `steps` is the number of reverse diffusion steps
-    (1: the posterior mean).
+    With `selection` "attention" the receiver's prompt steers the detail. "uniform" and "random" send the detail
+    blindly, at places both ends know beforehand: they save prompt and header. `steps` is the number of reverse
+    diffusion steps (1: the posterior mean).
     """
 
     kind: LinkKind = "semantic"
@@ -57,9 +56,7 @@ class TaskAdaptiveLink:
         coarse = self._regenerate(received, air)
         return [self._answer(latents, task, budget, air, received, sent, spent, coarse) for task in tasks]
 
-    def _send_general(
-        self, latents: torch.Tensor, budget: int, air: AirInterface
-    ) -> tuple[Received, Received, int]:
+    def _send_general(self, latents: torch.Tensor, budget: int, air: AirInterface) -> tuple[Received, Received, int]:
         """The general part over the air: what the receiver has, what the transmitter thinks it has, channel uses."""
         general, (height, width) = self.models.general, latents.shape[-2:]
         needed = self.general_link.channel_uses(general.num_symbols(height, width))

@@ -48,4 +48,5 @@ class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]
         keys = self.tokens(latents).unflatten(1, (heads, 12))
         queries = self.to_queries(prompts).unflatten(2, (heads, 12))
         scores = torch.einsum("bkdhw,bpkd->bpkhw", keys, queries) / 12**0.5
-        return cast(torch.Tensor, self.combine(scores.flatten(0, 1))).unflatten(0, prompts.shape[:2])[:, :, 0]
+        combined = cast(torch.Tensor, self.combine(scores.flatten(0, 1)))
+        return cast(torch.Tensor, combined.unflatten(0, prompts.shape[:2]))[:, :, 0]

@@ -66,18 +66,18 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.encoder = residual_path(pixels, latent_channels, encoder_width, encoder_depth)
         self.decoder = residual_path(latent_channels, pixels, decoder_width, decoder_depth)
 
-    def encode(self, x: torch.Tensor, return_dict: bool = True) -> AutoencoderKLOutput | tuple[torch.Tensor]:
+    def encode(self, x: torch.Tensor) -> AutoencoderKLOutput:
         """Images [B, 3, H, W] in [-1, 1] to a (deterministic) latent distribution."""
         patches = functional.pixel_unshuffle(x, PATCH)
         mean = self.analysis(patches) + self.encoder(patches)
         moments = torch.cat([mean, torch.full_like(mean, -30.0)], dim=1)
         posterior = DiagonalGaussianDistribution(moments, deterministic=True)
-        return AutoencoderKLOutput(latent_dist=posterior) if return_dict else (posterior,)
+        return AutoencoderKLOutput(latent_dist=posterior)
 
-    def decode(self, z: torch.Tensor, return_dict: bool = True) -> DecoderOutput | tuple[torch.Tensor]:
+    def decode(self, z: torch.Tensor) -> DecoderOutput:
         """Latents [B, C, h, w] to images [B, 3, 8h, 8w], about [-1, 1], not clipped."""
         image = functional.pixel_shuffle(self.synthesis(z) + self.decoder(z), PATCH)
-        return DecoderOutput(sample=image) if return_dict else (image,)
+        return DecoderOutput(sample=image)
 
     @torch.no_grad()
     def start_linear(self, images: torch.Tensor) -> None:
@@ -94,7 +94,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
             (self.synthesis, basis * scale, mean),
         ):
             layer.weight.copy_(weight[:, :, None, None])
-            layer.bias.copy_(bias)
+            cast(torch.Tensor, layer.bias).copy_(bias)
 
 
 class LatentCodec(nn.Module):

@@ -28,7 +28,7 @@ def _class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Te
     others = [c for c in range(NUM_CLASSES) if c not in wanted]
     answers = torch.cat([mine, probabilities[:, others].sum(1, keepdim=True)], dim=1) if others else mine
     entropy = -torch.special.xlogy(answers, answers).sum(1, keepdim=True) / math.log(answers.shape[1])
-    return mine * entropy
+    return torch.mul(mine, entropy)
 
 
 def uncertainty_map(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:

@@ -5,6 +5,7 @@ A group is 2x2 tokens (16x16 pixels). Of each token the first `numbers` channels
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch.nn import functional
@@ -15,7 +16,7 @@ GROUP = 2
 
 def group_mean(score: torch.Tensor) -> torch.Tensor:
     """Token scores [B, h, w] to group scores [B, G], row by row."""
-    return functional.avg_pool2d(score[:, None], GROUP).flatten(1)
+    return cast(torch.Tensor, functional.avg_pool2d(score, GROUP)).flatten(1)
 
 
 def group_mask(groups: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -47,7 +47,10 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine, mid, deep = widths
         reals = 2 * symbols_per_cell
         self.encoder = nn.Sequential(
-            _stage(latent_channels, fine, 1), _stage(fine, mid, 2, 2), _stage(mid, deep, 2, 2), nn.Conv2d(deep, reals, 1)
+            _stage(latent_channels, fine, 1),
+            _stage(fine, mid, 2, 2),
+            _stage(mid, deep, 2, 2),
+            nn.Conv2d(deep, reals, 1),
         )
         self.decoder = nn.Sequential(
             _stage(2 * reals, deep, 3),
@@ -77,7 +80,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return symbols / symbols.abs().square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)
 
     def decode(self, symbols: torch.Tensor, noise_variance: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Received symbols [B, n] and their noise variances [B, n] (complex) to coarse latents [B, C, height, width]."""
+        """Received symbols and their (complex) noise variances, [B, n] each, to coarse latents [B, C, h, w]."""
         cells = (2 * int(self.config.symbols_per_cell), height // CELL, width // CELL)
         # The Wiener gain keeps erased symbols (huge variance) from drowning the others.
         gain = 1 / (1 + noise_variance)

@@ -83,11 +83,10 @@ def _read(text: str) -> _Reading:
     lexicon = vocabulary()
     words = lexicon.content(text)
     joining = {c.split()[-1] for c in lexicon.conjunctions}
-    longest = max(map(len, lexicon.phrases))
     reading = _Reading()
     start = 0
     while start < len(words):
-        for end in range(min(len(words), start + longest), start, -1):
+        for end in range(min(len(words), start + lexicon.longest), start, -1):
             entry = lexicon.phrases.get(words[start:end])
             if entry is None:
                 continue
@@ -216,7 +215,7 @@ def _say_things(classes: tuple[int, ...], dice: _Dice) -> str:
 
 
 def _say_noun(nouns: Sequence[Noun], dice: _Dice) -> str:
-    noun = nouns[0] if dice.chance(0.3) else dice.pick(nouns)
+    noun = dice.pick(nouns[:2]) if dice.chance(0.4) else dice.pick(nouns)  # the common words more often
     if noun.singular == noun.plural or dice.chance(0.6):
         return dice.pick(("", "", "the ", "the ", "any ", "some ", "these ", "all ")) + noun.plural
     article = dice.pick(("the", "the", "a", "that", "any", "one"))

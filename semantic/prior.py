@@ -1,4 +1,7 @@
-"""The prior: a latent denoiser for which every token, and every number in it, has its own noise level, and the pipeline that regenerates."""
+"""The prior, a latent denoiser, and the pipeline that regenerates with it.
+
+Every token, and every number in it, has its own noise level.
+"""
 
 from typing import cast
 
@@ -54,10 +57,12 @@ class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> torch.Tensor:
         """Regenerate latents.
 
-        Args: `received` [B, C, h, w], latents plus noise (anything where nothing was received);
-        `noise_variance` [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C, h, w] from the
-        general representation; `noise` [B, C, h, w] unit white noise that starts the tokens never received (zeros
-        and one step give the posterior mean). Returns clean latents [B, C, h, w].
+        Args: `received` [B, C, h, w], latents plus noise (anything where nothing was received); `noise_variance`
+        [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C, h, w] from the general
+        representation; `noise` [B, C, h, w] unit white noise that starts what was never received (zeros and one
+        step give the posterior mean).
+
+        Returns clean latents [B, C, h, w].
         """
         scheduler = cast(TokenScheduler, self.scheduler)
         scheduler.set_timesteps(num_inference_steps, device=received.device)

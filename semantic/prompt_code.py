@@ -37,7 +37,9 @@ def _frequencies() -> Counter[str]:
 
 def huffman(frequencies: Counter[str]) -> dict[str, str]:
     """Code words ("0110") by symbol; ties are broken by the symbols' alphabetical order."""
-    heap = [(count, i, (symbol,)) for i, (symbol, count) in enumerate(sorted(frequencies.items()))]
+    heap: list[tuple[int, int, tuple[str, ...]]] = [
+        (count, i, (symbol,)) for i, (symbol, count) in enumerate(sorted(frequencies.items()))
+    ]
     heapq.heapify(heap)
     codes = dict.fromkeys(frequencies, "")
     tie = len(heap)

@@ -1,8 +1,9 @@
 """Noise levels per token, and the reverse process that carries all tokens down together.
 
-A token at level t in [0, 1] is x = cos(pi t / 2) z + sin(pi t / 2) n with clean z and white n, both of unit power: t = 1 is
-pure noise (never sent), and a token received over noise of variance s2 is, after scaling, at t = 2/pi * atan(sqrt(s2)).
-The network predicts v = cos n - sin z (Salimans and Ho 2022); levels per token follow Diffusion Forcing (Chen et al. 2024).
+A token at level t in [0, 1] is x = cos(pi t / 2) z + sin(pi t / 2) n with clean z and white n, both of unit power:
+t = 1 is pure noise (never sent), and a token received over noise of variance s2 is, after scaling, at
+t = 2/pi * atan(sqrt(s2)). The network predicts v = cos n - sin z (Salimans and Ho 2022); levels per token follow
+Diffusion Forcing (Chen et al. 2024).
 """
 
 import math

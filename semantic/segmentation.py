@@ -1,5 +1,6 @@
 """The segmentation task: its network (a small residual U-Net), its answers and its logits."""
 
+import itertools
 from typing import cast
 
 import torch
@@ -7,7 +8,6 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
-
 
 
 def conv_norm(num_in: int, num_out: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
@@ -47,7 +47,7 @@ class SegmentationNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             for a, b, depth in zip(widths[:-1], widths[1:], depths, strict=True)
         )
         self.context = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(widths[-1], widths[-1], 1))
-        self.lateral = nn.ModuleList(conv_norm(a + b, a, kernel=1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.lateral = nn.ModuleList(conv_norm(a + b, a, kernel=1) for a, b in itertools.pairwise(widths))
         self.refine = nn.ModuleList(conv_norm(a, a) for a in widths[:-1])
         self.dropout = nn.Dropout2d(0.1)
         self.head = nn.Conv2d(widths[0], classes, 1)
@@ -81,5 +81,3 @@ class SegmentationTask:
     def predict(self, images: torch.Tensor) -> torch.Tensor:
         """[B, 3, H, W] in [0, 1] to class ids [B, H, W], uint8."""
         return self.logits(images).argmax(1).to(torch.uint8)
-
-

@@ -4,7 +4,7 @@ import json
 import re
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -37,7 +37,8 @@ class TextEncoder:
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bundled: bool, source: str) -> None:
-        self.model = model.eval().requires_grad_(False)
+        self.model = model.requires_grad_(False)
+        self.model.train(False)
         self.tokenizer = tokenizer
         self.bundled = bundled
         self.source = source
@@ -162,7 +163,7 @@ def _guarded(kind: Any, source: str, local: bool) -> PreTrainedModel:
             f"text encoder {source}: the checkpoint lacks {len(missing)} weights of its architecture, "
             f"first '{missing[0]}'. Its config.json and weights do not belong together."
         )
-    return model  # type: ignore[no-any-return]
+    return cast(PreTrainedModel, model)
 
 
 def _load_tokenizer(source: str, local: bool) -> PreTrainedTokenizerBase:
@@ -172,7 +173,7 @@ def _load_tokenizer(source: str, local: bool) -> PreTrainedTokenizerBase:
         raise _unreadable(source, local, error) from error
     if tokenizer.pad_token is None:
         raise ValueError(f"text encoder {source}: its tokenizer has no padding token. Set one and save it again.")
-    return tokenizer  # type: ignore[no-any-return]
+    return cast(PreTrainedTokenizerBase, tokenizer)
 
 
 def _unreadable(source: str, local: bool, error: Exception) -> OSError:

@@ -16,7 +16,10 @@ from taskwave.semantic.vocabulary import vocabulary
 
 BATCH = 48
 """Meanings per step, each said twice."""
-TEMPERATURE = 0.07
+TEMPERATURE = 0.03
+GRAM_WEIGHT = 5.0
+CLASS_PART = 0.7
+"""Part of the classes in the similarity of two meanings; the rest is the columns'."""
 NONSENSE = "qxz"
 """Stands for any word the lexicon does not have."""
 COLUMN_SETS: tuple[tuple[Column, ...], ...] = tuple(
@@ -56,7 +59,7 @@ def neighbour(meaning: Meaning, generator: torch.Generator) -> Meaning:
 
 def sprinkle(text: str, generator: torch.Generator) -> str:
     """`text` with up to four filler or unknown words put in where they do not change what it means."""
-    fillers = [p[0] for p, e in vocabulary().phrases.items() if e.role == "filler" and len(p) == 1]
+    fillers = vocabulary().fillers
     words = text.split()
     for _ in range(int(torch.randint(1, 5, (), generator=generator))):
         pick = int(torch.randint(int(1.5 * len(fillers)), (), generator=generator))
@@ -123,6 +126,17 @@ def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meanin
     return (functional.cross_entropy(logits, goal) + functional.cross_entropy(logits.T, goal)) / 2
 
 
+def similarity(rows: torch.Tensor) -> torch.Tensor:
+    """Wanted cosines [B, B] of meanings given as `targets`: that of their classes and that of their columns, weighted.
+
+    It makes the space nearly a linear image of the multi-hot rows: graded, and within reach of another encoder's
+    features by a linear map.
+    """
+    classes = functional.normalize(rows[:, :NUM_CLASSES], dim=1)
+    columns = functional.normalize(rows[:, NUM_CLASSES:], dim=1)
+    return CLASS_PART * classes @ classes.T + (1 - CLASS_PART) * columns @ columns.T
+
+
 def train_text_encoder(
     out: Path, folder: Path, *, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
 ) -> dict[str, float]:
@@ -144,8 +158,10 @@ def train_text_encoder(
         texts = [phrase(m, generator, templates) for _ in range(2) for m in meanings]
         texts = [sprinkle(t, generator) if torch.rand((), generator=generator) < 0.4 else t for t in texts]
         embeds, logits = trainer(texts)
-        heads = functional.binary_cross_entropy_with_logits(logits.float(), targets(meanings * 2).to(logits.device))
-        return contrastive(embeds[:BATCH], embeds[BATCH:], meanings) + heads
+        rows = targets(meanings * 2).to(logits.device)
+        heads = functional.binary_cross_entropy_with_logits(logits.float(), rows)
+        gram = functional.mse_loss(embeds.float() @ embeds.float().T, similarity(rows))
+        return contrastive(embeds[:BATCH], embeds[BATCH:], meanings) + heads + GRAM_WEIGHT * gram
 
     generator = torch.Generator().manual_seed(12345)
     pool = list(dict.fromkeys(draw_meaning(generator) for _ in range(1500)))[:1000]
@@ -157,7 +173,7 @@ def train_text_encoder(
     fit.run(loss, validate, log)
     metrics = validate()
     final: TextTrainer = fit.averaged  # type: ignore[assignment]
-    final.encoder.cpu().half().save_pretrained(out)
+    final.encoder.half().save_pretrained(out)  # type: ignore[no-untyped-call]
     final.tokenizer.save_pretrained(out)
     return metrics
 

@@ -65,6 +65,10 @@ class Vocabulary:
 
     phrases: dict[Words, Entry]
     """Normalised words without determiners to their entry."""
+    longest: int
+    """Words of the longest phrase."""
+    fillers: tuple[str, ...]
+    """Single words without a meaning of their own."""
     determiners: frozenset[str]
     conjunctions: tuple[str, ...]
     canonical: tuple[str, ...]
@@ -145,6 +149,8 @@ def vocabulary() -> Vocabulary:
 
     return Vocabulary(
         phrases=phrases,
+        longest=max(map(len, phrases)),
+        fillers=tuple(key[0] for key, entry in phrases.items() if entry.role == "filler" and len(key) == 1),
         determiners=determiners,
         conjunctions=tuple(data["conjunctions"]),
         canonical=tuple(data["canonical"][NAMES[i]] for i in range(NUM_CLASSES)),

@@ -116,9 +116,7 @@ def test_every_channel_use_is_counted(
             assert not bool(delivery.feedback_uses.any()) and not delivery.messages
 
 
-def test_an_image_does_not_depend_on_its_batch(
-    tiny_models: Models, radio: Radio, street_images: torch.Tensor
-) -> None:
+def test_an_image_does_not_depend_on_its_batch(tiny_models: Models, radio: Radio, street_images: torch.Tensor) -> None:
     link = TaskAdaptiveLink(tiny_models, radio, steps=2)
     air = air_at(radio, 5.0)
     (whole,) = link.run(street_images, [CARS], 1000, air)

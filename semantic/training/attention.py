@@ -19,11 +19,15 @@ PROMPTS_PER_IMAGE = 8
 
 def draw_meaning(generator: torch.Generator) -> Meaning:
     """One to three classes (mostly one), anywhere in half of the cases, else in one or two columns."""
-    count = 1 + int(torch.randint(0, 5, (), generator=generator)) // 3 + int(torch.rand((), generator=generator) < 0.15)
+
+    def below(limit: int) -> int:
+        return int(torch.randint(limit, (), generator=generator))
+
+    count = (1, 1, 1, 2, 2, 3)[below(6)]
     classes = sorted(torch.randperm(NUM_CLASSES, generator=generator)[:count].tolist())
     columns = COLUMNS
-    if float(torch.rand((), generator=generator)) < 0.5:
-        wanted = set(torch.randperm(3, generator=generator)[: 1 + int(torch.randint(2, (), generator=generator))].tolist())
+    if below(2):
+        wanted = torch.randperm(3, generator=generator)[: 1 + below(2)].tolist()
         columns = tuple(c for i, c in enumerate(COLUMNS) if i in wanted)
     return Meaning(tuple(classes), columns)
 
@@ -67,7 +71,10 @@ def train_attention(
     batch: int,
     log: Log,
 ) -> PromptAttention:
-    """Train `model` with `codec` and `encoder` fixed; reports the soft IoU of relevance and truth on `val` (new wordings)."""
+    """Train `model` with `codec` and `encoder` fixed.
+
+    Reports the soft IoU of relevance and truth on `val`, with wordings of their own.
+    """
     fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
     bank = PromptBank(encoder, 6000, SIZE[1] // PATCH, seed=config.seed + 1)
     fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // PATCH, seed=config.seed + 2)

@@ -17,7 +17,7 @@ def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.T
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         batch = pool.draw(128, CROP, generator, ZOOM).images
-        latents = model.encode(batch * 2 - 1).latent_dist.mode()  # type: ignore[union-attr]
+        latents = model.encode(batch * 2 - 1).latent_dist.mode()
     return latents.mean((0, 2, 3)), latents.std((0, 2, 3))
 
 
@@ -39,7 +39,8 @@ def train_codec(
         power = 10 ** (-2.5 - 2 * torch.rand(batch, 1, 1, 1, generator=generator))
         scale = latents.detach().float().std((0, 2, 3), keepdim=True) * power.sqrt().to(latents.device)
         noise = torch.randn(latents.shape, generator=generator).to(latents.device)
-        return (model.decode(latents + scale * noise).sample - images).square().mean()
+        error: torch.Tensor = model.decode(latents + scale * noise).sample - images
+        return error.square().mean()
 
     @torch.no_grad()
     def validate() -> dict[str, float]:

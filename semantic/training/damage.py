@@ -37,7 +37,8 @@ def code(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     picture = Image.fromarray((image * 255).round().byte().movedim(0, -1).cpu().numpy())
     if _uniform(generator, 0, 1) < 0.6:
         factor = _uniform(generator, 1.3, 6)
-        picture = picture.resize((max(16, round(width / factor)), max(16, round(height / factor))), Image.Resampling.BOX)
+        small = (max(16, round(width / factor)), max(16, round(height / factor)))
+        picture = picture.resize(small, Image.Resampling.BOX)
     stream = io.BytesIO()
     codec = CODECS[int(torch.randint(len(CODECS), (), generator=generator))]
     quality = int(_uniform(generator, 2, 50))

@@ -74,7 +74,7 @@ class Fit:
                 group["lr"] = learning_rate(self.step, self.config)
             with torch.autocast(torch.device(self.device).type, torch.bfloat16):
                 value = loss(step_generator(self.config.seed, self.step))
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
             self.optimiser.step()
             self.optimiser.zero_grad()

@@ -15,12 +15,13 @@ from taskwave.semantic.training.fit import Fit, FitConfig, Log
 from taskwave.semantic.training.general import ES_N0_DB, SIZE, ZOOM, add_noise, channel_weights
 
 
-def draw_received(batch: int, channels: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """Random level maps [B, channels, height, width] of what a receiver may hold before it regenerates.
+def draw_received(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Random level maps of `shape` [B, C, h, w] of what a receiver may hold before it regenerates.
 
     Some 2x2 groups of tokens were received over a noise of their own, with a power profile over the channels and
     often only the first few channels of each token; all else is at 1, pure noise. A fifth of the maps hold nothing.
     """
+    batch, channels, height, width = shape
     field = torch.randn(batch, 1, max(2, height // 6), max(2, width // 6), generator=generator)
     field = functional.interpolate(field, (height // 2, width // 2), mode="bicubic", align_corners=False)
     field = field + 0.7 * torch.randn(batch, 1, height // 2, width // 2, generator=generator)
@@ -37,12 +38,13 @@ def draw_received(batch: int, channels: int, height: int, width: int, generator:
     return torch.where(received & (index < kept), level_of_noise(10 ** (-db / 10)), torch.ones(()))
 
 
-def draw_levels(batch: int, channels: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """Random level maps [B, channels, height, width] in the middle of the reverse process.
+def draw_levels(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Random level maps of `shape` [B, C, h, w] in the middle of the reverse process.
 
     The global level, above which nothing is, is pure noise in a third of the maps.
     """
-    mine = draw_received(batch, channels, height, width, generator)
+    mine = draw_received(shape, generator)
+    batch = shape[0]
     top = torch.rand(batch, 1, 1, 1, generator=generator)
     top = torch.where(torch.rand(batch, 1, 1, 1, generator=generator) < 0.35, torch.ones_like(top), top)
     return mine.minimum(top)
@@ -68,7 +70,7 @@ def train_prior(
         with torch.no_grad():
             received, variance = add_noise(general.encode(latents), generator)
             coarse = general.decode(received, variance, height, width).float()
-            level = draw_levels(*latents.shape, generator).to(latents.device)
+            level = draw_levels(latents.shape, generator).to(latents.device)
             noise = torch.randn(latents.shape, generator=generator).to(latents.device)
             signal, amplitude = signal_and_noise(level)
             target = signal * noise - amplitude * latents
@@ -88,4 +90,4 @@ def train_prior(
     def validate() -> dict[str, float]:
         return {"v_error": float(error(fit.averaged, whole, torch.Generator().manual_seed(5)))}
 
-    return fit.run(loss, validate, log)  # type: ignore[return-value]
+    return fit.run(loss, validate, log)

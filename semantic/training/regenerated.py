@@ -22,7 +22,7 @@ class Regenerator:
         height, width = latents.shape[-2:]
         received, variance = add_noise(self.general.encode(latents), generator)
         coarse = self.general.decode(received, variance, height, width).float()
-        level = draw_received(*latents.shape, generator).to(latents.device)
+        level = draw_received(latents.shape, generator).to(latents.device)
         if float(torch.rand((), generator=generator)) < 0.25:
             level = torch.ones_like(level)
         spread = torch.where(level < 1, (level * (torch.pi / 2)).tan().square(), torch.inf)

@@ -94,7 +94,7 @@ class Workshop:
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
         codec = train_codec(model, **self._common("codec", self.everything))
-        statistics = {"mean": codec.mean.flatten().tolist(), "std": codec.std.flatten().tolist()}  # type: ignore[operator, union-attr]
+        statistics = {"mean": codec.mean.flatten().tolist(), "std": codec.std.flatten().tolist()}  # type: ignore[operator]
         (self.folder / "codec" / "statistics.json").write_text(json.dumps(statistics))
         return codec.vae  # type: ignore[return-value]
 

@@ -113,8 +113,8 @@ def save_models(
         network.half().save_pretrained(folder / name)
         network.float()
     index = {
-        "latents_mean": codec.mean.flatten().tolist(),  # type: ignore[operator, union-attr]
-        "latents_std": codec.std.flatten().tolist(),  # type: ignore[operator, union-attr]
+        "latents_mean": codec.mean.flatten().tolist(),  # type: ignore[operator]
+        "latents_std": codec.std.flatten().tolist(),  # type: ignore[operator]
         "channel_weights": channel_weights.flatten().tolist(),
     }
     (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
