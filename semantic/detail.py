@@ -15,14 +15,14 @@ GROUP = 2
 
 def group_mean(score: torch.Tensor) -> torch.Tensor:
     """Token scores [B, h, w] to group scores [B, G], row by row."""
-    return functional.avg_pool2d(score, GROUP).flatten(1)  # type: ignore[no-any-return]
+    return functional.avg_pool2d(score, GROUP).flatten(1)
 
 
 def group_mask(groups: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Chosen groups [B, K] (indices) to a token mask [B, height, width]."""
     mask = torch.zeros(len(groups), (height // GROUP) * (width // GROUP), dtype=torch.bool, device=groups.device)
     mask.scatter_(1, groups, True)
-    coarse = mask.unflatten(1, (height // GROUP, width // GROUP))
+    coarse: torch.Tensor = mask.unflatten(1, (height // GROUP, width // GROUP))
     return coarse.repeat_interleave(GROUP, 1).repeat_interleave(GROUP, 2)
 
 
