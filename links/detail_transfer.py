@@ -16,24 +16,39 @@ from taskwave.semantic.detail import (
     position_bits,
 )
 
+FINENESS = ((16, -9.0), (12, -7.5), (8, -6.0))
+"""Numbers sent of each token and the power slope [dB] over them, finest first."""
+
+ENOUGH_GROUPS = 64
+"""A third of the picture at 256x192: only where so many groups fit are their tokens sent in finer detail."""
+
 NOMINAL_NOISE = 0.1
 """Noise variance the transmitter, which does not know the channel, assumes for what it has sent."""
 
 
 class DetailTransfer:
-    """Sends as many groups as the budget carries; `named` puts their positions into the header."""
+    """Sends as many groups as the budget carries; `named` puts their positions into the header.
 
-    def __init__(self, radio: Radio, named: bool, numbers: int = 8, slope_db: float = -6.0) -> None:
+    How fine the tokens are follows from the budget, so that both ends know it.
+    """
+
+    def __init__(self, radio: Radio, named: bool) -> None:
         self.link, self.header_link, self.named = SymbolLink(radio), ControlLink(radio), named
-        self.code, self.gain = DetailCode(numbers, slope_db), GainCode()
+        self.codes, self.gain = [DetailCode(*fineness) for fineness in FINENESS], GainCode()
 
-    def num_groups(self, allowed: int, groups: int) -> int:
-        """Most groups, of `groups`, that `allowed` channel uses carry, header included (0: not even one)."""
-        low, high = 0, groups
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._uses(middle, groups) <= allowed else (low, middle - 1)
-        return low
+    def plan(self, allowed: int, groups: int, total: int) -> tuple[int, DetailCode]:
+        """How many of `groups` groups (of `total` in the picture) `allowed` channel uses carry, and how fine.
+
+        Header included; none where not even one fits.
+        """
+        for code in self.codes:
+            low, high = 0, groups
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if self._uses(code, middle, total) <= allowed else (low, middle - 1)
+            if low >= min(ENOUGH_GROUPS, groups):
+                break
+        return low, code
 
     def send(
         self,
@@ -53,19 +68,19 @@ class DetailTransfer:
         uses = torch.zeros(len(latents), dtype=torch.int64)
         fresh = sent.noise_variance[:, 0, ::GROUP, ::GROUP].isinf().flatten(1)
         scores = torch.where(fresh, scores, -torch.inf)
-        counts = [
-            min(self.num_groups(max(0, int(a)), scores.shape[1]), int(n))
-            for a, n in zip(allowed, fresh.sum(1), strict=True)
-        ]
-        for count in sorted(set(counts) - {0}):
-            rows = torch.tensor([i for i, mine in enumerate(counts) if mine == count])
-            uses[rows] = self._send_rows(rows, count, latents, scores, received, sent, air.select(rows), occasion)
+        plans = [self.plan(int(a), int(n), scores.shape[1]) for a, n in zip(allowed, fresh.sum(1), strict=True)]
+        for count, code in dict.fromkeys(plans):
+            if count == 0:
+                continue
+            rows = torch.tensor([i for i, mine in enumerate(plans) if mine == (count, code)])
+            uses[rows] = self._send_rows(rows, count, code, latents, scores, received, sent, air.select(rows), occasion)
         return uses
 
     def _send_rows(
         self,
         rows: torch.Tensor,
         count: int,
+        code: DetailCode,
         latents: torch.Tensor,
         scores: torch.Tensor,
         received: Knowledge,
@@ -76,7 +91,7 @@ class DetailTransfer:
         """Images `rows`, which all send `count` groups."""
         total = scores.shape[1]
         chosen = best_groups(scores[rows], count)
-        symbols = self.code.pack(latents[rows], chosen)
+        symbols = code.pack(latents[rows], chosen)
         level = self.gain.encode(symbols.abs().square().mean(1))
         power = self.gain.power(level)
         header = [
@@ -96,9 +111,9 @@ class DetailTransfer:
                 good[row] = decoded is not None
                 places[row] = torch.tensor(decoded) if decoded is not None else places[row]
         shape = latents[rows].shape
-        noisy = self.code.unpack(arrived.symbols, arrived.noise_variance, places, powers, shape)
+        noisy = code.unpack(arrived.symbols, arrived.noise_variance, places, powers, shape)
         self._keep(received, rows[good], *noisy, good)
-        clean = self.code.unpack(
+        clean = code.unpack(
             symbols / power.sqrt()[:, None], torch.full(symbols.shape, NOMINAL_NOISE), chosen, power, shape
         )
         self._keep(sent, rows, *clean, torch.ones(len(rows), dtype=torch.bool))
@@ -113,9 +128,9 @@ class DetailTransfer:
         holding.latents[rows] = torch.where(finite, new, holding.latents[rows])
         holding.noise_variance[rows] = torch.where(finite, spread, holding.noise_variance[rows])
 
-    def _header_bits(self, count: int, groups: int) -> int:
-        return self.gain.bits + (position_bits(groups, count) if self.named else 0)
+    def _header_bits(self, count: int, total: int) -> int:
+        return self.gain.bits + (position_bits(total, count) if self.named else 0)
 
-    def _uses(self, count: int, groups: int) -> int:
-        header = self.header_link.channel_uses(self._header_bits(count, groups))
-        return header + self.link.channel_uses(self.code.num_symbols(count))
+    def _uses(self, code: DetailCode, count: int, total: int) -> int:
+        header = self.header_link.channel_uses(self._header_bits(count, total))
+        return header + self.link.channel_uses(code.num_symbols(count))

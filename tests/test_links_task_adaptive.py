@@ -57,10 +57,10 @@ def test_the_best_groups_arrive_where_they_belong(latents: torch.Tensor, scores:
     uses = transfer.send(latents, scores, received, sent, allowed, air_at(radio, 40.0), 1)
     assert bool((uses <= allowed).all()) and bool((uses > 0.8 * allowed).all())
     for i in range(3):
-        count = transfer.num_groups(int(allowed[i]), 192)
+        count, code = transfer.plan(int(allowed[i]), 192, 192)
         expected = group_mask(best_groups(scores[i : i + 1], count), 24, 32)[0]
         arrived = received.noise_variance[i].isfinite()
-        assert torch.equal(arrived[0], expected) and not bool(arrived[8:].any())
+        assert torch.equal(arrived[code.numbers - 1], expected) and not bool(arrived[code.numbers :].any())
         torch.testing.assert_close(received.latents[i][arrived], latents[i][arrived], atol=0.2, rtol=0)
         assert torch.equal(sent.noise_variance[i].isfinite(), arrived)
 
