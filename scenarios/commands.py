@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
+from transformers.utils import logging as transformers_logging
 
 from taskwave.links.base import BudgetError
 from taskwave.scenarios import gain, loading, plots, report, statistics, strip
@@ -14,7 +16,7 @@ from taskwave.scenarios.progress import progress
 from taskwave.scenarios.records import read_records
 from taskwave.scenarios.runner import Outcome
 from taskwave.scenarios.runner import run as run_points
-from taskwave.semantic.weights import load_models
+from taskwave.semantic.weights import Models, load_models
 
 
 def run(
@@ -30,7 +32,7 @@ def run(
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / scenario.name
     times = Profile() if profile else None
-    bench = Bench(scenario, load_models(scenario.weights), times)
+    bench = Bench(scenario, _models(scenario.weights), times)
     with progress(messages) as observe:
         outcome = run_points(bench, folder, observe)
     _tell(outcome, folder, len(scenario.sweep.es_n0_db), console, messages)
@@ -49,6 +51,13 @@ def run(
             messages.print(f"no picture strip: {error}", markup=False)
     for path in (folder / "records.csv", folder / "records.parquet", *files):
         console.print(str(path), markup=False)
+
+
+def _models(name_or_path: str) -> Models:
+    """The weights of a scenario, loaded without the libraries' own progress bars."""
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    return load_models(name_or_path)
 
 
 def _tell(outcome: Outcome, folder: Path, num_ratios: int, console: Console, messages: Console) -> None:
@@ -76,7 +85,7 @@ def _tell_times(times: Profile, console: Console) -> None:
 def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None:
     """Build everything a scenario needs and read its first batch, but transmit nothing."""
     scenario = loading.load(name_or_file, overrides)
-    bench = Bench(scenario, load_models(scenario.weights))
+    bench = Bench(scenario, _models(scenario.weights))
     for name in scenario.sweep.links:
         bench.link(name)
     bench.batch(0)
