@@ -1,0 +1,175 @@
+"""What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from taskwave.links import registry
+from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
+from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
+from taskwave.phy.slot import SlotTransceiver
+from taskwave.semantic.classes import CLASSES, NO_ANSWER, NUM_CLASSES
+from taskwave.semantic.segmentation import SegmentationTask
+from taskwave.semantic.weights import Models
+
+CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
+BUDGET = 1300
+BUILT_IN = [name for name in registry.names() if "toy" not in name]
+
+
+class NearestColour(nn.Module):
+    """Every pixel is of the class whose display colour is nearest: an answer that depends on the picture."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] in [0, 1] to logits [B, 11, H, W]."""
+        colours = torch.tensor([c.colour for c in CLASSES]) / 255
+        return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
+
+
+@pytest.fixture(scope="module")
+def radio() -> Radio:
+    return Radio(RadioConfig(channel="tdl-a", num_layers=1, max_prb=24))
+
+
+@pytest.fixture(scope="module")
+def images(street_images: torch.Tensor) -> torch.Tensor:
+    """[2, 3, 96, 128]."""
+    return nn.functional.avg_pool2d(street_images[:2], 2)
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models: Models) -> Models:
+    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
+
+
+@pytest.fixture(scope="module", params=BUILT_IN)
+def link(request: pytest.FixtureRequest, models: Models, radio: Radio) -> Link:
+    return registry.create(request.param, models, radio)
+
+
+@pytest.fixture(scope="module")
+def air(radio: Radio) -> AirInterface:
+    return AirInterface(radio, radio.draw(2, 2, seed=1), 12.0, seed=2)
+
+
+@pytest.fixture(scope="module")
+def deliveries(link: Link, images: torch.Tensor, air: AirInterface) -> list[Delivery]:
+    return link.run(images, [CARS, GROUND], BUDGET, air)
+
+
+def assert_equal(one: Delivery, other: Delivery) -> None:
+    assert torch.equal(one.prediction, other.prediction)
+    assert torch.equal(one.channel_uses, other.channel_uses)
+    assert torch.equal(one.feedback_uses, other.feedback_uses)
+    assert torch.equal(one.outage, other.outage)
+    assert one.messages == other.messages
+    assert (one.image is None) == (other.image is None)
+    if one.image is not None and other.image is not None:
+        assert torch.equal(one.image, other.image)
+
+
+def test_names_itself_and_its_kind(link: Link, request: pytest.FixtureRequest) -> None:
+    assert link.name == request.node.callspec.params["link"]
+    assert link.kind in get_args(LinkKind)
+
+
+def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
+    assert len(deliveries) == 2
+    for task, delivery in zip((CARS, GROUND), deliveries, strict=True):
+        assert delivery.prediction.shape == (2, 96, 128)
+        assert delivery.prediction.dtype == torch.uint8
+        claimed = set(delivery.prediction.unique().tolist())
+        assert claimed <= {*range(NUM_CLASSES), NO_ANSWER}
+        assert link.kind != "answer" or claimed <= {*task.classes, NO_ANSWER}
+        for count in (delivery.channel_uses, delivery.feedback_uses):
+            assert count.shape == (2,)
+            assert count.dtype == torch.int64
+        assert delivery.outage.shape == (2,)
+        assert delivery.outage.dtype == torch.bool
+        if delivery.image is not None:
+            assert delivery.image.shape == (2, 3, 96, 128)
+            assert delivery.image.is_floating_point()
+            assert 0 <= float(delivery.image.min()) <= float(delivery.image.max()) <= 1
+        assert all(len(stage) == 2 for stage in delivery.stages.values())
+        assert len(delivery.messages) in (0, 2)
+
+
+def test_stays_within_the_budget(deliveries: list[Delivery]) -> None:
+    for delivery in deliveries:
+        assert bool((delivery.channel_uses <= BUDGET).all())
+        assert bool((delivery.channel_uses > delivery.feedback_uses).all())
+        assert bool((delivery.feedback_uses >= 0).all())
+
+
+def test_charges_what_the_radio_spends(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`deliveries` has run already: what calibration may send is remembered and not sent again."""
+    send, spent = SlotTransceiver.send, torch.zeros(2, 2, dtype=torch.int64)
+
+    def counting(self: SlotTransceiver, symbols: torch.Tensor, air: Air, *rest: object) -> object:
+        spent[air.images, int(air.direction == "reverse")] += self.allocation.channel_uses
+        return send(self, symbols, air, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SlotTransceiver, "send", counting)
+    (delivery,) = link.run(images, [CARS], BUDGET, air)
+    assert torch.equal(delivery.channel_uses, spent.sum(1))
+    assert torch.equal(delivery.feedback_uses, spent[:, 1])
+
+
+def test_repeats_itself(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], models: Models, radio: Radio
+) -> None:
+    for again in (link, registry.create(link.name, models, radio)):
+        for one, other in zip(deliveries, again.run(images, [CARS, GROUND], BUDGET, air), strict=True):
+            assert_equal(one, other)
+
+
+def test_a_task_does_not_depend_on_the_others(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (alone,) = link.run(images, [GROUND], BUDGET, air)
+    assert_equal(alone, deliveries[1])
+
+
+def test_an_image_does_not_depend_on_its_batch(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (alone,) = link.run(images[1:], [CARS], BUDGET, air.select(slice(1, 2)))
+    whole = deliveries[0]
+    assert torch.equal(alone.channel_uses, whole.channel_uses[1:])
+    assert torch.equal(alone.outage, whole.outage[1:])
+    # Convolutions may round differently in batches of another size.
+    assert float((alone.prediction != whole.prediction[1:]).float().mean()) < 1e-3
+    if alone.image is not None and whole.image is not None:
+        torch.testing.assert_close(alone.image, whole.image[1:], atol=2e-3, rtol=1e-3)
+
+
+def test_a_larger_budget_is_used(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (larger,) = link.run(images, [CARS], 2 * BUDGET, air)
+    assert bool((larger.channel_uses <= 2 * BUDGET).all())
+    assert bool((larger.channel_uses >= deliveries[0].channel_uses).all())
+
+
+def test_a_hopeless_budget_is_refused(link: Link, images: torch.Tensor, air: AirInterface) -> None:
+    with pytest.raises(BudgetError, match=rf"{link.name}.*\b10\b"):
+        link.run(images, [CARS], 10, air)
+
+
+@pytest.fixture(scope="module")
+def deep_fade(radio: Radio) -> AirInterface:
+    return AirInterface(radio, radio.draw(2, 2, seed=1), -25.0, seed=2)
+
+
+def test_outage_answers_nothing(link: Link, images: torch.Tensor, deep_fade: AirInterface) -> None:
+    (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
+    assert bool((delivery.prediction[delivery.outage] == NO_ANSWER).all())
+    assert bool((delivery.channel_uses > 0).all())
+    assert bool((delivery.channel_uses <= BUDGET).all())
+    if link.kind == "bitwise":
+        assert bool(delivery.outage.all())
