@@ -1,4 +1,4 @@
-"""Channel models: TR 38.901 CDL and TDL by Sionna, block Rayleigh, AWGN; realisations that age between transmissions."""
+"""Channel models: TR 38.901 CDL and TDL by Sionna, block Rayleigh, AWGN; realisations age between transmissions."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def _sionna_seed(seed: torch.Generator) -> Iterator[None]:
 
 
 def _panel(num_ant: int, carrier_hz: float) -> object:
-    """Half-wavelength row of omnidirectional elements: cross-polarised pairs, or vertical ones if their number is odd."""
+    """Half-wavelength row of omnidirectional elements: cross-polarised pairs, vertical ones if their number is odd."""
     from sionna.phy.channel.tr38901 import PanelArray  # noqa: PLC0415
 
     dual = num_ant % 2 == 0

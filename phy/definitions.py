@@ -31,7 +31,7 @@ def noise_variance(es_n0_db: float) -> float:
 
 
 def eb_n0_to_es_n0_db(eb_n0_db: float, num_bits_per_symbol: int, code_rate: float = 1.0) -> float:
-    """Es/N0 [dB] of symbols that carry `num_bits_per_symbol * code_rate` information bits each at Eb/N0 `eb_n0_db` [dB].
+    """Es/N0 [dB] of symbols of `num_bits_per_symbol * code_rate` information bits each at Eb/N0 `eb_n0_db` [dB].
 
     `num_bits_per_symbol` is m, not the constellation's 2**m points.
     """

@@ -16,7 +16,7 @@ class Modulation:
     """
 
     def __init__(self, order: int) -> None:
-        from sionna.phy.mapping import Demapper, Mapper  # noqa: PLC0415 - Sionna takes seconds to import
+        from sionna.phy.mapping import Mapper  # noqa: PLC0415 - Sionna takes seconds to import
 
         if order not in MODULATION_ORDERS:
             raise ValueError(
@@ -25,7 +25,11 @@ class Modulation:
             )
         self.order = order
         self._mapper = Mapper("qam", order, device="cpu")
-        self._demapper = Demapper("app", "qam", order, device="cpu")
+        # Even bits choose the real part, odd bits the imaginary one, by the same rule: an amplitude per axis label.
+        half = order // 2
+        labels = (torch.arange(2**half)[:, None] >> torch.arange(half - 1, -1, -1)) & 1
+        self._amplitudes = self._mapper(labels.repeat_interleave(2, dim=1).float())[:, 0].real
+        self._ones = labels.bool().T
 
     def map(self, bits: torch.Tensor) -> torch.Tensor:
         """[B, n * order] bits of any dtype to [B, n] complex64 symbols."""
@@ -35,7 +39,13 @@ class Modulation:
     def llr(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> torch.Tensor:
         """[B, n] symbols and the variance of *their* noise, after equalisation, to [B, n * order] logits.
 
-        Positive means that a one is likelier (log P(1) / P(0), exact).
+        Exact log P(1) / P(0), one axis at a time: the noise of real and imaginary part is independent.
         """
-        llr: torch.Tensor = self._demapper(symbols, noise_variance)
-        return llr
+        axes = torch.view_as_real(symbols).unsqueeze(-1)
+        metric = -(axes - self._amplitudes.to(axes.device)).square() / noise_variance[..., None, None]
+        bits = [
+            metric[..., ones].logsumexp(dim=-1) - metric[..., ~ones].logsumexp(dim=-1)
+            for ones in self._ones.to(axes.device)
+        ]
+        # [B, n, axis, bit of the axis] to alternating axes.
+        return torch.stack(bits, dim=-1).transpose(-1, -2).flatten(1)

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
+from taskwave.phy.ldpc import LayeredDecoder
+
 _MAX_K = {"bg1": 8448, "bg2": 3840}
-_MIN_RATE = {"bg1": 1 / 3, "bg2": 1 / 5}
+_MOTHER_EXPANSION = {"bg1": 3, "bg2": 5}
+"""Coded bits per information bit before repetition starts."""
 _SEGMENT_CRC = 24
+_ITERATIONS_BETWEEN_CHECKS = 2
 
 
 def transport_crc_length(payload_bits: int) -> int:
@@ -72,12 +76,12 @@ class BlockCode:
     the mother rate 1/3 or 1/5. Coded bits are interleaved over the bits of a QAM symbol (clause 5.4.2.2).
     """
 
-    def __init__(self, block_bits: int, coded_bits: int, graph: str, modulation_order: int, cn_update: str) -> None:
-        from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder  # noqa: PLC0415
+    def __init__(self, block_bits: int, coded_bits: int, graph: str, modulation_order: int) -> None:
+        from sionna.phy.fec.ldpc import LDPC5GEncoder  # noqa: PLC0415 - Sionna takes seconds to import
 
-        self._num_mother = min(coded_bits, int(block_bits / _MIN_RATE[graph]))
+        self._num_mother = min(coded_bits, block_bits * _MOTHER_EXPANSION[graph])
         self._encoder = LDPC5GEncoder(block_bits, self._num_mother, bg=graph, device="cpu")
-        self._decoder = LDPC5GDecoder(self._encoder, cn_update=cn_update, return_state=True, device="cpu")
+        self._decoder = LayeredDecoder(self._encoder)
         self._source = torch.arange(coded_bits) % self._num_mother
         columns = coded_bits // modulation_order
         self._interleaver = torch.arange(coded_bits).reshape(modulation_order, columns).T.flatten()
@@ -87,27 +91,15 @@ class BlockCode:
         mother: torch.Tensor = self._encoder(bits)
         return mother[:, self._source][:, self._interleaver]
 
-    def combine(self, llr: torch.Tensor) -> torch.Tensor:
-        """Undo interleaving and add repetitions: [B, coded_bits] logits to [B, mother bits]."""
+    def decode(
+        self, llr: torch.Tensor, check: Callable[[torch.Tensor], torch.Tensor], num_iter: int
+    ) -> torch.Tensor:
+        """[B, coded_bits] logits, log P(1) / P(0), to [B, block_bits] bits.
+
+        Blocks that `check` ([K, block_bits] to [K] bool) accepts are done before the last of `num_iter` iterations.
+        """
         in_order = torch.empty_like(llr)
         in_order[:, self._interleaver] = llr
-        return in_order.new_zeros(len(llr), self._num_mother).index_add(1, self._source, in_order)
-
-    def decode(
-        self, llr: torch.Tensor, check: Callable[[torch.Tensor], torch.Tensor], num_iter: int, check_every: int
-    ) -> torch.Tensor:
-        """Decode [B, mother bits] logits to [B, block_bits] bits in at most `num_iter` iterations.
-
-        Every `check_every` iterations, blocks that `check` ([K, block_bits] to [K] bool) accepts are done.
-        """
-        result = torch.empty(len(llr), self._encoder.k)
-        active, state = torch.arange(len(llr)), None
-        for start in range(0, num_iter, check_every):
-            step = min(check_every, num_iter - start)
-            bits, state = self._decoder(llr[active], num_iter=step, msg_v2c=state)
-            result[active] = bits
-            left = ~check(bits)
-            active, state = active[left], state[left]
-            if not len(active):
-                break
-        return result
+        # Repeated bits are heard several times: their logits add.
+        mother = in_order.new_zeros(len(llr), self._num_mother).index_add(1, self._source, in_order)
+        return self._decoder.decode(mother, check, num_iter, _ITERATIONS_BETWEEN_CHECKS)

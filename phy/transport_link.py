@@ -3,19 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 
 from taskwave.phy.air import Air, Radio
+from taskwave.phy.crc import Crc
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import BlockCode, Segmentation, largest_payload_bytes, segment, transport_crc_length
 
-_ITERATIONS_BETWEEN_CHECKS = 5
 _SCRAMBLING_C_INIT = 1
 """Any fixed identity (TS 38.211 clause 7.3.1.1). Without scrambling a payload of zeros would lack energy."""
 
@@ -36,20 +34,20 @@ class TransportLink:
     Args:
         radio: the radio.
         mcs: modulation and coding scheme.
-        num_iter: most iterations of the LDPC decoder; code blocks whose CRC holds stop earlier.
-        cn_update: check node rule of Sionna's decoder (its plain "minsum" loses about 0.5 dB).
+        num_iter: most iterations of the layered LDPC decoder (worth twice as many of a flooding one); code blocks
+            whose CRC holds stop earlier.
     """
 
-    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 20, cn_update: str = "boxplus") -> None:
+    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 16) -> None:
         self.radio = radio
         self.mcs = mcs
         self.num_iter = num_iter
-        self.cn_update = cn_update
         self.symbol_link = SymbolLink(radio)
         self._modulation = Modulation(mcs.modulation_order)
         self._payload_bytes: dict[int, int] = {}
         self._codes: dict[tuple[int, int, str], BlockCode] = {}
         self._scrambling = torch.empty(0)
+        self._short_crc, self._long_crc, self._segment_crc = Crc("CRC16"), Crc("CRC24A"), Crc("CRC24B")
 
     def payload_bytes(self, channel_uses: int) -> int:
         """Largest payload [bytes] of at most `channel_uses` REs at this MCS; 0 if none fits."""
@@ -116,36 +114,36 @@ class TransportLink:
         return self._payload_bytes[num_symbols]
 
     def _encode(self, bits: torch.Tensor, cut: Segmentation) -> torch.Tensor:
-        blocks = _crc("CRC24A" if transport_crc_length(cut.payload_bits) == 24 else "CRC16")[0](bits)
-        blocks = blocks.reshape(len(bits), cut.num_blocks, -1)
+        blocks = self._transport_crc(cut).attach(bits).reshape(len(bits), cut.num_blocks, -1)
         if cut.num_blocks > 1:
-            blocks = _crc("CRC24B")[0](blocks)
+            blocks = self._segment_crc.attach(blocks)
         coded = [self._code(cut, n).encode(blocks[:, i]) for i, n in enumerate(cut.coded)]
         return torch.cat(coded, dim=1)
 
     def _decode(self, llr: torch.Tensor, cut: Segmentation) -> tuple[torch.Tensor, torch.Tensor]:
         """Payload bits [B, payload_bits] and whether all CRCs hold [B]."""
-        batch, transport_crc = len(llr), "CRC24A" if transport_crc_length(cut.payload_bits) == 24 else "CRC16"
-        block_crc = _crc("CRC24B" if cut.num_blocks > 1 else transport_crc)[1]
+        batch, transport_crc = len(llr), self._transport_crc(cut)
+        block_crc = self._segment_crc if cut.num_blocks > 1 else transport_crc
         blocks = torch.empty(batch, cut.num_blocks, cut.block_bits)
         parts = llr.split(cut.coded, dim=1)
         for n in sorted(set(cut.coded)):
             members = [i for i, coded in enumerate(cut.coded) if coded == n]
-            code = self._code(cut, n)
-            stacked = code.combine(torch.stack([parts[i] for i in members], dim=1).reshape(-1, n))
-            decoded = code.decode(stacked, lambda b: block_crc(b)[1][:, 0], self.num_iter, _ITERATIONS_BETWEEN_CHECKS)
+            stacked = torch.stack([parts[i] for i in members], dim=1).reshape(-1, n)
+            decoded = self._code(cut, n).decode(stacked, block_crc.check, self.num_iter)
             blocks[:, members] = decoded.reshape(batch, len(members), -1)
+        ok = block_crc.check(blocks).all(dim=1)
         if cut.num_blocks > 1:
-            blocks, block_ok = block_crc(blocks)
-            payload, ok = _crc(transport_crc)[1](blocks.reshape(batch, -1))
-            return payload, ok[:, 0] & block_ok[..., 0].all(dim=1)
-        payload, ok = block_crc(blocks[:, 0])
-        return payload, ok[:, 0]
+            blocks = blocks[..., : -block_crc.length]
+        joined = blocks.reshape(batch, -1)
+        return joined[:, : cut.payload_bits], ok & transport_crc.check(joined)
+
+    def _transport_crc(self, cut: Segmentation) -> Crc:
+        return self._short_crc if transport_crc_length(cut.payload_bits) == self._short_crc.length else self._long_crc
 
     def _code(self, cut: Segmentation, coded_bits: int) -> BlockCode:
         key = (cut.block_bits, coded_bits, cut.graph)
         if key not in self._codes:
-            self._codes[key] = BlockCode(*key, self.mcs.modulation_order, self.cn_update)
+            self._codes[key] = BlockCode(*key, self.mcs.modulation_order)
         return self._codes[key]
 
     def _scrambling_bits(self, length: int) -> torch.Tensor:
@@ -155,12 +153,3 @@ class TransportLink:
             longer = 1 << math.ceil(math.log2(length))
             self._scrambling = torch.tensor(generate_prng_seq(longer, _SCRAMBLING_C_INIT), dtype=torch.float32)
         return self._scrambling[:length]
-
-
-@cache
-def _crc(polynomial: str) -> tuple[Any, Any]:
-    """Sionna's encoder and decoder of a CRC of TS 38.212 clause 5.1."""
-    from sionna.phy.fec.crc import CRCDecoder, CRCEncoder  # noqa: PLC0415
-
-    encoder = CRCEncoder(polynomial, device="cpu")
-    return encoder, CRCDecoder(encoder, device="cpu")
