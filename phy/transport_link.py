@@ -11,6 +11,7 @@ from taskwave.phy.air import Air, Radio
 from taskwave.phy.crc import Crc
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
+from taskwave.phy.slot import Tap
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import BlockCode, Segmentation, largest_payload_bytes, segment, transport_crc_length
 
@@ -71,8 +72,12 @@ class TransportLink:
             low, high = (low, middle) if self._fitting(middle) >= num_bytes else (middle + 1, high)
         return self.symbol_link.channel_uses(low)
 
-    def send(self, payloads: Sequence[bytes], channel_uses: int, air: Air) -> TransportReception:
+    def send(
+        self, payloads: Sequence[bytes], channel_uses: int, air: Air, tap: Tap | None = None
+    ) -> TransportReception:
         """Transmit one payload per image of `air`, each padded with zeros to `payload_bytes(channel_uses)`.
+
+        `tap` is called with `llr` [B, coded bits], as received, and with the signals of `SymbolLink.send`.
 
         Raises:
             ValueError: no payload fits in `channel_uses`, one is too long, or their number is not the batch's.
@@ -98,9 +103,11 @@ class TransportLink:
         with torch.no_grad():
             scrambling = self._scrambling_bits(coded_bits)
             sent = self._modulation.map((self._encode(bits, cut) + scrambling) % 2)
-            received = self.symbol_link.send(sent, air)
-            llr = self._modulation.llr(received.symbols, received.noise_variance) * (1 - 2 * scrambling)
-            decoded, ok = self._decode(llr, cut)
+            received = self.symbol_link.send(sent, air, tap)
+            llr = self._modulation.llr(received.symbols, received.noise_variance)
+            decoded, ok = self._decode(llr * (1 - 2 * scrambling), cut)
+        if tap is not None:
+            tap("llr", llr)
         octets = np.packbits(decoded.to(torch.uint8).numpy(), axis=1)
         return TransportReception(
             [row.tobytes() if good else None for row, good in zip(octets, ok.tolist(), strict=True)],
