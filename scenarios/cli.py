@@ -17,7 +17,7 @@ app = typer.Typer(
     help="Task accuracy of semantic and bit-wise links over a simulated 5G-like radio.",
     epilog="Set TASKWAVE_TRACEBACK=1 to see where in the code an error comes from.",
 )
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 messages = Console(stderr=True, highlight=False)
 
 NameOrFile = Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="A built-in scenario or a TOML file.")]

@@ -77,7 +77,8 @@ def _tell(outcome: Outcome, folder: Path, num_ratios: int, console: Console, mes
 
 def _tell_times(times: Profile, console: Console) -> None:
     if times.runs:
-        console.print(report.stages(times.table()))
+        for table in report.stages(times.table()):
+            console.print(table)
     else:
         console.print("No times: every point was on disk. Use --profile with a new --out folder.")
 

@@ -12,11 +12,11 @@ from taskwave.scenarios.style import curve_styles
 RELATIONS = {"=": "", ">=": "≥ ", "<=": "≤ "}
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    """A rich table; the first `left` columns hold text, the others numbers."""
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A rich table; the first column holds text, the others numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < left else "right", no_wrap=place < left)
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
     for row in rows:
         table.add_row(*row)
     return table
@@ -104,10 +104,16 @@ def _difference(by_ratio: pd.DataFrame, ratio: float) -> str:
     return f"{cell['difference']:+.3f}{sure} [dim]{cell['low']:+.2f}…{cell['high']:+.2f}[/dim]"
 
 
-def stages(table: pd.DataFrame) -> Table:
-    """The table of `profiling.Profile`."""
-    rows = [[row.link, row.stage, f"{row.ms:,.1f}", f"{row.share:.0%}"] for row in table.itertuples()]
-    return _table("Link time per image and task", ["link", "stage", "ms", "share"], rows, left=2)
+def stages(table: pd.DataFrame) -> list[Table]:
+    """The table of `profiling.Profile`, one for each link."""
+    return [
+        _table(
+            f"Time of {link} per image and task",
+            ["stage", "ms", "share"],
+            [[row.stage, f"{row.ms:,.1f}", f"{row.share:.0%}"] for row in part.itertuples()],
+        )
+        for link, part in table.groupby("link", sort=False)
+    ]
 
 
 def skipped(entries: Iterable[Skipped], num_ratios: int) -> list[str]:
