@@ -1,4 +1,4 @@
-"""Bit error rates against closed forms: AWGN (Cho and Yoon 2002), Rayleigh and diversity (Proakis, Digital Communications).
+"""Bit error rates against closed forms: AWGN (Cho and Yoon 2002), Rayleigh and diversity (Proakis).
 
 Trials are independent: one bit of every symbol in AWGN, one bit of every image in fading, the bit positions in turn.
 With n of them and theory p, k errors pass when |k - np| <= 5 sqrt(np(1 - p)) + 1, np >= 100.

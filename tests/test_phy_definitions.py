@@ -14,7 +14,7 @@ def test_noise_variance_is_of_the_complex_sample(es_n0_db: float, expected: floa
 
 @pytest.mark.parametrize("es_n0_db", [math.nan, math.inf, -math.inf, 101.0, -101.0])
 def test_noise_variance_refuses_what_is_no_snr(es_n0_db: float) -> None:
-    with pytest.raises(ValueError, match="es_n0_db is .*finite"):
+    with pytest.raises(ValueError, match=r"es_n0_db is .*finite"):
         noise_variance(es_n0_db)
 
 
