@@ -56,7 +56,7 @@ def run(
 def _models(name_or_path: str) -> Models:
     """The weights of a scenario, loaded without the libraries' own progress bars."""
     diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return load_models(name_or_path)
 
 
