@@ -209,6 +209,8 @@ def test_ctrl_c_keeps_finished_points_and_a_rerun_continues(
     grid = ["--set", "images.count=16", "--set", "images.batch=1"]  # 128 points
     arguments = ["run", str(file), "--set", f"weights={weights}", *grid, "--out", str(out)]
     script = "from taskwave.scenarios.cli import main; main()"
+    # A shell that starts the tests in the background has SIGINT ignored, which children inherit.
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + script
     process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 500
     while process.poll() is None and time.monotonic() < deadline and len(list(out.glob("points/*.parquet"))) < 9:
