@@ -215,7 +215,7 @@ def _say_things(classes: tuple[int, ...], dice: _Dice) -> str:
 
 
 def _say_noun(nouns: Sequence[Noun], dice: _Dice) -> str:
-    noun = dice.pick(nouns[:2]) if dice.chance(0.4) else dice.pick(nouns)  # the common words more often
+    noun = nouns[0] if dice.chance(0.3) else dice.pick(nouns)
     if noun.singular == noun.plural or dice.chance(0.6):
         return dice.pick(("", "", "the ", "the ", "any ", "some ", "these ", "all ")) + noun.plural
     article = dice.pick(("the", "the", "a", "that", "any", "one"))

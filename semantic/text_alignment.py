@@ -9,7 +9,7 @@ from torch.nn import functional
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.lexicon import COLUMNS, Meaning
 
-RIDGE = 1e-3
+RIDGE = 3e-2
 """Penalty relative to the mean variance of the features."""
 
 
