@@ -1,0 +1,93 @@
+"""Control and feedback messages: polar code, CRC, cost, and honesty about errors."""
+
+import pytest
+import torch
+
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.control_link import ControlLink, FeedbackLink
+from taskwave.phy.symbol_link import SymbolLink
+
+
+@pytest.fixture(scope="module")
+def radio() -> Radio:
+    return Radio(RadioConfig(channel="tdl-c"))
+
+
+def bits(batch: int, count: int) -> torch.Tensor:
+    return torch.randint(0, 2, (batch, count), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
+    return AirInterface(radio, radio.draw(batch, 1, 5), es_n0_db, 6)
+
+
+@pytest.mark.parametrize("count", [1, 8, 19, 20, 60, 199, 261, 262, 500, 1000])
+def test_messages_arrive_in_both_directions(radio: Radio, count: int) -> None:
+    air, sent = interface(radio, 3, 30.0), bits(3, count)
+    for link, way in ((ControlLink(radio), air.forward(0)), (FeedbackLink(radio), air.reverse(0))):
+        reception = link.send(sent, way)
+        assert torch.equal(reception.bits, sent)
+        assert bool(reception.ok.all())
+        assert reception.channel_uses == link.channel_uses(count) > 0
+
+
+@pytest.mark.parametrize("rate", [0.125, 0.25, 0.75])
+def test_cost_follows_the_code_rate(rate: float) -> None:
+    link = ControlLink(Radio(RadioConfig(channel="awgn", control_code_rate=rate)))
+    for count in (20, 100, 400):
+        least = (count + 11) / rate / 2
+        # QPSK symbols, DMRS in one symbol of at most 14 and at least 2, rounding to the grid.
+        assert least <= link.channel_uses(count) <= 1.5 * least + 100
+
+
+def test_control_uses_one_layer_and_all_antennas() -> None:
+    # 1 x 4 in AWGN at -10 dB: rate 1/4 QPSK needs the 6 dB of the array.
+    radio = Radio(RadioConfig(channel="awgn", num_tx_ant=2, num_rx_ant=4, num_layers=2, csi="perfect"))
+    reception = ControlLink(radio).send(bits(100, 60), interface(radio, 100, -7.0).forward(0))
+    assert int(reception.ok.sum()) == 100
+
+
+def test_errors_are_reported_and_not_mended(radio: Radio) -> None:
+    sent = bits(600, 40)
+    reception = ControlLink(radio).send(sent, interface(radio, 600, -12.0).forward(0))
+    right = (reception.bits == sent).all(dim=1)
+    assert 100 < int(right.sum()) < 500
+    assert not bool((right & ~reception.ok).any()), "what is right must pass its CRC"
+    undetected = int((~right & reception.ok).sum())
+    # CRC of 11 bits, the list of 8 chooses among eight: below 2**-8 of the failures, five standard deviations above.
+    failures = int((~right).sum())
+    expected = failures * 2**-8
+    assert undetected <= expected + 5 * expected**0.5 + 1
+    assert failures > 100
+
+
+def test_image_results_do_not_depend_on_the_batch(radio: Radio) -> None:
+    sent, air, link = bits(20, 40), interface(radio, 20, -8.0), ControlLink(radio)
+    whole = link.send(sent, air.forward(0))
+    part = link.send(sent[7:9], air.select(slice(7, 9)).forward(0))
+    assert torch.equal(part.ok, whole.ok[7:9])
+    assert torch.equal(part.bits, whole.bits[7:9])
+
+
+def test_header_and_data_of_one_occasion_have_noise_of_their_own(radio: Radio) -> None:
+    assert ControlLink(radio).symbol_link.stream != SymbolLink(radio).stream
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (bits(2, 40), "must be \\[1, k\\] torch.uint8"),
+        (bits(1, 40).float(), "torch.uint8"),
+        (bits(1, 40) * 3, "hold the value 3: give bits"),
+        (bits(1, 40)[:, :0], "0 bits cannot be sent"),
+        (bits(1, 5000), "5000 bits cannot be sent: give 1 to 4096"),
+    ],
+)
+def test_impossible_messages_are_refused(radio: Radio, message: torch.Tensor, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        ControlLink(radio).send(message, interface(radio, 1, 10.0).forward(0))
+
+
+def test_feedback_goes_backward_only(radio: Radio) -> None:
+    with pytest.raises(ValueError, match="use AirInterface.reverse"):
+        FeedbackLink(radio).send(bits(1, 20), interface(radio, 1, 10.0).forward(0))

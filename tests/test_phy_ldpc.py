@@ -1,0 +1,112 @@
+"""Block error rates of the transport link in AWGN against Sionna's own chain, and the layered decoder against Sionna's.
+
+Reference counts were recorded with `sionna_chain` below (Sionna 2.2, sum-product, 40 iterations); the slow test
+repeats it. Two rates from k1 of n1 and k2 of n2 blocks agree when they differ by at most
+5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate.
+"""
+
+import math
+
+import pytest
+import torch
+
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.ldpc import LayeredDecoder
+from taskwave.phy.mcs import mcs
+from taskwave.phy.transport_link import TransportLink
+
+# MCS index (256-QAM table), es_n0_db, block errors, blocks; 432 symbols each: QPSK k = 504, 64-QAM k = 1552.
+REFERENCE = [(4, 1.7, 0, 0), (4, 2.1, 0, 0), (14, 11.9, 0, 0), (14, 12.2, 0, 0)]
+NUM_SYMBOLS, CHANNEL_USES = 432, 504
+BLOCK_BITS = {4: 504, 14: 1552}
+
+
+def sionna_chain(index: int, es_n0_db: float, blocks: int, seed: int) -> int:
+    """Block errors of LDPC5GEncoder, Mapper, AWGN, Demapper, LDPC5GDecoder."""
+    from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder  # noqa: PLC0415 - slow to import
+    from sionna.phy.mapping import Demapper, Mapper  # noqa: PLC0415
+
+    order, k = mcs(index).modulation_order, BLOCK_BITS[index]
+    encoder = LDPC5GEncoder(k, order * NUM_SYMBOLS, num_bits_per_symbol=order, bg="bg2", device="cpu")
+    decoder = LDPC5GDecoder(encoder, cn_update="boxplus", num_iter=40, device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    bits = torch.randint(0, 2, (blocks, k), generator=generator).float()
+    symbols = Mapper("qam", order, device="cpu")(encoder(bits))
+    no = 10 ** (-es_n0_db / 10)
+    received = symbols + math.sqrt(no) * torch.randn(symbols.shape, generator=generator, dtype=torch.complex64)
+    llr = Demapper("app", "qam", order, device="cpu")(received, torch.tensor(no))
+    return int((decoder(llr) != bits).any(dim=1).sum())
+
+
+def our_chain(index: int, es_n0_db: float, blocks: int) -> int:
+    """Erasures of the transport link over the same channel."""
+    radio = Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
+    link = TransportLink(radio, mcs(index))
+    assert link.symbol_link.capacity(CHANNEL_USES) == NUM_SYMBOLS
+    size = link.payload_bytes(CHANNEL_USES)
+    assert 8 * size + 16 == BLOCK_BITS[index]
+    octets = torch.randint(0, 256, (blocks, size), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    payloads = [row.numpy().tobytes() for row in octets]
+    air = AirInterface(radio, radio.draw(blocks, 1, 1), es_n0_db, 2).forward(0)
+    received = link.send(payloads, CHANNEL_USES, air).payloads
+    assert all(r in (None, p) for r, p in zip(received, payloads, strict=True)), "an error passed the CRC"
+    return sum(r is None for r in received)
+
+
+def assert_same_rate(k1: int, n1: int, k2: int, n2: int) -> None:
+    p = (k1 + k2) / (n1 + n2)
+    assert min(n1, n2) * p >= 100
+    assert abs(k1 / n1 - k2 / n2) <= 5 * math.sqrt(p * (1 - p) * (1 / n1 + 1 / n2)), (k1 / n1, k2 / n2)
+
+
+@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
+def test_block_error_rate_is_that_of_sionna(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
+    assert_same_rate(our_chain(index, es_n0_db, 800), 800, errors, blocks)
+    # 0.5 dB less would be seen.
+    with pytest.raises(AssertionError):
+        assert_same_rate(our_chain(index, es_n0_db - 0.5, 800), 800, errors, blocks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
+def test_reference_counts_can_be_repeated(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
+    again = sum(sionna_chain(index, es_n0_db, 200, seed) for seed in range(100, 103))
+    assert_same_rate(again, 600, errors, blocks)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "graph", "eb_n0_db"),
+    [(40, 200, "bg2", 2.0), (300, 400, "bg2", 3.0), (500, 1200, "bg1", 1.5), (1000, 1100, "bg1", 5.0)],
+)
+def test_layered_decoder_decides_as_sionna_does(k: int, n: int, graph: str, eb_n0_db: float) -> None:
+    from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder  # noqa: PLC0415 - slow to import
+
+    encoder = LDPC5GEncoder(k, n, bg=graph, device="cpu")
+    generator = torch.Generator().manual_seed(1)
+    bits = torch.randint(0, 2, (150, k), generator=generator).float()
+    no = 10 ** (-eb_n0_db / 10) * n / k
+    received = 2 * encoder(bits) - 1 + math.sqrt(no / 2) * torch.randn((150, n), generator=generator)
+    llr = 4 * received / no
+    never = torch.zeros(150, dtype=torch.bool)
+    ours = LayeredDecoder(encoder).decode(llr, lambda b: never[: len(b)], 20, 2)
+    reference = LDPC5GDecoder(encoder, cn_update="boxplus", num_iter=40, device="cpu")(llr)
+    right, reference_right = (ours == bits).all(dim=1), (reference == bits).all(dim=1)
+    assert 0.3 <= float(reference_right.float().mean()) <= 0.999
+    # The same messages in another order: blocks on the edge may differ, few of them.
+    assert int((right != reference_right).sum()) <= 8
+
+
+def test_words_that_pass_are_not_decoded_further() -> None:
+    from sionna.phy.fec.ldpc import LDPC5GEncoder  # noqa: PLC0415 - slow to import
+
+    encoder = LDPC5GEncoder(100, 200, device="cpu")
+    bits = torch.randint(0, 2, (5, 100), generator=torch.Generator().manual_seed(1)).float()
+    sizes: list[int] = []
+
+    def check(found: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(found))
+        return torch.arange(len(found)) > 1
+
+    decoded = LayeredDecoder(encoder).decode(20 * (2 * encoder(bits) - 1), check, 6, 2)
+    assert torch.equal(decoded, bits)
+    assert sizes == [5, 2, 2]
