@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -43,8 +44,13 @@ def overlap(labels: Labels, reference: Labels) -> float:
 
 def decode_map(payload: bytes, height: int, width: int, num_labels: int) -> Labels:
     """A payload (zero bytes behind it allowed) to the map at full size: [height, width] uint8."""
-    scale = payload[0] % len(SCALES)
-    small = decode_labels(payload[1:], *scaled_size(scale, height, width), num_labels)
+    return _decode_map(payload[0] % len(SCALES), payload[1:].rstrip(b"\0"), height, width, num_labels)
+
+
+@lru_cache(maxsize=1024)
+def _decode_map(scale: int, code: bytes, height: int, width: int, num_labels: int) -> Labels:
+    """Remembered: in a sweep the same map arrives at many SNRs."""
+    small = decode_labels(code, *scaled_size(scale, height, width), num_labels)
     return rescale(small, height, width, num_labels)
 
 

@@ -17,7 +17,13 @@ from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
 BUDGET = 1300
-BUILT_IN = [name for name in registry.names() if "toy" not in name]
+QUICK = ("task-adaptive", "jpeg", "ideal-jpeg", "label-map")
+"""One link of each family; its siblings differ in a codec or in the choice of detail and are tested as slow ones."""
+BUILT_IN = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    for name in registry.names()
+    if "toy" not in name
+]
 
 
 class NearestColour(nn.Module):
