@@ -10,7 +10,7 @@ from taskwave.semantic.lexicon import parse
 from taskwave.semantic.prompt_code import decode, encode
 
 FORMATS = (32, 48, 64, 96, 128, 192, 256)
-"""Message sizes in bits; a prompt takes the smallest that holds it."""
+"""Message sizes in bits; a prompt takes the smallest that holds it, or else a multiple of the largest."""
 
 
 class PromptTransfer:
@@ -29,7 +29,7 @@ class PromptTransfer:
         heard: list[str | None] = [None] * len(prompts)
         uses = torch.zeros(len(prompts), dtype=torch.int64)
         messages = [encode(prompt) for prompt in prompts]
-        sizes = [next(size for size in FORMATS if size >= len(message)) for message in messages]
+        sizes = [_format(len(message)) for message in messages]
         for size in sorted(set(sizes)):
             cost = self.link.channel_uses(size)
             rows = [i for i, mine in enumerate(sizes) if mine == size and cost <= int(allowed[i])]
@@ -44,6 +44,11 @@ class PromptTransfer:
                 if reception.ok[row]:
                     heard[i] = _understand(reception.bits[row])
         return heard, uses
+
+
+def _format(bits: int) -> int:
+    fitting = [size for size in FORMATS if size >= bits]
+    return fitting[0] if fitting else -(-bits // FORMATS[-1]) * FORMATS[-1]
 
 
 def _understand(bits: torch.Tensor) -> str | None:

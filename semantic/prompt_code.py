@@ -119,11 +119,3 @@ def _unescape(stream: Iterator[int]) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"an escaped word of the prompt is not UTF-8: {data!r}.") from error
-
-
-def pad_batch(messages: list[list[int]]) -> torch.Tensor:
-    """Messages of `encode` as one tensor [B, longest] uint8, zeros behind the shorter ones."""
-    padded = torch.zeros(len(messages), max(map(len, messages)), dtype=torch.uint8)
-    for row, message in zip(padded, messages, strict=True):
-        row[: len(message)] = torch.tensor(message, dtype=torch.uint8)
-    return padded

@@ -88,10 +88,10 @@ def test_a_second_round_sends_other_groups(radio: Radio, latents: torch.Tensor, 
 
 def test_prompts_are_heard_or_charged_as_lost(radio: Radio) -> None:
     transfer = PromptTransfer(radio)
-    asked = ["cars on the left", "pedestrians and bicyclists on the left and in the centre", "poles"]
-    allowed = torch.full((3,), 1000)
+    asked = ["cars on the left", "cars and " + "unbeknownst " * 6, "poles"]
+    allowed = torch.full((3,), 4000)
     heard, uses = transfer.send(asked, air_at(radio, 30.0), 0, allowed)
-    assert heard == asked and len(set(uses.tolist())) > 1, "longer prompts cost more"
+    assert heard == [text.strip() for text in asked] and len(set(uses.tolist())) > 1, "longer prompts cost more"
     lost, charged = transfer.send(asked, air_at(radio, -25.0), 0, allowed)
     assert lost == [None] * 3 and torch.equal(charged, uses)
     silent, free = transfer.send(asked, air_at(radio, 30.0), 0, torch.zeros(3, dtype=torch.int64))

@@ -89,5 +89,5 @@ def test_impossible_messages_are_refused(radio: Radio, message: torch.Tensor, ex
 
 
 def test_feedback_goes_backward_only(radio: Radio) -> None:
-    with pytest.raises(ValueError, match="use AirInterface.reverse"):
+    with pytest.raises(ValueError, match=r"use AirInterface.reverse"):
         FeedbackLink(radio).send(bits(1, 20), interface(radio, 1, 10.0).forward(0))

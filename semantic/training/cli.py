@@ -6,10 +6,25 @@ from typing import Annotated
 import torch
 import typer
 
+from taskwave.semantic.text_training import train_text_encoder
 from taskwave.semantic.training.recipe import load_recipe
 from taskwave.semantic.training.stages import STAGES, Workshop
 
-app = typer.Typer(help="Train a set of weights; interrupted runs continue where they stopped.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Train weights; interrupted runs continue where they stopped."
+)
+
+
+@app.command("text")
+def train_text(
+    out: Annotated[Path, typer.Argument(help="Folder for the encoder and its tokenizer.")],
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the text encoder. The attention of every set of weights must be trained again after it."""
+    metrics = train_text_encoder(out, Path("runs/train/text"), steps=steps, seed=seed, device=device)
+    typer.echo(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 
 @app.command("set")

@@ -40,7 +40,7 @@ class Models:
     channel_weights: torch.Tensor
     """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
     digest: str
-    """SHA-256 over the set's files: part of the identity of every result made with it."""
+    """SHA-256 over the set's and the text encoder's files: part of the identity of every result made with them."""
 
 
 def bundled_sets() -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_
         attention=_load(PromptAttention, folder / "attention", device),
         text_encoder=TextEncoder.load(text_encoder),
         channel_weights=torch.tensor(index["channel_weights"], device=device).reshape(1, -1, 1, 1),
-        digest=_digest(folder),
+        digest=_digest(folder) + (_digest(HERE / "text") if text_encoder is None else text_encoder),
     )
 
 
