@@ -49,7 +49,7 @@ def test_control_uses_one_layer_and_all_antennas() -> None:
 
 def test_errors_are_reported_and_not_mended(radio: Radio) -> None:
     sent = bits(600, 40)
-    reception = ControlLink(radio).send(sent, interface(radio, 600, -12.0).forward(0))
+    reception = ControlLink(radio).send(sent, interface(radio, 600, -8.0).forward(0))
     right = (reception.bits == sent).all(dim=1)
     assert 100 < int(right.sum()) < 500
     assert not bool((right & ~reception.ok).any()), "what is right must pass its CRC"
