@@ -39,7 +39,7 @@ class TransportLink:
             whose CRC holds stop earlier.
     """
 
-    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 16) -> None:
+    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 20) -> None:
         self.radio = radio
         self.mcs = mcs
         self.num_iter = num_iter
