@@ -1,8 +1,9 @@
 """Block error rates of the transport link in AWGN against Sionna's own chain, and the layered decoder against Sionna's.
 
 Reference counts were recorded with `sionna_chain` below (Sionna 2.2, sum-product, 40 iterations); the slow test
-repeats it. Our 20 layered iterations are worth about 40 of its flooding schedule. Two rates from k1 of n1 and k2 of n2 blocks agree when they differ by at most
-5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate.
+repeats it. The transport link's 20 layered iterations are worth about 40 of a flooding schedule; with 16 of them the
+steepest point (64-QAM, 11.9 dB) fails its bound. Two rates from k1 of n1 and k2 of n2 blocks agree when they differ by
+at most 5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate.
 """
 
 import math
@@ -17,8 +18,6 @@ from taskwave.phy.transport_link import TransportLink
 
 # MCS index (256-QAM table), es_n0_db, block errors, blocks; 432 symbols each: QPSK k = 504, 64-QAM k = 1552.
 REFERENCE = [(4, 1.7, 1242, 2000), (4, 2.1, 221, 1000), (14, 11.9, 563, 1000), (14, 12.2, 187, 1000)]
-STEEP = (14, 11.9, 563, 1000)
-"""Here the transport link has 0.69 against 0.56: its decoder is a little weaker, see `test_loss_is_at_most…`."""
 NUM_SYMBOLS, CHANNEL_USES = 432, 504
 BLOCK_BITS = {4: 504, 14: 1552}
 
@@ -63,19 +62,14 @@ def assert_same_rate(k1: int, n1: int, k2: int, n2: int) -> None:
 
 @pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
 def test_block_error_rate_is_that_of_sionna(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
-    assert_same_rate(our_chain(index, es_n0_db, 800), 800, errors, blocks)
+    assert_same_rate(our_chain(index, es_n0_db, 600), 600, errors, blocks)
     # 0.5 dB less would be seen.
     with pytest.raises(AssertionError):
-        assert_same_rate(our_chain(index, es_n0_db - 0.5, 800), 800, errors, blocks)
-
-
-def test_loss_is_at_most_0_15_db_where_the_curve_is_steepest() -> None:
-    index, es_n0_db, errors, blocks = STEEP
-    assert our_chain(index, es_n0_db + 0.15, 800) / 800 <= errors / blocks
+        assert_same_rate(our_chain(index, es_n0_db - 0.5, 200), 200, errors, blocks)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), [*REFERENCE, STEEP])
+@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
 def test_reference_counts_can_be_repeated(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
     again = sum(sionna_chain(index, es_n0_db, 200, seed) for seed in range(100, 103))
     assert_same_rate(again, 600, errors, blocks)
@@ -90,17 +84,17 @@ def test_layered_decoder_decides_as_sionna_does(k: int, n: int, graph: str, eb_n
 
     encoder = LDPC5GEncoder(k, n, bg=graph, device="cpu")
     generator = torch.Generator().manual_seed(1)
-    bits = torch.randint(0, 2, (150, k), generator=generator).float()
+    bits = torch.randint(0, 2, (60, k), generator=generator).float()
     no = 10 ** (-eb_n0_db / 10) * n / k
-    received = 2 * encoder(bits) - 1 + math.sqrt(no / 2) * torch.randn((150, n), generator=generator)
+    received = 2 * encoder(bits) - 1 + math.sqrt(no / 2) * torch.randn((60, n), generator=generator)
     llr = 4 * received / no
-    never = torch.zeros(150, dtype=torch.bool)
+    never = torch.zeros(60, dtype=torch.bool)
     ours = LayeredDecoder(encoder).decode(llr, lambda b: never[: len(b)], 20, 2)
     reference = LDPC5GDecoder(encoder, cn_update="boxplus", num_iter=40, device="cpu")(llr)
     right, reference_right = (ours == bits).all(dim=1), (reference == bits).all(dim=1)
     assert 0.3 <= float(reference_right.float().mean()) <= 0.999
     # The same messages in another order: blocks on the edge may differ, few of them.
-    assert int((right != reference_right).sum()) <= 8
+    assert int((right != reference_right).sum()) <= 4
 
 
 def test_words_that_pass_are_not_decoded_further() -> None:
