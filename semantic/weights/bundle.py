@@ -104,6 +104,13 @@ def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_
     )
 
 
+def _forget_origin(path: Path) -> None:
+    """Drop the folder a network was loaded from, which diffusers writes into its configuration."""
+    config = json.loads(path.read_text())
+    config.pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
 def save_models(
     folder: Path, codec: LatentCodec, channel_weights: torch.Tensor, networks: dict[str, ModelMixin]
 ) -> None:
@@ -112,6 +119,7 @@ def save_models(
     for name, network in {"codec": codec.vae, **networks}.items():
         network.half().save_pretrained(folder / name)
         network.float()
+        _forget_origin(folder / name / "config.json")
     index = {
         "latents_mean": codec.mean.flatten().tolist(),  # type: ignore[operator]
         "latents_std": codec.std.flatten().tolist(),  # type: ignore[operator]
