@@ -94,8 +94,8 @@ class SymbolLink:
                 "one row per image of the air. Reshape or convert them."
             )
         energy = float(symbols.detach().abs().square().mean())
-        # Finite samples stray from the mean of their source: five standard deviations of Gaussian symbols.
-        tolerance = 0.05 + 5.0 / math.sqrt(max(symbols.numel(), 1))
+        # Finite samples stray from the mean of their source: five deviations of one Gaussian row (rows may repeat).
+        tolerance = 0.05 + 5.0 / math.sqrt(max(symbols.shape[1], 1))
         if not abs(energy - 1.0) <= tolerance:
             raise ValueError(
                 f"symbols have a mean energy of {energy:g}: es_n0_db is defined for 1 (here within {tolerance:.2g}). "
