@@ -9,7 +9,7 @@ from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
 
 CROP = (128, 128)
-ZOOM = (0.5, 1.0)
+ZOOM = (0.5, 0.75)
 
 
 def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.Tensor, torch.Tensor]:

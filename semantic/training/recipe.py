@@ -55,6 +55,7 @@ class Recipe(_Table):
     prior: Stage
     segmentation: Stage
     finetune: Stage
+    joint: Stage
     attention: Stage
 
 

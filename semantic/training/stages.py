@@ -20,13 +20,14 @@ from taskwave.semantic.training.codec import train_codec
 from taskwave.semantic.training.damage import code, rescale
 from taskwave.semantic.training.fit import Log
 from taskwave.semantic.training.general import channel_weights, train_general
+from taskwave.semantic.training.joint import Regeneration, train_joint
 from taskwave.semantic.training.prior import train_prior
 from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
 from taskwave.semantic.training.regenerated import Regenerator
 from taskwave.semantic.training.segmentation import train_segmentation
 from taskwave.semantic.weights import save_models
 
-STAGES = ("codec", "general", "prior", "segmentation", "finetune", "attention")
+STAGES = ("codec", "general", "prior", "segmentation", "finetune", "joint", "attention")
 
 
 def _tuples(network: dict[str, int | list[int]]) -> dict[str, Any]:
@@ -58,8 +59,8 @@ class Workshop:
         """Write the finished set, in half precision, to `target`."""
         codec = self._load_codec()
         networks = {
-            "general": GeneralCode.from_pretrained(self._final("general")),
-            "prior": UNet2DModel.from_pretrained(self._final("prior")),
+            "general": self._load_general("joint"),
+            "prior": self._load_prior("joint"),
             "segmentation": SegmentationNet.from_pretrained(self._final("finetune")),
             "attention": PromptAttention.from_pretrained(self._final("attention")),
         }
@@ -88,8 +89,13 @@ class Workshop:
         codec = LatentCodec(vae, torch.tensor(statistics["mean"]), torch.tensor(statistics["std"]))
         return codec.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
-    def _load_general(self) -> GeneralCode:
-        return GeneralCode.from_pretrained(self._final("general")).to(self.device).eval()  # type: ignore[no-any-return]
+    def _load_general(self, stage: str) -> GeneralCode:
+        path = self._final(stage) / ("general" if stage == "joint" else "")
+        return GeneralCode.from_pretrained(path).to(self.device).eval()  # type: ignore[no-any-return]
+
+    def _load_prior(self, stage: str) -> UNet2DModel:
+        path = self._final(stage) / ("prior" if stage == "joint" else "")
+        return UNet2DModel.from_pretrained(path).to(self.device).eval()
 
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
@@ -106,19 +112,25 @@ class Workshop:
     def _prior(self) -> UNet2DModel:
         codec = self._load_codec()
         unet = build_unet(codec.channels, **_tuples(self.recipe.prior.network))
-        return train_prior(unet, codec, self._load_general(), **self._common("prior", self.everything))
+        return train_prior(unet, codec, self._load_general("general"), **self._common("prior", self.everything))
 
     def _segmentation(self) -> SegmentationNet:
         net = SegmentationNet(**_tuples(self.recipe.segmentation.network))
         return train_segmentation(net, **self._common("segmentation", self.labelled))
 
     def _finetune(self) -> SegmentationNet:
-        unet = UNet2DModel.from_pretrained(self._final("prior")).to(self.device).eval()
-        regenerate = Regenerator(self._load_codec(), self._load_general(), RegenerationPipeline(unet, TokenScheduler()))
+        prior = RegenerationPipeline(self._load_prior("prior"), TokenScheduler())
+        regenerate = Regenerator(self._load_codec(), self._load_general("general"), prior)
         net = SegmentationNet.from_pretrained(self._final("segmentation"))
         # Regenerated pictures twice as often as each other kind: they are what the net has not seen.
         kinds = (rescale, code, regenerate, regenerate)
         return train_segmentation(net, **self._common("finetune", self.labelled), kinds=kinds)
+
+    def _joint(self) -> Regeneration:
+        critic = SegmentationNet.from_pretrained(self._final("finetune")).to(self.device)
+        model = Regeneration(self._load_general("general"), self._load_prior("prior"))
+        common = self._common("joint", self.everything)
+        return train_joint(model, self._load_codec(), critic, self.labelled, **common)
 
     def _attention(self) -> PromptAttention:
         codec = self._load_codec()

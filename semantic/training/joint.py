@@ -1,0 +1,105 @@
+"""Recipe of the whole regeneration: analog code and prior trained together for what tasks will see.
+
+Two losses. One is the error of the latents. The other asks that a task network answers the same on the regenerated
+picture as on the original: the distance that counts in the end, for all of its classes alike; no prompt takes part.
+"""
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+from torch import nn
+
+from taskwave.semantic.classes import NUM_CLASSES
+from taskwave.semantic.codec import LatentCodec
+from taskwave.semantic.general import GeneralCode
+from taskwave.semantic.metrics import confusion_matrix, mean_iou
+from taskwave.semantic.prior import predict_velocity
+from taskwave.semantic.scheduler import level_of_noise, signal_and_noise
+from taskwave.semantic.training.batches import ImagePool, class_weights
+from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.general import SIZE, channel_weights
+from taskwave.semantic.training.prior import velocity_error
+from taskwave.semantic.training.reception import receive
+
+ZOOM = (0.5, 0.75)
+FIDELITY = 0.5
+"""Weight of the latent error beside the answers."""
+PROCESS = 0.25
+"""Weight of the error of v in the middle of the reverse process, which keeps processes of several steps possible."""
+
+
+class Regeneration(nn.Module):
+    """Analog code and prior as one trainable module."""
+
+    def __init__(self, general: GeneralCode, prior: UNet2DModel) -> None:
+        super().__init__()
+        self.general, self.prior = general, prior
+
+    def forward(self, latents: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Latents [B, C, h, w] through random receptions and one reverse step from zeros (the posterior mean)."""
+        held = receive(self.general.encode(latents), latents, self.general.layers, generator)
+        coarse = self.general.decode(held.symbols, held.symbol_noise).float()
+        level = level_of_noise(held.latent_noise)
+        signal, noise = signal_and_noise(level)
+        sample = signal * held.latents
+        return signal * sample - noise * predict_velocity(self.prior, sample, coarse, level)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Both networks, each in a folder of its own."""
+        self.general.save_pretrained(folder / "general")
+        self.prior.save_pretrained(folder / "prior")
+
+
+def answer_loss(answer: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of logits `answer` against those `wanted`, [B, 11, H, W] each, pixels weighted by their class."""
+    target = wanted.softmax(1)
+    pixel = weights[target.argmax(1)]
+    return (pixel * -(target * answer.log_softmax(1)).sum(1)).sum() / pixel.sum()
+
+
+def train_joint(
+    model: Regeneration,
+    codec: LatentCodec,
+    critic: nn.Module,
+    labelled: ImagePool,
+    pool: ImagePool,
+    val: ImagePool,
+    config: FitConfig,
+    folder: Path,
+    batch: int,
+    log: Log,
+) -> Regeneration:
+    """Train `model` with `codec` and the task network `critic` fixed.
+
+    Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers with the labels.
+    """
+    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)  # type: ignore[call-overload]
+    channels = channel_weights(codec, labelled)
+    classes = class_weights(labelled, NUM_CLASSES).to(pool.device)
+    codec.requires_grad_(False)
+    critic.eval().requires_grad_(False)
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        images = pool.draw(batch, SIZE, generator, ZOOM).images
+        with torch.no_grad():
+            latents, wanted = codec.encode(images).float(), critic(images).float()
+        clean = model(latents, generator).float()
+        answer = critic(codec.decode(clean)).float()
+        fidelity = (channels * (clean - latents).square()).mean()
+        part = latents[: max(1, batch // 4)]
+        process = velocity_error(model.prior, model.general, part, model.general.encode(part), generator)
+        return answer_loss(answer, wanted, classes) + FIDELITY * fidelity + PROCESS * (channels * process).mean()
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        confusion, error = torch.zeros(NUM_CLASSES, NUM_CLASSES, dtype=torch.int64), 0.0
+        for start in range(0, len(val), 25):
+            whole = val.whole(range(start, min(start + 25, len(val))))
+            latents = codec.encode(whole.images)
+            clean = fit.averaged(latents, torch.Generator().manual_seed(start))
+            confusion += confusion_matrix(critic(codec.decode(clean)).argmax(1).to(torch.uint8), whole.labels).cpu()
+            error += float((channels * (clean - latents).square()).mean()) * len(latents) / len(val)
+        return {"latent_error": error, "miou": mean_iou(confusion)}
+
+    return fit.run(loss, validate, log)  # type: ignore[return-value]
