@@ -1,11 +1,14 @@
 """The transmitter's choice of detail: what the prompt asks for, weighted by what the receiver lacks."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
+from torch.nn import functional
 
-from taskwave.semantic.detail import GROUP, group_mean, spread_order
+from taskwave.semantic.detail import Holding
+from taskwave.semantic.general import CELL
+from taskwave.semantic.positions import spread_order
 from taskwave.semantic.weights import Models
 
 Selection = Literal["attention", "uniform", "random"]
@@ -14,24 +17,16 @@ RANDOM_SEED = 0
 """Both ends of the random selection share it."""
 
 
-class Knowledge(Protocol):
-    """One end's view of what the receiver holds: coarse latents, detail latents and noise variances, [B, C, h, w]."""
-
-    coarse: torch.Tensor
-    latents: torch.Tensor
-    noise_variance: torch.Tensor
-
-
 class Chooser:
-    """Scores the groups of latent tokens; higher is sent earlier."""
+    """Scores the cells of the latent grid; higher is sent earlier."""
 
     def __init__(self, models: Models, selection: Selection) -> None:
         self.models, self.selection = models, selection
 
     def scores(
-        self, latents: torch.Tensor, prompts: Sequence[str | None], sent: Knowledge
+        self, latents: torch.Tensor, prompts: Sequence[str | None], sent: Holding
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Group scores [B, G] and token relevance [B, h, w] in [0, 1].
+        """Cell scores [B, G] and token relevance [B, h, w] in [0, 1].
 
         An image whose prompt was not heard (None) gets the detail in which the receiver errs most.
         """
@@ -39,12 +34,13 @@ class Chooser:
         relevance = torch.ones_like(latents[:, 0])
         if self.selection == "attention":
             self._attend(latents, prompts, relevance)
-            return group_mean(relevance * self._missing(latents, sent)), relevance
-        groups = (height // GROUP, width // GROUP)
+            missing = self._missing(latents, sent)
+            return functional.avg_pool2d(relevance * missing, CELL).flatten(1), relevance
+        cells = (height // CELL, width // CELL)
         if self.selection == "uniform":
-            order = spread_order(*groups)
+            order = spread_order(*cells)
         else:
-            order = torch.randperm(groups[0] * groups[1], generator=torch.Generator().manual_seed(RANDOM_SEED))
+            order = torch.randperm(cells[0] * cells[1], generator=torch.Generator().manual_seed(RANDOM_SEED))
         rank = order.argsort().to(latents)
         return (-rank).expand(batch, -1), relevance
 
@@ -58,9 +54,7 @@ class Chooser:
         rows = list(heard)
         relevance[rows] = self.models.attention(latents[rows], embeddings[:, None]).sigmoid()[:, 0]
 
-    def _missing(self, latents: torch.Tensor, sent: Knowledge) -> torch.Tensor:
+    def _missing(self, latents: torch.Tensor, sent: Holding) -> torch.Tensor:
         """Visible error [B, h, w] of what the receiver can make of what was sent: one regeneration, no channel."""
-        known = self.models.prior(
-            sent.latents, sent.noise_variance, sent.coarse, torch.zeros_like(latents), num_inference_steps=1
-        )
+        known = self.models.regenerate(sent)
         return (self.models.channel_weights * (latents - known).square()).mean(1)

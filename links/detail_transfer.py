@@ -1,136 +1,144 @@
-"""Detail on its way forward: a header that names the groups, then their tokens as analog symbols."""
+"""Detail on its way forward: a header that names the choice, then the chosen cells as analog symbols."""
 
 import torch
 
-from taskwave.links.detail_choice import Knowledge
+from taskwave.links.detail_plan import GAIN, Plan, make_plan
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.control_link import ControlLink
 from taskwave.phy.symbol_link import SymbolLink
-from taskwave.semantic.detail import (
-    GROUP,
-    DetailCode,
-    GainCode,
-    best_groups,
-    decode_positions,
-    encode_positions,
-    position_bits,
-)
+from taskwave.semantic.detail import Holding, place, take
+from taskwave.semantic.general import CELL
+from taskwave.semantic.positions import best_cells
 
-FINENESS = ((16, -9.0), (12, -7.5), (8, -6.0))
-"""Numbers sent of each token and the power slope [dB] over them, finest first."""
-
-ENOUGH_GROUPS = 64
-"""A third of the picture at 256x192: only where so many groups fit are their tokens sent in finer detail."""
-
-NOMINAL_NOISE = 0.1
-"""Noise variance the transmitter, which does not know the channel, assumes for what it has sent."""
+COVERED = 0.8
+"""Share of the scores that the chosen cells should hold: the finest format that manages is taken."""
+SPREAD = 0.5
+"""The same for cells that were not chosen for a prompt: the share of the picture that is refined."""
 
 
 class DetailTransfer:
-    """Sends as many groups as the budget carries; `named` puts their positions into the header.
+    """Sends as many cells as the budget carries; `named` puts their positions into the header."""
 
-    How fine the tokens are follows from the budget, so that both ends know it.
-    """
+    def __init__(self, radio: Radio, layers: tuple[int, ...], named: bool) -> None:
+        self.link, self.header_link, self.named, self.layers = SymbolLink(radio), ControlLink(radio), named, layers
 
-    def __init__(self, radio: Radio, named: bool) -> None:
-        self.link, self.header_link, self.named = SymbolLink(radio), ControlLink(radio), named
-        self.codes, self.gain = [DetailCode(*fineness) for fineness in FINENESS], GainCode()
-
-    def plan(self, allowed: int, groups: int, total: int) -> tuple[int, DetailCode]:
-        """How many of `groups` groups (of `total` in the picture) `allowed` channel uses carry, and how fine.
-
-        Header included; none where not even one fits.
-        """
-        for code in self.codes:
-            low, high = 0, groups
-            while low < high:
-                middle = (low + high + 1) // 2
-                low, high = (middle, high) if self._uses(code, middle, total) <= allowed else (low, middle - 1)
-            if low >= min(ENOUGH_GROUPS, groups):
-                break
-        return low, code
+    def plan(self, allowed: int, cells: int, air: AirInterface, occasion: int) -> Plan:
+        """What `allowed` channel uses carry of `cells` cells, header included."""
+        way = air.forward(occasion)
+        return make_plan(
+            cells,
+            self.layers,
+            allowed,
+            self.named,
+            lambda bits: self.header_link.channel_uses(bits, way),
+            self.link.channel_uses,
+        )
 
     def send(
         self,
+        symbols: torch.Tensor,
         latents: torch.Tensor,
         scores: torch.Tensor,
-        received: Knowledge,
-        sent: Knowledge,
+        received: Holding,
+        sent: Holding,
         allowed: torch.Tensor,
         air: AirInterface,
         occasion: int,
     ) -> torch.Tensor:
-        """Send the groups of highest `scores` [B, G] that fit into `allowed` [B] channel uses; returns uses [B].
+        """Send the cells of highest `scores` [B, G] that fit into `allowed` [B] channel uses; returns uses [B].
 
-        `received` is updated with what arrived, `sent` with what the transmitter believes did. An image whose header
-        is lost keeps what it had: its detail cannot be placed.
+        `symbols` [B, S, r, c] and `latents` [B, C, h, w] are the transmitter's. `received` is updated with what
+        arrived, `sent` with what the transmitter believes did. An image whose header is lost keeps what it had: its
+        detail cannot be placed.
         """
         uses = torch.zeros(len(latents), dtype=torch.int64)
-        fresh = sent.noise_variance[:, 0, ::GROUP, ::GROUP].isinf().flatten(1)
-        scores = torch.where(fresh, scores, -torch.inf)
-        plans = [self.plan(int(a), int(n), scores.shape[1]) for a, n in zip(allowed, fresh.sum(1), strict=True)]
-        for count, code in dict.fromkeys(plans):
-            if count == 0:
-                continue
-            rows = torch.tensor([i for i, mine in enumerate(plans) if mine == (count, code)])
-            uses[rows] = self._send_rows(rows, count, code, latents, scores, received, sent, air.select(rows), occasion)
+        cells = scores.shape[1]
+        # What an earlier round has refined comes last.
+        scores = torch.where(_refined(sent, self.layers[0]), scores.amin() - 1, scores)
+        plans = {int(a): self.plan(int(a), cells, air, occasion) for a in allowed.unique()}
+        groups: dict[tuple[int, int], list[int]] = {}
+        for row, (limit, score) in enumerate(zip(allowed.tolist(), scores, strict=True)):
+            if plans[limit].counts:
+                groups.setdefault((limit, self._format(plans[limit], score)), []).append(row)
+        for (limit, index), members in groups.items():
+            rows = torch.tensor(members)
+            uses[rows] = self._send_rows(
+                rows, plans[limit], index, symbols, latents, scores, received, sent, air.select(rows), occasion
+            )
         return uses
+
+    def _format(self, plan: Plan, score: torch.Tensor) -> int:
+        """Index of the finest format whose cells hold enough of the scores [G] (named) or of the picture."""
+        for index, (_, count) in enumerate(plan.counts):
+            if self.named:
+                gains = score.clamp_min(0)
+                held = float(gains.topk(count).values.sum() / gains.sum().clamp_min(1e-12))
+                enough = held >= COVERED
+            else:
+                enough = count >= SPREAD * plan.cells
+            if enough:
+                return index
+        return len(plan.counts) - 1
 
     def _send_rows(
         self,
         rows: torch.Tensor,
-        count: int,
-        code: DetailCode,
+        plan: Plan,
+        index: int,
+        symbols: torch.Tensor,
         latents: torch.Tensor,
         scores: torch.Tensor,
-        received: Knowledge,
-        sent: Knowledge,
+        received: Holding,
+        sent: Holding,
         air: AirInterface,
         occasion: int,
     ) -> int:
-        """Images `rows`, which all send `count` groups."""
-        total = scores.shape[1]
-        chosen = best_groups(scores[rows], count)
-        symbols = code.pack(latents[rows], chosen)
-        level = self.gain.encode(symbols.abs().square().mean(1))
-        power = self.gain.power(level)
-        header = [
-            [int(g) >> i & 1 for i in range(self.gain.bits)]
-            + (encode_positions(groups.tolist(), total) if self.named else [])
-            for g, groups in zip(level, chosen, strict=True)
-        ]
+        """Images `rows`, which all send format `index` of `plan`."""
+        form, count = plan.counts[index]
+        grid = (symbols.shape[2], symbols.shape[3])
+        chosen = best_cells(scores[rows], count)
+        message = take(form.pack(symbols[rows], latents[rows], self.layers), chosen)
+        level = GAIN.encode(message.abs().square().mean(1))
+        power = GAIN.power(level)
+        header = [plan.encode(index, cells.tolist(), int(g)) for cells, g in zip(chosen, level, strict=True)]
         bits = self.header_link.send(torch.tensor(header, dtype=torch.uint8), air.forward(occasion))
-        arrived = self.link.send(symbols / power.sqrt()[:, None], air.forward(occasion))
-
-        places, powers, good = chosen.clone(), power.clone(), bits.ok.clone()
-        for row in good.nonzero().flatten().tolist():
-            message = bits.bits[row].tolist()
-            powers[row] = self.gain.power(torch.tensor(sum(b << i for i, b in enumerate(message[: self.gain.bits]))))
-            if self.named:
-                decoded = decode_positions(message[self.gain.bits :], total, count)
-                good[row] = decoded is not None
-                places[row] = torch.tensor(decoded) if decoded is not None else places[row]
-        shape = latents[rows].shape
-        noisy = code.unpack(arrived.symbols, arrived.noise_variance, places, powers, shape)
-        self._keep(received, rows[good], *noisy, good)
-        clean = code.unpack(
-            symbols / power.sqrt()[:, None], torch.full(symbols.shape, NOMINAL_NOISE), chosen, power, shape
-        )
-        self._keep(sent, rows, *clean, torch.ones(len(rows), dtype=torch.bool))
+        arrived = self.link.send(message / power.sqrt()[:, None], air.forward(occasion))
+        for i, row in enumerate(rows.tolist()):
+            read = plan.decode(bits.bits[i].tolist()) if bool(bits.ok[i]) else None
+            if read is not None:
+                gain, form_index, cells = read
+                # Wrong bits that pass the CRC may name another format: its symbols are what they are.
+                if form_index == index:
+                    heard = GAIN.power(torch.tensor(gain))
+                    where = torch.tensor([cells])
+                    values = place(arrived.symbols[i : i + 1] * heard.sqrt(), where, grid, 0)
+                    noise = place(arrived.noise_variance[i : i + 1] * heard, where, grid, torch.inf)
+                    form.keep(_row(received, row), values, noise, self.layers)
+            believed = torch.full(message[i : i + 1].shape, nominal_noise(air)) * power[i]
+            clean, spread = (
+                place(message[i : i + 1], chosen[i : i + 1], grid, 0),
+                place(believed, chosen[i : i + 1], grid, torch.inf),
+            )
+            form.keep(_row(sent, row), clean, spread, self.layers)
         return bits.channel_uses + arrived.channel_uses
 
-    @staticmethod
-    def _keep(
-        holding: Knowledge, rows: torch.Tensor, latents: torch.Tensor, noise_variance: torch.Tensor, good: torch.Tensor
-    ) -> None:
-        new, spread = latents[good], noise_variance[good]
-        finite = spread.isfinite()
-        holding.latents[rows] = torch.where(finite, new, holding.latents[rows])
-        holding.noise_variance[rows] = torch.where(finite, spread, holding.noise_variance[rows])
 
-    def _header_bits(self, count: int, total: int) -> int:
-        return self.gain.bits + (position_bits(total, count) if self.named else 0)
+def nominal_noise(air: AirInterface) -> float:
+    """Noise variance after equalisation that the transmitter, which knows the mean SNR only, assumes."""
+    config = air.radio.config
+    return config.num_layers * 10 ** (-air.es_n0_db / 10) / (config.num_rx_ant - config.num_layers + 1)
 
-    def _uses(self, code: DetailCode, count: int, total: int) -> int:
-        header = self.header_link.channel_uses(self._header_bits(count, total))
-        return header + self.link.channel_uses(code.num_symbols(count))
+
+def _refined(holding: Holding, general: int) -> torch.Tensor:
+    """Cells [B, G] of which `holding` has more than the `general` first symbols."""
+    layers = holding.symbol_noise[:, general:].isfinite().any(1)
+    tokens = holding.latent_noise[:, 0, ::CELL, ::CELL].isfinite()
+    return (layers | tokens).flatten(1)
+
+
+def _row(holding: Holding, row: int) -> Holding:
+    """One image of `holding`, sharing memory."""
+    part = slice(row, row + 1)
+    return Holding(
+        holding.symbols[part], holding.symbol_noise[part], holding.latents[part], holding.latent_noise[part]
+    )

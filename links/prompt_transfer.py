@@ -9,7 +9,7 @@ from taskwave.phy.control_link import FeedbackLink
 from taskwave.semantic.lexicon import parse
 from taskwave.semantic.prompt_code import decode, encode
 
-FORMATS = (32, 48, 64, 96, 128, 192, 256)
+FORMATS = (20, 32, 48, 64, 96, 128, 192, 256)
 """Message sizes in bits; a prompt takes the smallest that holds it, or else a multiple of the largest."""
 
 
@@ -31,7 +31,7 @@ class PromptTransfer:
         messages = [encode(prompt) for prompt in prompts]
         sizes = [_format(len(message)) for message in messages]
         for size in sorted(set(sizes)):
-            cost = self.link.channel_uses(size)
+            cost = self.link.channel_uses(size, air.reverse(occasion))
             rows = [i for i, mine in enumerate(sizes) if mine == size and cost <= int(allowed[i])]
             if not rows:
                 continue

@@ -7,25 +7,24 @@ import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
 from taskwave.links.detail_choice import Chooser, Selection
-from taskwave.links.detail_transfer import DetailTransfer
+from taskwave.links.detail_transfer import DetailTransfer, nominal_noise
 from taskwave.links.prompt_transfer import PromptTransfer
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.semantic.demand import demand
+from taskwave.semantic.detail import Holding
 from taskwave.semantic.weights import Models
 
 
-@dataclass
-class Received:
-    """What the receiver holds for a batch of B images."""
+@dataclass(frozen=True)
+class _Sending:
+    """What the transmitter has of a batch of B images."""
 
-    coarse: torch.Tensor
-    """[B, C, h, w] from the general representation."""
     latents: torch.Tensor
-    """[B, C, h, w] numbers received as detail."""
-    noise_variance: torch.Tensor
-    """[B, C, h, w], inf where nothing was received."""
+    """[B, C, h, w]."""
+    symbols: torch.Tensor
+    """[B, S, h/4, w/4] of the analog code."""
 
 
 class TaskAdaptiveLink:
@@ -45,64 +44,60 @@ class TaskAdaptiveLink:
         self.models, self.rounds, self.steps, self.selection = models, rounds, steps, selection
         self.general_link = SymbolLink(radio)
         self.prompts = PromptTransfer(radio)
-        self.details = DetailTransfer(radio, named=selection == "attention")
+        self.details = DetailTransfer(radio, models.general.layers, named=selection == "attention")
         self.chooser = Chooser(models, selection)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """See `taskwave.links.base.Link`; the general part and the coarse picture serve all tasks."""
         latents = self.models.codec.encode(images)
-        received, sent, spent = self._send_general(latents, budget, air)
+        source = _Sending(latents, self.models.general.encode(latents))
+        received, sent, spent = self._send_general(source, budget, air)
         coarse = self._regenerate(received, air)
-        return [self._answer(latents, task, budget, air, received, sent, spent, coarse) for task in tasks]
+        return [self._answer(source, task, budget, air, received, sent, spent, coarse) for task in tasks]
 
-    def _send_general(self, latents: torch.Tensor, budget: int, air: AirInterface) -> tuple[Received, Received, int]:
+    def _send_general(self, source: _Sending, budget: int, air: AirInterface) -> tuple[Holding, Holding, int]:
         """The general part over the air: what the receiver has, what the transmitter thinks it has, channel uses."""
-        general, (height, width) = self.models.general, latents.shape[-2:]
-        needed = self.general_link.channel_uses(general.num_symbols(height, width))
+        general = slice(0, self.models.general.layers[0])
+        symbols = source.symbols[:, general]
+        needed = self.general_link.channel_uses(symbols[0].numel())
         if needed > budget:
             raise BudgetError(
                 f"{self.name}: the general representation alone takes {needed} channel uses, the budget is {budget}; "
                 f"allow at least {needed}"
             )
-        symbols = general.encode(latents)
-        reception = self.general_link.send(symbols, air.forward(0))
-        nothing = torch.zeros_like(latents), torch.full_like(latents, torch.inf)
-        at_receiver = general.decode(reception.symbols, reception.noise_variance, height, width)
-        # The transmitter has no knowledge of the channel: it assumes a middling one.
-        at_transmitter = general.decode(symbols, torch.full_like(reception.noise_variance, 0.1), height, width)
-        return Received(at_receiver, *nothing), Received(at_transmitter, *nothing), reception.channel_uses
+        reception = self.general_link.send(symbols.flatten(1), air.forward(0))
+        received, sent = (Holding.empty(source.symbols, source.latents) for _ in range(2))
+        received.symbols[:, general] = reception.symbols.view_as(symbols)
+        received.symbol_noise[:, general] = reception.noise_variance.view_as(symbols)
+        sent.symbols[:, general], sent.symbol_noise[:, general] = symbols, nominal_noise(air)
+        return received, sent, reception.channel_uses
 
-    def _regenerate(self, received: Received, air: AirInterface) -> torch.Tensor:
+    def _regenerate(self, received: Holding, air: AirInterface) -> torch.Tensor:
         """Reverse diffusion from what was received, [B, C, h, w]."""
         if self.steps == 1:
-            noise = torch.zeros_like(received.latents)
-        else:
-            rows = [
-                torch.randn(received.latents.shape[1:], generator=generator(air.seed, image, 2**20))
-                for image in air.forward(0).images.tolist()
-            ]
-            noise = torch.stack(rows).to(received.latents)
-        return self.models.prior(
-            received.latents, received.noise_variance, received.coarse, noise, num_inference_steps=self.steps
-        )
+            return self.models.regenerate(received)
+        rows = [
+            torch.randn(received.latents.shape[1:], generator=generator(air.seed, image, 2**20))
+            for image in air.forward(0).images.tolist()
+        ]
+        return self.models.regenerate(received, torch.stack(rows).to(received.latents), self.steps)
 
     def _answer(
         self,
-        latents: torch.Tensor,
+        source: _Sending,
         task: Task,
         budget: int,
         air: AirInterface,
-        received: Received,
-        sent: Received,
+        received: Holding,
+        sent: Holding,
         spent_on_general: int,
         coarse: torch.Tensor,
     ) -> Delivery:
         """Rounds of detail for one task, then its answer."""
         codec, segmentation = self.models.codec, self.models.segmentation
-        batch = len(latents)
-        received = Received(received.coarse, received.latents.clone(), received.noise_variance.clone())
-        sent = Received(sent.coarse, sent.latents.clone(), sent.noise_variance.clone())
+        latents, batch = source.latents, len(source.latents)
+        received, sent = received.copy(), sent.copy()
         spent = torch.full((batch,), spent_on_general)
         feedback = torch.zeros(batch, dtype=torch.int64)
         coarse_image = image = codec.decode(coarse)
@@ -118,7 +113,9 @@ class TaskAdaptiveLink:
                 spent, feedback = spent + uses, feedback + uses
             scores, relevance = self.chooser.scores(latents, heard, sent)
             allowed = (budget - spent) // (self.rounds - occasion)
-            spent = spent + self.details.send(latents, scores, received, sent, allowed, air, occasion + 1)
+            spent = spent + self.details.send(
+                source.symbols, latents, scores, received, sent, allowed, air, occasion + 1
+            )
             image = codec.decode(self._regenerate(received, air))
             logits = segmentation.logits(image)
         return Delivery(

@@ -48,8 +48,9 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     """Most slots one message may last."""
     turnaround_slots: int = Field(default=4, ge=1, le=320)
     """Slots from the start of one transmission to the start of the answer in the other direction."""
-    control_code_rate: float = Field(default=0.25, ge=0.125, le=0.75)
-    """Target rate (message bits and CRC over coded bits) of the polar code of control and feedback messages."""
+    control_code_rate: float | None = Field(default=None, ge=0.125, le=0.75)
+    """Target rate (message bits and CRC over coded bits) of the polar code of control and feedback messages. None:
+    chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.control_link`)."""
     feedback_es_n0_offset_db: float = Field(default=0.0, ge=-40, le=40)
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
 

@@ -1,7 +1,9 @@
-"""Prompts as bits for the feedback link: a static Huffman code over the words of the lexicon (Huffman 1952).
+"""Prompts as bits for the feedback link: a phrase book for common demands, else a code over words.
 
-Frequent words of the receiver's own demands are short. A word outside the lexicon is escaped: the escape symbol, its
-length in bytes (8 bits) and its UTF-8. An end symbol closes the message, so that zeros may be padded behind it.
+A first bit of one announces a sentence of the phrase book, by its number. After a zero follow words in a static
+Huffman code over the lexicon (Huffman 1952), in which frequent words are short. A word outside the lexicon is escaped:
+the escape symbol, its length in bytes (8 bits) and its UTF-8. An end symbol closes the message. Zeros may be padded
+behind either.
 """
 
 import heapq
@@ -23,14 +25,24 @@ OWN_SHARE = 20
 """Weight of one use in the lexicon against one use in a canonical demand."""
 
 
-def _frequencies() -> Counter[str]:
-    """How often each word is expected: canonical demands for one to three classes, and the lexicon's own uses."""
-    counts: Counter[str] = Counter({word: OWN_SHARE * count for word, count in vocabulary().words.items()})
+@cache
+def phrase_book() -> dict[str, int]:
+    """The canonical demands for one to three classes, normalised, and their numbers."""
     places = [c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size)]
-    for size in (1, 2, 3):
-        for classes in itertools.combinations(range(NUM_CLASSES), size):
-            for columns in places:
-                counts.update([*split_words(canonical(Meaning(classes, columns))), END])
+    choices = [c for size in (1, 2, 3) for c in itertools.combinations(range(NUM_CLASSES), size)]
+    sentences = (normalise(canonical(Meaning(classes, columns))) for classes in choices for columns in places)
+    return {sentence: number for number, sentence in enumerate(sentences)}
+
+
+def _number_bits() -> int:
+    return (len(phrase_book()) - 1).bit_length()
+
+
+def _frequencies() -> Counter[str]:
+    """How often each word is expected: those of the phrase book, and the lexicon's own uses."""
+    counts: Counter[str] = Counter({word: OWN_SHARE * count for word, count in vocabulary().words.items()})
+    for sentence in phrase_book():
+        counts.update([*split_words(sentence), END])
     counts[ESCAPE] = counts[END] // 10
     return counts
 
@@ -74,8 +86,11 @@ def encode(text: str) -> list[int]:
         raise ValueError(f"prompt of {size} bytes ('{text[:40]}…'): at most {MAX_BYTES} can be sent. Shorten it.")
     if size == 0:
         raise ValueError(f"prompt '{text}' has no words to send.")
+    number = phrase_book().get(normalise(text))
+    if number is not None:
+        return [1, *(int(b) for b in f"{number:0{_number_bits()}b}")]
     table = code_table()
-    bits = "".join(table[word] if word in table else _escaped(word) for word in split_words(text))
+    bits = "0" + "".join(table[word] if word in table else _escaped(word) for word in split_words(text))
     return [int(b) for b in bits + table[END]]
 
 
@@ -85,11 +100,16 @@ def _escaped(word: str) -> str:
 
 
 def decode(bits: Iterable[int] | torch.Tensor) -> str:
-    """Text of `encode`d bits; whatever follows the end symbol is ignored.
+    """Text of `encode`d bits; whatever follows its end is ignored.
 
-    Raises `ValueError` when the bits stop before the end symbol or escape what is not UTF-8.
+    Raises `ValueError` when the bits stop before the end, number no sentence or escape what is not UTF-8.
     """
     stream = iter(bits.tolist() if isinstance(bits, torch.Tensor) else bits)
+    if _take(stream) == "1":
+        number = int("".join(_take(stream) for _ in range(_number_bits())), 2)
+        if number >= len(phrase_book()):
+            raise ValueError(f"the phrase book has {len(phrase_book())} sentences, there is none of number {number}.")
+        return tuple(phrase_book())[number]
     words: list[str] = []
     while (symbol := _next_symbol(stream)) != END:
         words.append(_unescape(stream) if symbol == ESCAPE else symbol)

@@ -1,24 +1,17 @@
-"""Detail: positions in a few bits, tokens as symbols, power as a header field."""
+"""Detail: cells named in a few bits, their formats as symbols, power as a header field."""
 
 import math
 
 import pytest
 import torch
 
-from taskwave.semantic.detail import (
-    DetailCode,
-    GainCode,
-    best_groups,
-    decode_positions,
-    encode_positions,
-    group_mask,
-    group_mean,
-    position_bits,
-    spread_order,
-)
+from taskwave.semantic.detail import FORMATS, GainCode, Holding, LayerDetail, TokenDetail, place, take
+from taskwave.semantic.positions import best_cells, decode_positions, encode_positions, position_bits, spread_order
 
 SHAPE = torch.Size((3, 16, 24, 32))
-GROUPS = 192
+GRID = (6, 8)
+CELLS = 48
+LAYERS = (8, 16, 32)
 
 
 @pytest.fixture
@@ -26,92 +19,102 @@ def latents() -> torch.Tensor:
     return torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("count", [1, 2, 12, 96, 191, 192])
+@pytest.fixture
+def symbols() -> torch.Tensor:
+    reals = torch.randn(3, sum(LAYERS), *GRID, 2, generator=torch.Generator().manual_seed(1))
+    return torch.view_as_complex(reals) / math.sqrt(2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 24, 47, 48])
 def test_positions_take_the_fewest_bits_and_come_back(count: int) -> None:
     generator = torch.Generator().manual_seed(count)
     for _ in range(5):
-        chosen = torch.randperm(GROUPS, generator=generator)[:count].sort().values.tolist()
-        bits = encode_positions(chosen, GROUPS)
-        assert len(bits) == max(1, math.ceil(math.log2(math.comb(GROUPS, count))))
-        assert decode_positions(bits, GROUPS, count) == chosen
+        chosen = torch.randperm(CELLS, generator=generator)[:count].sort().values.tolist()
+        bits = encode_positions(chosen, CELLS)
+        assert len(bits) == math.ceil(math.log2(math.comb(CELLS, count)))
+        assert decode_positions(bits, CELLS, count) == chosen
 
 
 def test_extreme_positions_are_the_first_and_last_ranks() -> None:
-    assert set(encode_positions([0, 1, 2], GROUPS)) == {0}
-    last = int("".join(map(str, encode_positions([189, 190, 191], GROUPS))), 2)
-    assert last == math.comb(GROUPS, 3) - 1
+    assert set(encode_positions([0, 1, 2], CELLS)) == {0}
+    last = int("".join(map(str, encode_positions([45, 46, 47], CELLS))), 2)
+    assert last == math.comb(CELLS, 3) - 1
 
 
 def test_bits_that_name_no_choice_are_noticed() -> None:
-    assert decode_positions([1] * position_bits(GROUPS, 3), GROUPS, 3) is None
+    assert decode_positions([1] * position_bits(CELLS, 3), CELLS, 3) is None
 
 
-def test_best_groups_are_those_of_highest_score() -> None:
-    scores = torch.rand(4, GROUPS, generator=torch.Generator().manual_seed(1))
-    chosen = best_groups(scores, 10)
+def test_best_cells_are_those_of_highest_score() -> None:
+    scores = torch.rand(4, CELLS, generator=torch.Generator().manual_seed(1))
+    chosen = best_cells(scores, 10)
     for row, picked in zip(scores, chosen, strict=True):
-        left = torch.ones(GROUPS, dtype=torch.bool)
+        left = torch.ones(CELLS, dtype=torch.bool)
         left[picked] = False
         assert row[picked].min() >= row[left].max()
         assert picked.tolist() == sorted(picked.tolist())
 
 
-def test_group_mean_and_mask_agree_on_geometry() -> None:
-    score = torch.zeros(1, 24, 32)
-    score[0, 4:6, 10:12] = 1
-    groups = best_groups(group_mean(score), 1)
-    assert torch.equal(group_mask(groups, 24, 32), score > 0)
-
-
 def test_every_beginning_of_the_spread_order_is_even() -> None:
-    order = spread_order(12, 16)
-    assert sorted(order.tolist()) == list(range(GROUPS))
-    for count in (16, 48, 96):
-        quarters = torch.stack([order[:count] // 16 // 6, order[:count] % 16 // 8])
-        share = torch.bincount(quarters[0] * 2 + quarters[1], minlength=4) / count
-        assert share.min() > 0.15 and share.max() < 0.35
+    order = spread_order(*GRID)
+    assert sorted(order.tolist()) == list(range(CELLS))
+    for count in (12, 24):
+        rows, columns = order[:count] // GRID[1], order[:count] % GRID[1]
+        assert rows.bincount(minlength=6).max() <= count / 6 + 2
+        assert columns.bincount(minlength=8).max() <= count / 8 + 2
 
 
-@pytest.mark.parametrize("numbers", [2, 8, 16])
-def test_tokens_survive_a_clean_channel(latents: torch.Tensor, numbers: int) -> None:
-    code = DetailCode(numbers, slope_db=-6)
-    groups = best_groups(torch.rand(3, GROUPS, generator=torch.Generator().manual_seed(2)), 12)
-    symbols = code.pack(latents, groups)
-    assert symbols.shape == (3, code.num_symbols(12)) == (3, 12 * 4 * numbers // 2)
-    power = symbols.abs().square().mean(1)
-    sent = symbols / power.sqrt()[:, None]
-    got, variance = code.unpack(sent, torch.full(sent.shape, 0.1), groups, power, SHAPE)
-    mask = group_mask(groups, 24, 32)[:, None].expand(SHAPE).clone()
-    mask[:, numbers:] = False
-    assert torch.equal(variance.isfinite(), mask)
-    torch.testing.assert_close(got[mask], latents[mask])
+def test_take_and_place_are_inverse(symbols: torch.Tensor) -> None:
+    cells = best_cells(torch.rand(3, CELLS, generator=torch.Generator().manual_seed(2)), 7)
+    placed = place(take(symbols, cells), cells, GRID, 0)
+    chosen = torch.zeros(3, CELLS, dtype=torch.bool).scatter_(1, cells, True).unflatten(1, GRID)
+    assert torch.equal(placed, torch.where(chosen[:, None], symbols, 0))
 
 
-def test_reported_noise_variance_is_the_error_power() -> None:
-    """Unequal protection, image power and the pairing of numbers all enter it."""
-    generator = torch.Generator().manual_seed(3)
-    latents = 1.7 * torch.randn(40, 16, 24, 32, generator=generator)
-    code = DetailCode(8, slope_db=-9)
-    groups = best_groups(torch.rand(40, GROUPS, generator=generator), 100)
-    symbols = code.pack(latents, groups)
-    power = symbols.abs().square().mean(1)
-    no = 0.25
-    noise = (no / 2) ** 0.5 * torch.view_as_complex(torch.randn(*symbols.shape, 2, generator=generator))
-    received = symbols / power.sqrt()[:, None] + noise
-    got, variance = code.unpack(received, torch.full(received.shape, no), groups, power, latents.shape)
-    for channel in range(8):
-        here = variance[:, channel].isfinite()
-        measured = (got - latents)[:, channel][here].square().mean()
-        assert measured / variance[:, channel][here].mean() == pytest.approx(1, abs=0.06)
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_packed_is_kept_where_it_belongs(
+    form: LayerDetail | TokenDetail, symbols: torch.Tensor, latents: torch.Tensor
+) -> None:
+    """Chosen cells arrive exactly, with the noise variance of their own scale; nothing else changes."""
+    cells = best_cells(torch.rand(3, CELLS, generator=torch.Generator().manual_seed(3)), 5)
+    grid = form.pack(symbols, latents, LAYERS)
+    assert grid.shape == (3, form.symbols_per_cell(LAYERS), *GRID)
+    held = Holding.empty(symbols, latents)
+    message = take(grid, cells)
+    noise = place(torch.full(message.shape, 0.1), cells, GRID, torch.inf)
+    form.keep(held, place(message, cells, GRID, 0), noise, LAYERS)
+    got_symbols, got_latents = held.symbol_noise.isfinite(), held.latent_noise.isfinite()
+    torch.testing.assert_close(held.symbols[got_symbols], symbols[got_symbols])
+    torch.testing.assert_close(held.latents[got_latents], latents[got_latents])
+    if isinstance(form, LayerDetail):
+        assert int(got_symbols.sum()) == message.numel() and not bool(got_latents.any())
+        assert held.symbol_noise[got_symbols].unique().tolist() == pytest.approx([0.1])
+    else:
+        assert int(got_latents.sum()) == 2 * message.numel() and not bool(got_symbols.any())
 
 
-def test_an_odd_number_of_channels_is_refused() -> None:
+def test_reported_noise_of_tokens_is_the_noise_they_have() -> None:
+    generator = torch.Generator().manual_seed(4)
+    latents = torch.randn(40, 16, 24, 32, generator=generator)
+    symbols = torch.zeros(40, sum(LAYERS), *GRID, dtype=torch.complex64)
+    form = TokenDetail(8, slope_db=-9)
+    sent = form.pack(symbols, latents, LAYERS)
+    assert float(sent.abs().square().mean()) == pytest.approx(1, abs=0.02)
+    noisy = sent + 0.3 * torch.randn(sent.shape, generator=generator, dtype=torch.complex64)
+    held = Holding.empty(symbols, latents)
+    form.keep(held, noisy, torch.full(sent.shape, 0.09), LAYERS)
+    error = (held.latents - latents)[:, :8].square().mean((0, 2, 3))
+    torch.testing.assert_close(error, held.latent_noise[:, :8].mean((0, 2, 3)), rtol=0.03, atol=0)
+    assert float(error[7] / error[0]) == pytest.approx(10**0.9, rel=0.05)
+
+
+def test_power_is_rounded_up_and_restored() -> None:
+    code = GainCode()
+    power = torch.tensor([0.3, 1.0, 2.2, 7.9])
+    restored = code.power(code.encode(power))
+    assert bool((restored >= power).all()) and bool((restored <= power * 10**0.051).all())
+
+
+def test_an_odd_count_of_numbers_is_refused() -> None:
     with pytest.raises(ValueError, match="numbers is 3"):
-        DetailCode(3, 0.0)
-
-
-def test_gain_code_never_exceeds_unit_power_and_is_tight() -> None:
-    power = torch.logspace(-0.5, 0.9, 50)
-    coded = GainCode().power(GainCode().encode(power))
-    assert bool((coded >= power * (1 - 1e-6)).all())
-    assert bool((coded <= power * 10 ** (0.0126)).all())
+        TokenDetail(3, 0.0)

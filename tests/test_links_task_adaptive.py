@@ -1,16 +1,15 @@
 """The task-adaptive link and its parts over a real radio."""
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 
 from taskwave.links.base import BudgetError, Task
+from taskwave.links.detail_plan import make_plan
 from taskwave.links.detail_transfer import DetailTransfer
 from taskwave.links.prompt_transfer import PromptTransfer
 from taskwave.links.task_adaptive import TaskAdaptiveLink
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
-from taskwave.semantic.detail import best_groups, group_mask
+from taskwave.semantic.detail import Holding
 from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
@@ -25,18 +24,8 @@ def air_at(radio: Radio, es_n0_db: float, batch: int = 3) -> AirInterface:
     return AirInterface(radio, radio.draw(batch, 3, seed=1), es_n0_db, seed=2)
 
 
-@dataclass
-class Holding:
-    """One end's view, empty at first."""
-
-    coarse: torch.Tensor
-    latents: torch.Tensor
-    noise_variance: torch.Tensor
-
-    @classmethod
-    def empty(cls, batch: int = 3) -> "Holding":
-        zeros = torch.zeros(batch, 16, 24, 32)
-        return cls(zeros, zeros.clone(), torch.full_like(zeros, torch.inf))
+LAYERS = (8, 16, 32)
+CELLS = 48
 
 
 @pytest.fixture
@@ -45,55 +34,102 @@ def latents() -> torch.Tensor:
 
 
 @pytest.fixture
+def symbols() -> torch.Tensor:
+    reals = torch.randn(3, sum(LAYERS), 6, 8, 2, generator=torch.Generator().manual_seed(2))
+    return torch.view_as_complex(reals) / 2**0.5
+
+
+@pytest.fixture
 def scores() -> torch.Tensor:
-    return torch.rand(3, 192, generator=torch.Generator().manual_seed(1))
+    return torch.rand(3, CELLS, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_best_groups_arrive_where_they_belong(latents: torch.Tensor, scores: torch.Tensor) -> None:
+def test_the_best_cells_arrive_where_they_belong(
+    symbols: torch.Tensor, latents: torch.Tensor, scores: torch.Tensor
+) -> None:
     radio = Radio(RadioConfig(channel="awgn", num_layers=1, csi="perfect"))
-    transfer = DetailTransfer(radio, named=True)
-    received, sent = Holding.empty(), Holding.empty()
-    allowed = torch.tensor([700, 1500, 700])
-    uses = transfer.send(latents, scores, received, sent, allowed, air_at(radio, 40.0), 1)
-    assert bool((uses <= allowed).all()) and bool((uses > 0.8 * allowed).all())
+    transfer = DetailTransfer(radio, LAYERS, named=True)
+    received, sent = Holding.empty(symbols, latents), Holding.empty(symbols, latents)
+    allowed, air = torch.tensor([700, 1500, 5000]), air_at(radio, 40.0)
+    uses = transfer.send(symbols, latents, scores, received, sent, allowed, air, 1)
+    assert bool((uses <= allowed).all()) and bool((uses > 0.7 * allowed).all())
     for i in range(3):
-        count, code = transfer.plan(int(allowed[i]), 192, 192)
-        expected = group_mask(best_groups(scores[i : i + 1], count), 24, 32)[0]
-        arrived = received.noise_variance[i].isfinite()
-        assert torch.equal(arrived[code.numbers - 1], expected) and not bool(arrived[code.numbers :].any())
-        torch.testing.assert_close(received.latents[i][arrived], latents[i][arrived], atol=0.2, rtol=0)
-        assert torch.equal(sent.noise_variance[i].isfinite(), arrived)
+        plan = transfer.plan(int(allowed[i]), CELLS, air, 1)
+        arrived = refined(received)[i]
+        assert int(arrived.sum()) in {count for _, count in plan.counts}
+        assert scores[i][arrived].min() > scores[i][~arrived].max()
+    assert torch.equal(received.latent_noise.isfinite(), sent.latent_noise.isfinite())
+    got = received.symbol_noise.isfinite()
+    torch.testing.assert_close(received.symbols[got], symbols[got], atol=0.2, rtol=0)
+    got = received.latent_noise.isfinite()
+    torch.testing.assert_close(received.latents[got], latents[got], atol=0.3, rtol=0)
+
+
+def refined(holding: Holding) -> torch.Tensor:
+    """Cells [B, G] of which detail is held."""
+    layers = holding.symbol_noise.isfinite().any(1)
+    return (layers | holding.latent_noise[:, 0, ::4, ::4].isfinite()).flatten(1)
+
+
+def test_the_finest_format_that_covers_the_scores_is_taken(
+    symbols: torch.Tensor, latents: torch.Tensor, radio: Radio
+) -> None:
+    """Few relevant cells get the tokens themselves, many get one layer."""
+    transfer = DetailTransfer(radio, LAYERS, named=True)
+    scores = torch.stack([torch.zeros(CELLS), torch.ones(CELLS)])
+    scores[0, 20:23] = 1
+    received, sent = (Holding.empty(symbols[:2], latents[:2]) for _ in range(2))
+    allowed, air = torch.full((2,), 1000), air_at(radio, 30.0, 2)
+    transfer.send(symbols[:2], latents[:2], scores, received, sent, allowed, air, 1)
+    assert bool(refined(sent)[0, 20:23].all()) and bool(sent.latent_noise[0].isfinite().any())
+    assert not bool(sent.latent_noise[1].isfinite().any()) and int(refined(sent)[1].sum()) > 30
 
 
 def test_a_lost_header_costs_its_channel_uses_and_changes_nothing(
-    radio: Radio, latents: torch.Tensor, scores: torch.Tensor
+    radio: Radio, symbols: torch.Tensor, latents: torch.Tensor, scores: torch.Tensor
 ) -> None:
-    received, sent = Holding.empty(), Holding.empty()
-    transfer = DetailTransfer(radio, named=True)
-    uses = transfer.send(latents, scores, received, sent, torch.full((3,), 900), air_at(radio, -25.0), 1)
+    received, sent = Holding.empty(symbols, latents), Holding.empty(symbols, latents)
+    transfer = DetailTransfer(radio, LAYERS, named=True)
+    uses = transfer.send(symbols, latents, scores, received, sent, torch.full((3,), 900), air_at(radio, -25.0), 1)
     assert bool((uses > 700).all())
-    assert bool(received.noise_variance.isinf().all())
-    assert bool(sent.noise_variance.isfinite().any()), "the transmitter cannot know"
+    assert not bool(refined(received).any())
+    assert bool(refined(sent).any()), "the transmitter cannot know"
 
 
-def test_a_second_round_sends_other_groups(radio: Radio, latents: torch.Tensor, scores: torch.Tensor) -> None:
-    received, sent = Holding.empty(), Holding.empty()
-    transfer = DetailTransfer(radio, named=True)
+def test_a_second_round_sends_other_cells(
+    radio: Radio, symbols: torch.Tensor, latents: torch.Tensor, scores: torch.Tensor
+) -> None:
+    received, sent = Holding.empty(symbols, latents), Holding.empty(symbols, latents)
+    transfer = DetailTransfer(radio, LAYERS, named=True)
     air = air_at(radio, 30.0)
-    transfer.send(latents, scores, received, sent, torch.full((3,), 700), air, 1)
-    first = int(sent.noise_variance.isfinite().sum())
-    transfer.send(latents, scores, received, sent, torch.full((3,), 700), air, 2)
-    assert int(sent.noise_variance.isfinite().sum()) == 2 * first
+    for occasion, rounds in ((1, 1), (2, 2)):
+        transfer.send(symbols, latents, scores, received, sent, torch.full((3,), 250), air, occasion)
+        count = refined(sent).sum(1)
+        if occasion == 1:
+            first = count
+        assert torch.equal(count, rounds * first)
+
+
+def test_a_plan_says_every_choice_in_its_header() -> None:
+    plan = make_plan(CELLS, LAYERS, 800, True, lambda bits: 4 * bits, lambda symbols: symbols // 2)
+    assert len(plan.counts) >= 3
+    for index, (_, count) in enumerate(plan.counts):
+        chosen = sorted(torch.randperm(CELLS, generator=torch.Generator().manual_seed(index))[:count].tolist())
+        bits = plan.encode(index, chosen, gain=17)
+        assert len(bits) == plan.header_bits
+        assert plan.decode(bits) == (17, index, chosen)
+    assert plan.decode([1] * plan.header_bits) is None
+    assert make_plan(CELLS, LAYERS, 800, False, lambda bits: 4 * bits, lambda symbols: symbols // 2).header_bits == 5
 
 
 def test_prompts_are_heard_or_charged_as_lost(radio: Radio) -> None:
     transfer = PromptTransfer(radio)
     asked = ["cars on the left", "cars and " + "unbeknownst " * 6, "poles"]
-    allowed = torch.full((3,), 4000)
+    allowed = torch.full((3,), 9000)
     heard, uses = transfer.send(asked, air_at(radio, 30.0), 0, allowed)
     assert heard == [text.strip() for text in asked] and len(set(uses.tolist())) > 1, "longer prompts cost more"
     lost, charged = transfer.send(asked, air_at(radio, -25.0), 0, allowed)
-    assert lost == [None] * 3 and torch.equal(charged, uses)
+    assert lost == [None] * 3 and bool((charged > uses).all()), "a lower SNR takes a lower code rate"
     silent, free = transfer.send(asked, air_at(radio, 30.0), 0, torch.zeros(3, dtype=torch.int64))
     assert silent == [None] * 3 and not bool(free.any())
 

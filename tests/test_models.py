@@ -55,22 +55,22 @@ def test_codec_saves_and_loads_as_diffusers_does(tmp_path: object) -> None:
     torch.testing.assert_close(again.decode(z).sample, codec.decode(z).sample)
 
 
-def test_general_symbols_have_unit_power_and_the_promised_number() -> None:
-    code = GeneralCode(widths=(16, 16, 16))
+def test_layers_of_the_analog_code_have_unit_power_each() -> None:
+    code = GeneralCode(layers=(8, 4), widths=(16, 16, 16))
     symbols = code.encode(torch.randn(2, 16, 24, 32))
-    assert symbols.shape == (2, 384) == (2, code.num_symbols(24, 32))
-    torch.testing.assert_close(symbols.abs().square().mean(1), torch.ones(2))
-    assert code.decode(symbols, torch.full((2, 384), 0.1), 24, 32).shape == (2, 16, 24, 32)
+    assert symbols.shape == (2, 12, *code.grid(24, 32)) and code.grid(24, 32) == (6, 8)
+    for layer in symbols.split(code.layers, dim=1):
+        torch.testing.assert_close(layer.abs().square().mean((1, 2, 3)), torch.ones(2))
+    assert code.decode(symbols, torch.full(symbols.shape, 0.1)).shape == (2, 16, 24, 32)
 
 
-def test_erased_general_symbols_do_not_matter() -> None:
-    code = GeneralCode(widths=(16, 16, 16)).eval()
+def test_symbols_that_were_not_received_do_not_matter() -> None:
+    code = GeneralCode(layers=(8, 4), widths=(16, 16, 16)).eval()
     symbols = code.encode(torch.randn(1, 16, 24, 32))
-    noise = torch.full((1, 384), 0.1)
-    noise[:, 100:200] = 1e12
-    other = symbols.clone()
-    other[:, 100:200] = 5
-    torch.testing.assert_close(code.decode(symbols, noise, 24, 32), code.decode(other, noise, 24, 32))
+    noise = torch.full(symbols.shape, 0.1)
+    noise[:, 8:], noise[:, 3, 2] = torch.inf, 1e12
+    other = torch.where(noise > 1, 5, symbols)
+    torch.testing.assert_close(code.decode(symbols, noise), code.decode(other, noise))
 
 
 def test_general_code_refuses_a_ragged_grid() -> None:

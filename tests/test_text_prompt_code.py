@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from taskwave.semantic.lexicon import MAX_CHARACTERS, normalise, phrase
+from taskwave.semantic.lexicon import MAX_CHARACTERS, Meaning, canonical, normalise, phrase
 from taskwave.semantic.prompt_code import code_table, decode, encode, huffman
 from taskwave.semantic.text_training import draw_meaning
 
@@ -28,8 +28,10 @@ def test_paraphrases_come_back_padded_and_as_tensors() -> None:
 
 
 def test_demands_are_short() -> None:
-    assert len(encode("cars on the left")) <= 32
-    assert len(encode("pedestrians and bicyclists on the left and on the right")) <= 64
+    """1617 sentences of the phrase book: their number takes 11 bits, and one says that it is a number."""
+    for classes in ((8,), (2, 6), (0, 3, 10)):
+        assert len(encode(canonical(Meaning(classes, ("left", "centre"))))) == 12
+    assert len(encode("cars to the left")) <= 40
     assert len(encode("show me the automobiles on the left-hand side, please")) < 100
 
 
@@ -51,12 +53,14 @@ def test_what_cannot_be_sent_is_refused(text: str, reason: str) -> None:
 
 
 def test_damaged_bits_are_refused() -> None:
-    bits = encode("cars on the left")
+    with pytest.raises(ValueError, match="no number|none of number"):
+        decode([1] * 12)
+    bits = encode("cars to the left")
     with pytest.raises(ValueError, match="cut off"):
         decode(bits[:-1])
     escape = [int(b) for b in code_table()["<escape>"]]
     with pytest.raises(ValueError, match="not UTF-8"):
-        decode(escape + [0, 0, 0, 0, 0, 0, 0, 1] + [1] * 8 + encode("cars"))
+        decode([0, *escape, *[0] * 7, 1, *[1] * 8, *encode("xyz")])
 
 
 def test_longest_prompts_fit_if_plain() -> None:

@@ -12,7 +12,7 @@ from taskwave.semantic.data import open_images
 from taskwave.semantic.training.batches import ImagePool, class_weights
 from taskwave.semantic.training.damage import damage, patchwork
 from taskwave.semantic.training.fit import Fit, FitConfig, learning_rate
-from taskwave.semantic.training.prior import draw_levels
+from taskwave.semantic.training.reception import receive
 from taskwave.semantic.training.recipe import Recipe, load_recipe
 from taskwave.semantic.training.stages import STAGES, Workshop
 from taskwave.semantic.weights import load_models
@@ -25,6 +25,7 @@ general = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [16, 16, 16] }
 prior = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [32, 32] } }
 segmentation = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [8, 8, 8, 8] } }
 finetune = { steps = 2, lr = 1e-3, batch = 2 }
+joint = { steps = 2, lr = 1e-3, batch = 2 }
 attention = { steps = 2, lr = 1e-3, batch = 2, network = { width = 16, deep = 16 } }
 """
 
@@ -108,12 +109,28 @@ def test_patchwork_is_made_of_both_pictures() -> None:
     assert min(shares) < 0.4 and max(shares) > 0.3 and len(set(shares)) > 6
 
 
-def test_level_maps_stay_below_their_global_level_and_cover_all_cases() -> None:
-    levels = draw_levels(torch.Size((64, 16, 24, 32)), torch.Generator().manual_seed(0))
-    assert levels.shape == (64, 16, 24, 32) and float(levels.min()) >= 0 and float(levels.max()) == 1
-    pure = (levels.amax((1, 2, 3)) == 1).float().mean()
-    assert 0.2 < float(pure) < 0.55
-    assert bool((levels == 1).all(1).all(1).all(1).any()), "nothing received must occur"
+def test_receptions_cover_all_cases_and_report_their_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    symbols = torch.view_as_complex(torch.randn(256, 14, 6, 8, 2, generator=generator)) / 2**0.5
+    latents = torch.randn(256, 16, 24, 32, generator=generator)
+    held = receive(symbols, latents, (8, 2, 4), torch.Generator().manual_seed(1))
+    got = held.symbol_noise.isfinite()
+    assert bool(got[:, :8].all()), "the general layer always arrives"
+    kinds = torch.stack([got[:, 8].any(-1).any(-1), got[:, 10].any(-1).any(-1), held.latent_noise.isfinite().any(1).any(1).any(1)])
+    assert [40 < int(n) < 90 for n in (kinds[0] & ~kinds[1]).sum()[None]] == [True], "one further layer"
+    assert 40 < int(kinds[1].sum()) < 90 and 40 < int(kinds[2].sum()) < 90
+    ratio = ((held.symbols - symbols).abs().square() / held.symbol_noise)[got].mean()
+    assert float(ratio) == pytest.approx(1, abs=0.03)
+    numbers = held.latent_noise.isfinite()
+    ratio = ((held.latents - latents).square() / held.latent_noise)[numbers].mean()
+    assert float(ratio) == pytest.approx(1, abs=0.03)
+
+
+def test_receptions_without_detail_have_finite_gradients() -> None:
+    symbols = torch.randn(16, 14, 2, 2, dtype=torch.complex64, requires_grad=True)
+    held = receive(symbols, torch.randn(16, 16, 8, 8), (8, 2, 4), torch.Generator().manual_seed(2))
+    held.symbols.abs().square().sum().backward()
+    assert symbols.grad is not None and bool(symbols.grad.isfinite().all())
 
 
 @pytest.mark.parametrize("name", ["streets", "camvid"])

@@ -48,7 +48,7 @@ def receive(
     general = (index < layers[0]).expand_as(symbols)
     detail = ~general & (index < layers[0] + limit) & cells
     energy = (symbols.abs().square() * detail).sum((1, 2, 3), keepdim=True)
-    power = torch.where(general, 1.0, energy / detail.sum((1, 2, 3), keepdim=True).clamp_min(1))
+    power = torch.where(general, 1.0, energy / detail.sum((1, 2, 3), keepdim=True).clamp_min(1)).clamp_min(1e-6)
     variance = 10 ** (-_noise_db((batch, count, rows, columns), generator).to(device) / 10) * power
     noise = torch.view_as_complex(torch.randn(batch, count, rows, columns, 2, generator=generator)).to(device)
     sent = general | detail

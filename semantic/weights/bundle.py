@@ -14,6 +14,7 @@ from torch import nn
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
+from taskwave.semantic.detail import Holding
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.prior import RegenerationPipeline
 from taskwave.semantic.scheduler import TokenScheduler
@@ -41,6 +42,13 @@ class Models:
     """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
     digest: str
     """SHA-256 over the set's and the text encoder's files: part of the identity of every result made with them."""
+
+    @torch.no_grad()
+    def regenerate(self, held: Holding, noise: torch.Tensor | None = None, steps: int = 1) -> torch.Tensor:
+        """Latents [B, C, h, w] from what an end holds: the posterior mean, or a sample started from `noise`."""
+        coarse = self.general.decode(held.symbols, held.symbol_noise)
+        start = torch.zeros_like(held.latents) if noise is None else noise
+        return self.prior(held.latents, held.latent_noise, coarse, start, num_inference_steps=steps)
 
 
 def bundled_sets() -> tuple[str, ...]:
