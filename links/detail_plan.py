@@ -67,7 +67,7 @@ def make_plan(
     """
     longest = GAIN.bits + (_choice_bits(cells, [cells // 2] * len(FORMATS)) if named else 0)
     left = allowed - header_uses(longest)
-    counts = []
+    counts: list[tuple[DetailFormat, int]] = []
     for form in FORMATS:
         low, high = 0, cells
         while low < high:

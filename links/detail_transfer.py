@@ -139,6 +139,4 @@ def _refined(holding: Holding, general: int) -> torch.Tensor:
 def _row(holding: Holding, row: int) -> Holding:
     """One image of `holding`, sharing memory."""
     part = slice(row, row + 1)
-    return Holding(
-        holding.symbols[part], holding.symbol_noise[part], holding.latents[part], holding.latent_noise[part]
-    )
+    return Holding(holding.symbols[part], holding.symbol_noise[part], holding.latents[part], holding.latent_noise[part])

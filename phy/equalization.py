@@ -28,8 +28,9 @@ def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[
         # Closed form: batched 2x2 inversion through LAPACK is ten times slower.
         a, d, b = 1.0 + gram[..., 0, 0].real, 1.0 + gram[..., 1, 1].real, gram[..., 0, 1]
         det = a * d - b.abs().square()
-        estimate = torch.stack((d * matched[..., 0] - b * matched[..., 1],
-                                a * matched[..., 1] - b.conj() * matched[..., 0]), dim=-1) / det.unsqueeze(-1)
+        estimate = torch.stack(
+            (d * matched[..., 0] - b * matched[..., 1], a * matched[..., 1] - b.conj() * matched[..., 0]), dim=-1
+        ) / det.unsqueeze(-1)
         error = torch.stack((d, a), dim=-1) / det.unsqueeze(-1)
     else:
         inverse = torch.linalg.inv(gram + torch.eye(num_layers, dtype=gram.dtype, device=gram.device))

@@ -91,9 +91,7 @@ class BlockCode:
         mother: torch.Tensor = self._encoder(bits)
         return mother[:, self._source][:, self._interleaver]
 
-    def decode(
-        self, llr: torch.Tensor, check: Callable[[torch.Tensor], torch.Tensor], num_iter: int
-    ) -> torch.Tensor:
+    def decode(self, llr: torch.Tensor, check: Callable[[torch.Tensor], torch.Tensor], num_iter: int) -> torch.Tensor:
         """[B, coded_bits] logits, log P(1) / P(0), to [B, block_bits] bits.
 
         Blocks that `check` ([K, block_bits] to [K] bool) accepts are done before the last of `num_iter` iterations.

@@ -86,9 +86,7 @@ class TokenDetail:
 
     def __post_init__(self) -> None:
         if self.numbers < 2 or self.numbers % 2:
-            raise ValueError(
-                f"numbers is {self.numbers}; two numbers share a symbol, so it must be even and positive"
-            )
+            raise ValueError(f"numbers is {self.numbers}; two numbers share a symbol, so it must be even and positive")
 
     def symbols_per_cell(self, layers: tuple[int, ...]) -> int:
         """See `DetailFormat`."""
@@ -101,7 +99,8 @@ class TokenDetail:
     def pack(self, symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...]) -> torch.Tensor:
         """See `DetailFormat`. Channel pairs come first, so that the symbols of one token lie far apart."""
         pairs = (latents[:, : self.numbers] * self._amplitude(latents)).float().unflatten(1, (-1, 2)) / 2**0.5
-        return functional.pixel_unshuffle(torch.complex(pairs[:, :, 0], pairs[:, :, 1]), CELL)
+        packed: torch.Tensor = functional.pixel_unshuffle(torch.complex(pairs[:, :, 0], pairs[:, :, 1]), CELL)
+        return packed
 
     def keep(self, holding: Holding, values: torch.Tensor, noise: torch.Tensor, layers: tuple[int, ...]) -> None:
         """See `DetailFormat`."""

@@ -30,9 +30,7 @@ def test_both_sets_are_there_with_a_card_and_within_forty_megabytes() -> None:
     ("source", "least_psnr_db", "least_miou"),
     [("streets", 27.5, 0.40), pytest.param("camvid", 28.3, 0.50, marks=pytest.mark.data)],
 )
-def test_codec_and_task_network_are_as_good_as_their_card(
-    source: str, least_psnr_db: float, least_miou: float
-) -> None:
+def test_codec_and_task_network_are_as_good_as_their_card(source: str, least_psnr_db: float, least_miou: float) -> None:
     models = load_models(source)
     images, labels = stack(source, 16)
     with torch.no_grad():

@@ -55,7 +55,8 @@ def answer_loss(answer: torch.Tensor, wanted: torch.Tensor, weights: torch.Tenso
     """Cross-entropy of logits `answer` against those `wanted`, [B, 11, H, W] each, pixels weighted by their class."""
     target = wanted.softmax(1)
     pixel = weights[target.argmax(1)]
-    return (pixel * -(target * answer.log_softmax(1)).sum(1)).sum() / pixel.sum()
+    lost: torch.Tensor = -(target * answer.log_softmax(1)).sum(1)
+    return (pixel * lost).sum() / pixel.sum()
 
 
 def train_joint(
@@ -72,7 +73,7 @@ def train_joint(
 ) -> Regeneration:
     """Train `model` with `codec` and the task network `critic` fixed.
 
-    Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers with the labels.
+    Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers.
     """
     fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)  # type: ignore[call-overload]
     channels = channel_weights(codec, labelled)
