@@ -133,7 +133,8 @@ def place(values: torch.Tensor, cells: torch.Tensor, grid: tuple[int, int], fill
     """Inverse of `take`: [B, n * K] to [B, n, r, c], `fill` in all other cells."""
     per_cell = values.unflatten(1, (-1, cells.shape[1]))
     out = torch.full((*per_cell.shape[:2], grid[0] * grid[1]), fill, dtype=values.dtype, device=values.device)
-    return out.scatter(2, cells[:, None].expand_as(per_cell), per_cell).unflatten(2, grid)
+    placed = out.scatter(2, cells[:, None].expand_as(per_cell), per_cell)
+    return placed.reshape(*per_cell.shape[:2], *grid)
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ class GainCode:
     """The power of one image's detail as a few header bits, rounded up so that power one is never exceeded."""
 
     bits: int = 5
-    step_db: float = 0.5
-    lowest_db: float = -6.0
+    step_db: float = 0.75
+    lowest_db: float = -10.0
 
     def encode(self, power: torch.Tensor) -> torch.Tensor:
         """Mean power of the detail [B] to indices [B]."""

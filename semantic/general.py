@@ -1,8 +1,10 @@
 """The layered analog code: latents to complex symbols, the most general ones first, and back to coarse latents.
 
 An analog joint source-channel code (Bourtsoulatze et al. 2019, DeepJSCC) over the latent grid: four-by-four tokens
-share one cell of complex symbols. Its first layer is the general representation, sent for every cell; the layers after
-it refine chosen cells (successive refinement, Kurka and Gündüz 2020). The decoder is told how noisy each symbol is.
+share one cell of complex symbols. It starts as the optimal linear map (principal components of cells, Karhunen-Loève,
+with the power allocation of linear analog coding) and learns a residual around it. Its first layer is the general
+representation, sent for every cell; the layers after it refine chosen cells (successive refinement, Kurka and Gündüz
+2020). The decoder is told how noisy each symbol is.
 """
 
 from typing import cast
@@ -25,6 +27,13 @@ def _stage(num_in: int, num_out: int, depth: int, stride: int = 1) -> nn.Sequent
     )
 
 
+def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """A residual's last layer starts at zero."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(cast(torch.Tensor, layer.bias))
+    return layer
+
+
 class Upsample(nn.Module):
     """Nearest-neighbour doubling of both sides."""
 
@@ -37,7 +46,8 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Encoder and decoder of all layers, trained together over random noise and random cells.
 
     Latents are [B, C, h, w] of unit power, h and w multiples of 4; symbols are [B, S, h/4, w/4] complex, S =
-    sum(`layers`), with mean power one per image and layer. `layers` are complex symbols per cell.
+    sum(`layers`). The first layer has mean power one per image, the others about one on average: their power is a
+    part of the message. `layers` are complex symbols per cell.
     """
 
     @register_to_config
@@ -54,7 +64,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             _stage(latent_channels, fine, 1),
             _stage(fine, mid, 1, 2),
             _stage(mid, deep, 1, 2),
-            nn.Conv2d(deep, reals, 1),
+            _zero(nn.Conv2d(deep, reals, 1)),
         )
         self.decoder = nn.Sequential(
             _stage(2 * reals, deep, 3),
@@ -63,8 +73,41 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             Upsample(),
             _stage(mid, fine, 2),
             nn.SiLU(),
-            nn.Conv2d(fine, latent_channels, 3, padding=1),
+            _zero(nn.Conv2d(fine, latent_channels, 3, padding=1)),
         )
+        self.analysis = nn.Conv2d(latent_channels * CELL**2, reals, 1)
+        self.synthesis = nn.Conv2d(reals, latent_channels * CELL**2, 1)
+        # The linear maps stay what `start_linear` makes them: the learning rate of the residuals would unlearn them.
+        self.analysis.requires_grad_(False)
+        self.synthesis.requires_grad_(False)
+
+    @torch.no_grad()
+    def start_linear(self, latents: torch.Tensor, weights: torch.Tensor) -> None:
+        """Set both linear maps to the principal components of the cells of `latents` [N, C, h, w].
+
+        `weights` [1, C, 1, 1] is the cost of a unit error in each channel. A component of standard deviation s is sent
+        with power proportional to s, which minimises the error of linear analog coding (Lee and Petersen 1976).
+        """
+        cost = weights.sqrt()
+        cells = functional.pixel_unshuffle(latents * cost, CELL).movedim(1, -1).flatten(0, -2).double()
+        mean = cells.mean(0)
+        power, basis = torch.linalg.eigh(torch.cov((cells - mean).T))
+        reals = self.analysis.out_channels
+        deviation = power[-reals:].flip(0).clamp_min(1e-12).sqrt()
+        basis = basis[:, -reals:].flip(1)
+        layer_power = [part.mean() * 2 for part in deviation.split([2 * n for n in self.layers])]
+        scale = (
+            torch.cat([p.expand(2 * n) for p, n in zip(layer_power, self.layers, strict=True)]).mul(deviation).sqrt()
+        )
+        cost = cost.double().expand(1, -1, CELL, CELL).reshape(1, -1, CELL, CELL)
+        cost = functional.pixel_unshuffle(cost, CELL).flatten()
+        analysis, synthesis = (basis / scale).T * cost, basis * scale / cost[:, None]
+        for layer, weight, bias in (
+            (self.analysis, analysis, -(basis / scale).T @ mean),
+            (self.synthesis, synthesis, mean / cost),
+        ):
+            layer.weight.copy_(weight[:, :, None, None])
+            cast(torch.Tensor, layer.bias).copy_(bias)
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -83,10 +126,12 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def encode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents [B, C, h, w] to complex64 symbols [B, S, h/4, w/4]."""
         self.grid(*latents.shape[-2:])
-        reals = cast(torch.Tensor, self.encoder(latents)).float().unflatten(1, (-1, 2))
-        parts = torch.complex(reals[:, :, 0], reals[:, :, 1]).split(self.layers, dim=1)
-        power = [part.abs().square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12) for part in parts]
-        return torch.cat([part / p.sqrt() for part, p in zip(parts, power, strict=True)], dim=1)
+        linear = self.analysis(functional.pixel_unshuffle(latents, CELL))
+        reals = (linear + self.encoder(latents)).float().unflatten(1, (-1, 2))
+        symbols = torch.complex(reals[:, :, 0], reals[:, :, 1])
+        general, detail = symbols[:, : self.layers[0]], symbols[:, self.layers[0] :]
+        power = general.abs().square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
+        return torch.cat([general / power.sqrt(), detail], dim=1)
 
     def decode(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> torch.Tensor:
         """Received symbols and the variance of their complex noise, [B, S, h/4, w/4], to coarse latents [B, C, h, w].
@@ -97,4 +142,5 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         gain = 1 / (1 + noise_variance)
         seen = torch.where(gain > 0, symbols * gain, 0)
         reals = torch.stack([seen.real, seen.imag], dim=2).flatten(1, 2)
-        return cast(torch.Tensor, self.decoder(torch.cat([reals, gain.repeat_interleave(2, dim=1)], dim=1)))
+        learned = self.decoder(torch.cat([reals, gain.repeat_interleave(2, dim=1)], dim=1))
+        return functional.pixel_shuffle(self.synthesis(reals), CELL) + cast(torch.Tensor, learned)

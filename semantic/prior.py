@@ -12,8 +12,8 @@ from taskwave.semantic.scheduler import TokenScheduler, level_of_noise, signal_a
 
 
 def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 112)) -> UNet2DModel:
-    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and the level maps in, v out."""
-    return UNet2DModel(
+    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and level maps in, a residual of v (zero at first) out."""
+    unet = UNet2DModel(
         in_channels=3 * latent_channels,
         out_channels=latent_channels,
         block_out_channels=widths,
@@ -24,15 +24,24 @@ def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 11
         add_attention=True,
         attention_head_dim=32,
     )
+    torch.nn.init.zeros_(unet.conv_out.weight)
+    torch.nn.init.zeros_(unet.conv_out.bias)
+    return unet
 
 
 def predict_velocity(
     unet: torch.nn.Module, sample: torch.Tensor, coarse: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
-    """v for tokens `sample` at `level`, given `coarse` latents; all [B, C, h, w]."""
+    """v for tokens `sample` at `level`, given `coarse` latents; all [B, C, h, w].
+
+    The network learns a residual: with an output of zero the clean estimate is the coarse latents where nothing was
+    received (level 1) and the sample where it is free of noise (level 0), cos^2 to sin^2 between.
+    """
     # The mean level is what UNet2DModel's time embedding gets; the maps themselves are input channels.
     timestep = level.mean((1, 2, 3)) * 1000
-    return cast(torch.Tensor, unet(torch.cat([sample, coarse, level], dim=1), timestep).sample)
+    residual = cast(torch.Tensor, unet(torch.cat([sample, coarse, level], dim=1), timestep).sample)
+    _, noise = signal_and_noise(level)
+    return residual - noise * coarse
 
 
 class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]

@@ -44,8 +44,11 @@ def train_general(
     log: Log,
 ) -> GeneralCode:
     """Train `model` with `codec` fixed; reports the weighted latent error on `val` for fixed draws."""
-    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
     weights = channel_weights(codec, pool)
+    with torch.no_grad():
+        first = codec.encode(pool.draw(256, SIZE, torch.Generator().manual_seed(0), ZOOM).images).float()
+    model.to(pool.device).start_linear(first, weights)
+    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
     with torch.no_grad():
         whole = torch.cat([codec.encode(val.whole([i]).images) for i in range(len(val))])
 
@@ -63,4 +66,5 @@ def train_general(
     def validate() -> dict[str, float]:
         return {"latent_error": float(error(fit.averaged, whole, torch.Generator().manual_seed(4)))}  # type: ignore[arg-type]
 
+    log(f"linear start: {validate()}")
     return fit.run(loss, validate, log)  # type: ignore[return-value]

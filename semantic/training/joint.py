@@ -23,7 +23,7 @@ from taskwave.semantic.training.prior import velocity_error
 from taskwave.semantic.training.reception import receive
 
 ZOOM = (0.5, 0.75)
-FIDELITY = 0.5
+FIDELITY = 1.0
 """Weight of the latent error beside the answers."""
 PROCESS = 0.25
 """Weight of the error of v in the middle of the reverse process, which keeps processes of several steps possible."""
@@ -90,7 +90,8 @@ def train_joint(
         fidelity = (channels * (clean - latents).square()).mean()
         part = latents[: max(1, batch // 4)]
         process = velocity_error(model.prior, model.general, part, model.general.encode(part), generator)
-        return answer_loss(answer, wanted, classes) + FIDELITY * fidelity + PROCESS * (channels * process).mean()
+        total: torch.Tensor = answer_loss(answer, wanted, classes) + FIDELITY * fidelity
+        return total + PROCESS * (channels * process).mean()
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
