@@ -28,21 +28,25 @@ class _BuiltIn(NamedTuple):
     module: str
     factory: str
     options: dict[str, str]
+    networks: tuple[str, ...] | None = None
+    """Networks its results depend on, by their names in `Models.digests`; None: all."""
 
+
+_TASK_NETWORK = ("segmentation",)
 
 _BUILT_IN = {
     "task-adaptive": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "attention"}),
     "task-adaptive-uniform": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "uniform"}),
     "task-adaptive-random": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "random"}),
-    "jpeg": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg"}),
-    "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}),
-    "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}),
-    "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}),
-    "ideal-jpeg": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg"}),
-    "ideal-jpeg2000": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg2000"}),
-    "ideal-webp": _BuiltIn("ideal", "IdealLink", {"codec": "webp"}),
-    "ideal-avif": _BuiltIn("ideal", "IdealLink", {"codec": "avif"}),
-    "label-map": _BuiltIn("label_map", "LabelMapLink", {}),
+    "jpeg": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg"}, _TASK_NETWORK),
+    "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
+    "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
+    "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
+    "ideal-jpeg": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg"}, _TASK_NETWORK),
+    "ideal-jpeg2000": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
+    "ideal-webp": _BuiltIn("ideal", "IdealLink", {"codec": "webp"}, _TASK_NETWORK),
+    "ideal-avif": _BuiltIn("ideal", "IdealLink", {"codec": "avif"}, _TASK_NETWORK),
+    "label-map": _BuiltIn("label_map", "LabelMapLink", {}, _TASK_NETWORK),
 }
 
 
@@ -59,6 +63,12 @@ def check(name: str) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"there is no link {name!r}{hint} Links: {', '.join(known)}")
+
+
+def networks(name: str) -> tuple[str, ...] | None:
+    """The networks that results of a link depend on, by their names in `Models.digests`; None: all of them."""
+    check(name)
+    return _BUILT_IN[name].networks if name in _BUILT_IN else None
 
 
 def origin(name: str) -> str:

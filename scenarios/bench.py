@@ -135,7 +135,7 @@ class Bench:
         return identity(
             {
                 "version": taskwave.__version__,
-                "weights": self.models.digest,
+                "weights": self._weights(point.link),
                 "seed": scenario.seed,
                 "occasions": scenario.sweep.occasions,
                 "radio": scenario.radio.model_dump(mode="json"),
@@ -147,6 +147,11 @@ class Bench:
                 "link": [point.link, registry.origin(point.link)],
             }
         )
+
+    def _weights(self, link: str) -> dict[str, str]:
+        """Digests of the networks that `link` depends on: retraining others leaves its results valid."""
+        used = registry.networks(link)
+        return {name: digest for name, digest in self.models.digests.items() if used is None or name in used}
 
     def deliver(self, point: Point) -> list[Delivery]:
         """Run the link of a point on its images, one delivery a task.

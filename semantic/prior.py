@@ -12,7 +12,7 @@ from taskwave.semantic.scheduler import TokenScheduler, level_of_noise, signal_a
 
 
 def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 112)) -> UNet2DModel:
-    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and level maps in, a residual of v (zero at first) out."""
+    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and level maps in, a residual of v out, zero at first."""
     unet = UNet2DModel(
         in_channels=3 * latent_channels,
         out_channels=latent_channels,

@@ -36,5 +36,5 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         attention=PromptAttention(width=16, deep=16).eval(),
         text_encoder=TextEncoder.load(),
         channel_weights=torch.ones(1, 16, 1, 1),
-        digest="tiny",
+        digests={"segmentation": "tiny", "prior": "tiny"},
     )

@@ -25,11 +25,11 @@ class Oracle(torch.nn.Module):
         self.clean = clean
 
     def forward(self, x: torch.Tensor, timestep: torch.Tensor) -> object:
-        sample, _, level = x.chunk(3, dim=1)
+        sample, coarse, level = x.chunk(3, dim=1)
         signal, noise = signal_and_noise(level)
         eps = (sample - signal * self.clean) / noise.clamp_min(1e-6)
         velocity = signal * eps - noise * self.clean
-        return type("Output", (), {"sample": velocity})()
+        return type("Output", (), {"sample": velocity + noise * coarse})()
 
 
 @pytest.mark.parametrize("steps", [1, 3, 8])
@@ -42,8 +42,18 @@ def test_with_a_perfect_network_every_token_comes_down_to_its_clean_value(steps:
     pipeline = RegenerationPipeline(build_unet(16, (32, 32)), TokenScheduler())
     pipeline.unet = Oracle(clean)
     noise = torch.randn(clean.shape, generator=generator)
-    out = pipeline(observed, variance, torch.zeros_like(clean), noise, num_inference_steps=steps)
+    coarse = torch.randn(clean.shape, generator=generator)
+    out = pipeline(observed, variance, coarse, noise, num_inference_steps=steps)
     torch.testing.assert_close(out, clean, atol=2e-3, rtol=1e-3)
+
+
+def test_an_untrained_prior_gives_the_coarse_latents_and_what_was_received_cleanly() -> None:
+    coarse, received = torch.randn(2, 1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
+    variance = torch.full(coarse.shape, torch.inf)
+    variance[..., :3] = 0
+    pipeline = RegenerationPipeline(build_unet(16, (32, 32)), TokenScheduler())
+    out = pipeline(received, variance, coarse, torch.zeros_like(coarse), num_inference_steps=1)
+    torch.testing.assert_close(out, torch.where(variance.isinf(), coarse, received))
 
 
 def test_a_token_waits_until_the_global_level_reaches_its_own() -> None:

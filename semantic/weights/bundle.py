@@ -40,8 +40,8 @@ class Models:
     text_encoder: TextEncoder
     channel_weights: torch.Tensor
     """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
-    digest: str
-    """SHA-256 over the set's and the text encoder's files: part of the identity of every result made with them."""
+    digests: dict[str, str]
+    """SHA-256 of each network's files by name (and of the index): part of the identity of results made with them."""
 
     @torch.no_grad()
     def regenerate(self, held: Holding, noise: torch.Tensor | None = None, steps: int = 1) -> torch.Tensor:
@@ -108,7 +108,11 @@ def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_
         attention=_load(PromptAttention, folder / "attention", device),
         text_encoder=TextEncoder.load(text_encoder),
         channel_weights=torch.tensor(index["channel_weights"], device=device).reshape(1, -1, 1, 1),
-        digest=_digest(folder) + (_digest(HERE / "text") if text_encoder is None else text_encoder),
+        digests={
+            **{path.name: _digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
+            "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
+            "text": _digest(HERE / "text") if text_encoder is None else text_encoder,
+        },
     )
 
 

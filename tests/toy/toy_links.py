@@ -46,7 +46,7 @@ class Models:
     """The little that the scenarios themselves ask of models."""
 
     def __init__(self) -> None:
-        self.digest = "toy weights"
+        self.digests = {"toy": "weights"}
         self.segmentation = SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
 
 
