@@ -50,8 +50,8 @@ class TaskAdaptiveLink:
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """See `taskwave.links.base.Link`; the general part and the coarse picture serve all tasks."""
-        latents = self.models.codec.encode(images)
-        source = _Sending(latents, self.models.general.encode(latents))
+        latents, scenes = self.models.look(images)
+        source = _Sending(latents, self.models.general.encode(scenes))
         received, sent, spent = self._send_general(source, budget, air)
         coarse = self._regenerate(received, air)
         return [self._answer(source, task, budget, air, received, sent, spent, coarse) for task in tasks]

@@ -1,6 +1,6 @@
-"""The layered analog code: latents to complex symbols, the most general ones first, and back to coarse latents.
+"""The layered analog code: a scene to complex symbols, the most general ones first, and back to a coarse scene.
 
-An analog joint source-channel code (Bourtsoulatze et al. 2019, DeepJSCC) over the latent grid: four-by-four tokens
+An analog joint source-channel code (Bourtsoulatze et al. 2019, DeepJSCC) over the token grid: four-by-four tokens
 share one cell of complex symbols. It starts as the optimal linear map (principal components of cells, Karhunen-Loève,
 with the power allocation of linear analog coding) and learns a residual around it. Its first layer is the general
 representation, sent for every cell; the layers after it refine chosen cells (successive refinement, Kurka and Gündüz
@@ -45,15 +45,15 @@ class Upsample(nn.Module):
 class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Encoder and decoder of all layers, trained together over random noise and random cells.
 
-    Latents are [B, C, h, w] of unit power, h and w multiples of 4; symbols are [B, S, h/4, w/4] complex, S =
-    sum(`layers`). The first layer has mean power one per image, the others about one on average: their power is a
+    Scenes are [B, C, h, w] (see `taskwave.semantic.scene`), h and w multiples of 4; symbols are [B, S, h/4, w/4]
+    complex, S = sum(`layers`). The first layer has mean power one per image, the others about one on average: their power is a
     part of the message. `layers` are complex symbols per cell.
     """
 
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 16,
+        channels: int = 27,
         layers: tuple[int, ...] = (8, 16, 32),
         widths: tuple[int, int, int] = (72, 104, 128),
     ) -> None:
@@ -61,7 +61,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         fine, mid, deep = widths
         reals = 2 * sum(layers)
         self.encoder = nn.Sequential(
-            _stage(latent_channels, fine, 1),
+            _stage(channels, fine, 1),
             _stage(fine, mid, 1, 2),
             _stage(mid, deep, 1, 2),
             _zero(nn.Conv2d(deep, reals, 1)),
@@ -73,23 +73,23 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             Upsample(),
             _stage(mid, fine, 2),
             nn.SiLU(),
-            _zero(nn.Conv2d(fine, latent_channels, 3, padding=1)),
+            _zero(nn.Conv2d(fine, channels, 3, padding=1)),
         )
-        self.analysis = nn.Conv2d(latent_channels * CELL**2, reals, 1)
-        self.synthesis = nn.Conv2d(reals, latent_channels * CELL**2, 1)
+        self.analysis = nn.Conv2d(channels * CELL**2, reals, 1)
+        self.synthesis = nn.Conv2d(reals, channels * CELL**2, 1)
         # The linear maps stay what `start_linear` makes them: the learning rate of the residuals would unlearn them.
         self.analysis.requires_grad_(False)
         self.synthesis.requires_grad_(False)
 
     @torch.no_grad()
-    def start_linear(self, latents: torch.Tensor, weights: torch.Tensor) -> None:
-        """Set both linear maps to the principal components of the cells of `latents` [N, C, h, w].
+    def start_linear(self, scenes: torch.Tensor, weights: torch.Tensor) -> None:
+        """Set both linear maps to the principal components of the cells of `scenes` [N, C, h, w].
 
         `weights` [1, C, 1, 1] is the cost of a unit error in each channel. A component of standard deviation s is sent
         with power proportional to s, which minimises the error of linear analog coding (Lee and Petersen 1976).
         """
         cost = weights.sqrt()
-        cells = functional.pixel_unshuffle(latents * cost, CELL).movedim(1, -1).flatten(0, -2).double()
+        cells = functional.pixel_unshuffle(scenes * cost, CELL).movedim(1, -1).flatten(0, -2).double()
         mean = cells.mean(0)
         power, basis = torch.linalg.eigh(torch.cov((cells - mean).T))
         reals = self.analysis.out_channels
@@ -115,7 +115,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return tuple(self.config.layers)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells of a latent grid of `height` x `width` tokens. Raises `ValueError` if ragged."""
+        """Rows and columns of cells of a grid of `height` x `width` tokens. Raises `ValueError` if ragged."""
         if height % CELL or width % CELL:
             raise ValueError(
                 f"latent grid {height}x{width} does not divide into cells of {CELL}x{CELL} tokens; "
@@ -123,18 +123,18 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             )
         return height // CELL, width // CELL
 
-    def encode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents [B, C, h, w] to complex64 symbols [B, S, h/4, w/4]."""
-        self.grid(*latents.shape[-2:])
-        linear = self.analysis(functional.pixel_unshuffle(latents, CELL))
-        reals = (linear + self.encoder(latents)).float().unflatten(1, (-1, 2))
+    def encode(self, scenes: torch.Tensor) -> torch.Tensor:
+        """Scenes [B, C, h, w] to complex64 symbols [B, S, h/4, w/4]."""
+        self.grid(*scenes.shape[-2:])
+        linear = self.analysis(functional.pixel_unshuffle(scenes, CELL))
+        reals = (linear + self.encoder(scenes)).float().unflatten(1, (-1, 2))
         symbols = torch.complex(reals[:, :, 0], reals[:, :, 1])
         general, detail = symbols[:, : self.layers[0]], symbols[:, self.layers[0] :]
         power = general.abs().square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
         return torch.cat([general / power.sqrt(), detail], dim=1)
 
     def decode(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> torch.Tensor:
-        """Received symbols and the variance of their complex noise, [B, S, h/4, w/4], to coarse latents [B, C, h, w].
+        """Received symbols and the variance of their complex noise, [B, S, h/4, w/4], to a coarse scene [B, C, h, w].
 
         `noise_variance` is inf where nothing was received.
         """

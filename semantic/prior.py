@@ -11,10 +11,12 @@ from diffusers import DiffusionPipeline, UNet2DModel
 from taskwave.semantic.scheduler import TokenScheduler, level_of_noise, signal_and_noise
 
 
-def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 112)) -> UNet2DModel:
-    """A diffusers `UNet2DModel`: noisy tokens, coarse latents and level maps in, a residual of v out, zero at first."""
+def build_unet(
+    latent_channels: int = 16, scene_channels: int = 27, widths: tuple[int, ...] = (96, 112, 112)
+) -> UNet2DModel:
+    """A diffusers `UNet2DModel`: noisy tokens, coarse scene and level maps in, a residual of v out, zero at first."""
     unet = UNet2DModel(
-        in_channels=3 * latent_channels,
+        in_channels=2 * latent_channels + scene_channels,
         out_channels=latent_channels,
         block_out_channels=widths,
         layers_per_block=1,
@@ -32,7 +34,7 @@ def build_unet(latent_channels: int = 16, widths: tuple[int, ...] = (96, 112, 11
 def predict_velocity(
     unet: torch.nn.Module, sample: torch.Tensor, coarse: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
-    """v for tokens `sample` at `level`, given `coarse` latents; all [B, C, h, w].
+    """v for tokens `sample` at `level`, both [B, C, h, w], given the `coarse` scene [B, C + K, h, w].
 
     The network learns a residual: with an output of zero the clean estimate is the coarse latents where nothing was
     received (level 1) and the sample where it is free of noise (level 0), cos^2 to sin^2 between.
@@ -41,7 +43,7 @@ def predict_velocity(
     timestep = level.mean((1, 2, 3)) * 1000
     residual = cast(torch.Tensor, unet(torch.cat([sample, coarse, level], dim=1), timestep).sample)
     _, noise = signal_and_noise(level)
-    return residual - noise * coarse
+    return residual - noise * coarse[:, : sample.shape[1]]
 
 
 class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
@@ -67,8 +69,8 @@ class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
         """Regenerate latents.
 
         Args: `received` [B, C, h, w], latents plus noise (anything where nothing was received); `noise_variance`
-        [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C, h, w] from the general
-        representation; `noise` [B, C, h, w] unit white noise that starts what was never received (zeros and one
+        [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C + K, h, w], the scene from
+        the analog code; `noise` [B, C, h, w] unit white noise that starts what was never received (zeros and one
         step give the posterior mean).
 
         Returns clean latents [B, C, h, w].

@@ -31,7 +31,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         name="tiny",
         codec=LatentCodec(vae, torch.zeros(16), torch.ones(16)).eval(),
         general=GeneralCode(widths=(16, 16, 16)).eval(),
-        prior=RegenerationPipeline(build_unet(16, (32, 32)).eval(), TokenScheduler()),
+        prior=RegenerationPipeline(build_unet(16, 27, (32, 32)).eval(), TokenScheduler()),
         segmentation=SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
         attention=PromptAttention(width=16, deep=16).eval(),
         text_encoder=TextEncoder.load(),

@@ -63,7 +63,7 @@ def test_analog_code_starts_as_the_principal_components_of_cells() -> None:
         * torch.linspace(2, 0.2, 16)[:, None, None]
     )
     weights = torch.linspace(0.5, 1.5, 16).reshape(1, -1, 1, 1)
-    code = GeneralCode(layers=(4, 8), widths=(16, 16, 16))
+    code = GeneralCode(channels=16, layers=(4, 8), widths=(16, 16, 16))
     code.start_linear(latents, weights)
     symbols = code.encode(latents).detach()
     torch.testing.assert_close(symbols[:, 4:].abs().square().mean(), torch.tensor(1.0), rtol=0.02, atol=0)
@@ -76,7 +76,7 @@ def test_analog_code_starts_as_the_principal_components_of_cells() -> None:
 
 
 def test_the_general_layer_has_unit_power() -> None:
-    code = GeneralCode(layers=(8, 4), widths=(16, 16, 16))
+    code = GeneralCode(channels=16, layers=(8, 4), widths=(16, 16, 16))
     symbols = code.encode(torch.randn(2, 16, 24, 32))
     assert symbols.shape == (2, 12, *code.grid(24, 32)) and code.grid(24, 32) == (6, 8)
     torch.testing.assert_close(symbols[:, :8].abs().square().mean((1, 2, 3)), torch.ones(2))
@@ -84,7 +84,7 @@ def test_the_general_layer_has_unit_power() -> None:
 
 
 def test_symbols_that_were_not_received_do_not_matter() -> None:
-    code = GeneralCode(layers=(8, 4), widths=(16, 16, 16)).eval()
+    code = GeneralCode(channels=16, layers=(8, 4), widths=(16, 16, 16)).eval()
     symbols = code.encode(torch.randn(1, 16, 24, 32))
     noise = torch.full(symbols.shape, 0.1)
     noise[:, 8:], noise[:, 3, 2] = torch.inf, 1e12
@@ -94,7 +94,7 @@ def test_symbols_that_were_not_received_do_not_matter() -> None:
 
 def test_general_code_refuses_a_ragged_grid() -> None:
     with pytest.raises(ValueError, match="22x32"):
-        GeneralCode(widths=(16, 16, 16)).encode(torch.randn(1, 16, 22, 32))
+        GeneralCode(widths=(16, 16, 16)).encode(torch.randn(1, 27, 22, 32))
 
 
 def test_attention_scores_every_token_for_every_prompt() -> None:

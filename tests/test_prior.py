@@ -39,7 +39,7 @@ def test_with_a_perfect_network_every_token_comes_down_to_its_clean_value(steps:
     variance = torch.full(clean.shape, torch.inf)
     variance[:, :, 2:6] = 10 ** torch.empty(2, 16, 4, 8).uniform_(-2, 1, generator=generator)
     observed = torch.where(variance.isinf(), 0, clean + variance.sqrt() * torch.randn(clean.shape, generator=generator))
-    pipeline = RegenerationPipeline(build_unet(16, (32, 32)), TokenScheduler())
+    pipeline = RegenerationPipeline(build_unet(16, 16, (32, 32)), TokenScheduler())
     pipeline.unet = Oracle(clean)
     noise = torch.randn(clean.shape, generator=generator)
     coarse = torch.randn(clean.shape, generator=generator)
@@ -51,7 +51,7 @@ def test_an_untrained_prior_gives_the_coarse_latents_and_what_was_received_clean
     coarse, received = torch.randn(2, 1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
     variance = torch.full(coarse.shape, torch.inf)
     variance[..., :3] = 0
-    pipeline = RegenerationPipeline(build_unet(16, (32, 32)), TokenScheduler())
+    pipeline = RegenerationPipeline(build_unet(16, 16, (32, 32)), TokenScheduler())
     out = pipeline(received, variance, coarse, torch.zeros_like(coarse), num_inference_steps=1)
     torch.testing.assert_close(out, torch.where(variance.isinf(), coarse, received))
 

@@ -15,16 +15,19 @@ from taskwave.semantic.codec import LatentCodec
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.metrics import confusion_matrix, mean_iou
 from taskwave.semantic.prior import predict_velocity
+from taskwave.semantic.scene import scene
 from taskwave.semantic.scheduler import level_of_noise, signal_and_noise
 from taskwave.semantic.training.batches import ImagePool, class_weights
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
-from taskwave.semantic.training.general import SIZE, channel_weights
+from taskwave.semantic.training.general import SIZE, scene_costs
 from taskwave.semantic.training.prior import velocity_error
 from taskwave.semantic.training.reception import receive
 
 ZOOM = (0.5, 0.75)
 FIDELITY = 1.0
 """Weight of the latent error beside the answers."""
+COARSE = 0.3
+"""Weight of the error of the coarse scene within it."""
 PROCESS = 0.25
 """Weight of the error of v in the middle of the reverse process, which keeps processes of several steps possible."""
 
@@ -36,14 +39,19 @@ class Regeneration(nn.Module):
         super().__init__()
         self.general, self.prior = general, prior
 
-    def forward(self, latents: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Latents [B, C, h, w] through random receptions and one reverse step from zeros (the posterior mean)."""
-        held = receive(self.general.encode(latents), latents, self.general.layers, generator)
+    def forward(
+        self, scenes: torch.Tensor, channels: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scenes [B, C + K, h, w] through random receptions and one reverse step from zeros (the posterior mean).
+
+        Returns the coarse scene and the clean latents [B, C, h, w]; `channels` is C.
+        """
+        held = receive(self.general.encode(scenes), scenes[:, :channels], self.general.layers, generator)
         coarse = self.general.decode(held.symbols, held.symbol_noise).float()
         level = level_of_noise(held.latent_noise)
         signal, noise = signal_and_noise(level)
         sample = signal * held.latents
-        return signal * sample - noise * predict_velocity(self.prior, sample, coarse, level)
+        return coarse, signal * sample - noise * predict_velocity(self.prior, sample, coarse, level)
 
     def save_pretrained(self, folder: Path) -> None:
         """Both networks, each in a folder of its own."""
@@ -76,7 +84,8 @@ def train_joint(
     Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers.
     """
     fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)  # type: ignore[call-overload]
-    channels = channel_weights(codec, labelled)
+    costs, count = scene_costs(codec, labelled), codec.channels
+    channels = costs[:, :count]
     classes = class_weights(labelled, NUM_CLASSES).to(pool.device)
     codec.requires_grad_(False)
     critic.eval().requires_grad_(False)
@@ -85,11 +94,13 @@ def train_joint(
         images = pool.draw(batch, SIZE, generator, ZOOM).images
         with torch.no_grad():
             latents, wanted = codec.encode(images).float(), critic(images).float()
-        clean = model(latents, generator).float()
-        answer = critic(codec.decode(clean)).float()
-        fidelity = (channels * (clean - latents).square()).mean()
-        part = latents[: max(1, batch // 4)]
-        process = velocity_error(model.prior, model.general, part, model.general.encode(part), generator)
+            scenes = scene(latents, wanted)
+        coarse, clean = model(scenes, count, generator)
+        answer = critic(codec.decode(clean.float())).float()
+        fidelity = (channels * (clean - latents).square()).mean() + COARSE * (costs * (coarse - scenes).square()).mean()
+        part = slice(0, max(1, batch // 4))
+        symbols = model.general.encode(scenes[part])
+        process = velocity_error(model.prior, model.general, latents[part], symbols, generator)
         total: torch.Tensor = answer_loss(answer, wanted, classes) + FIDELITY * fidelity
         return total + PROCESS * (channels * process).mean()
 
@@ -99,7 +110,7 @@ def train_joint(
         for start in range(0, len(val), 25):
             whole = val.whole(range(start, min(start + 25, len(val))))
             latents = codec.encode(whole.images)
-            clean = fit.averaged(latents, torch.Generator().manual_seed(start))
+            _, clean = fit.averaged(scene(latents, critic(whole.images)), count, torch.Generator().manual_seed(start))
             confusion += confusion_matrix(critic(codec.decode(clean)).argmax(1).to(torch.uint8), whole.labels).cpu()
             error += float((channels * (clean - latents).square()).mean()) * len(latents) / len(val)
         return {"latent_error": error, "miou": mean_iou(confusion)}

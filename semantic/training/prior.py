@@ -4,10 +4,12 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DModel
+from torch import nn
 
 from taskwave.semantic.codec import LatentCodec
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.prior import predict_velocity
+from taskwave.semantic.scene import scene
 from taskwave.semantic.scheduler import level_of_noise, signal_and_noise
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
@@ -41,6 +43,7 @@ def train_prior(
     unet: UNet2DModel,
     codec: LatentCodec,
     general: GeneralCode,
+    parser: nn.Module,
     pool: ImagePool,
     val: ImagePool,
     config: FitConfig,
@@ -48,23 +51,25 @@ def train_prior(
     batch: int,
     log: Log,
 ) -> UNet2DModel:
-    """Train `unet` with `codec` and `general` fixed; reports the weighted v error on `val` for fixed draws."""
+    """Train `unet` with `codec`, `general` and the task network `parser` fixed.
+
+    Reports the weighted error of v on `val` for fixed draws.
+    """
     fit = Fit(unet.to(memory_format=torch.channels_last), config, folder, pool.device)
     weights = channel_weights(codec, pool)
 
-    def error(net: torch.nn.Module, latents: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    parser.eval().requires_grad_(False)
+
+    def error(net: torch.nn.Module, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         with torch.no_grad():
-            symbols = general.encode(latents)
+            latents = codec.encode(images).float()
+            symbols = general.encode(scene(latents, parser(images)))
         return (weights * velocity_error(net, general, latents, symbols, generator)).mean()
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        images = pool.draw(batch, SIZE, generator, ZOOM).images
-        with torch.no_grad():
-            latents = codec.encode(images).float()
-        return error(unet, latents, generator)
+        return error(unet, pool.draw(batch, SIZE, generator, ZOOM).images, generator)
 
-    with torch.no_grad():
-        whole = torch.cat([codec.encode(val.whole([i]).images) for i in range(0, len(val), 3)])
+    whole = val.whole(range(0, len(val), 3)).images
 
     @torch.no_grad()
     def validate() -> dict[str, float]:

@@ -8,6 +8,7 @@ import torch
 from diffusers import UNet2DModel
 
 from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.prior import RegenerationPipeline, build_unet
@@ -27,7 +28,7 @@ from taskwave.semantic.training.regenerated import Regenerator
 from taskwave.semantic.training.segmentation import train_segmentation
 from taskwave.semantic.weights import save_models
 
-STAGES = ("codec", "general", "prior", "segmentation", "finetune", "joint", "attention")
+STAGES = ("codec", "segmentation", "general", "prior", "finetune", "joint", "attention")
 
 
 def _tuples(network: dict[str, int | list[int]]) -> dict[str, Any]:
@@ -97,6 +98,9 @@ class Workshop:
         path = self._final(stage) / ("prior" if stage == "joint" else "")
         return UNet2DModel.from_pretrained(path).to(self.device).eval()
 
+    def _load_segmentation(self, stage: str) -> SegmentationNet:
+        return SegmentationNet.from_pretrained(self._final(stage)).to(self.device)  # type: ignore[no-any-return]
+
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
         codec = train_codec(model, **self._common("codec", self.everything))
@@ -106,13 +110,15 @@ class Workshop:
 
     def _general(self) -> GeneralCode:
         codec = self._load_codec()
-        model = GeneralCode(codec.channels, **_tuples(self.recipe.general.network))
-        return train_general(model, codec, **self._common("general", self.everything))
+        model = GeneralCode(codec.channels + NUM_CLASSES, **_tuples(self.recipe.general.network))
+        parser = self._load_segmentation("segmentation")
+        return train_general(model, codec, parser, self.labelled, **self._common("general", self.everything))
 
     def _prior(self) -> UNet2DModel:
         codec = self._load_codec()
-        unet = build_unet(codec.channels, **_tuples(self.recipe.prior.network))
-        return train_prior(unet, codec, self._load_general("general"), **self._common("prior", self.everything))
+        unet = build_unet(codec.channels, codec.channels + NUM_CLASSES, **_tuples(self.recipe.prior.network))
+        parser = self._load_segmentation("segmentation")
+        return train_prior(unet, codec, self._load_general("general"), parser, **self._common("prior", self.everything))
 
     def _segmentation(self) -> SegmentationNet:
         net = SegmentationNet(**_tuples(self.recipe.segmentation.network))
@@ -120,14 +126,15 @@ class Workshop:
 
     def _finetune(self) -> SegmentationNet:
         prior = RegenerationPipeline(self._load_prior("prior"), TokenScheduler())
-        regenerate = Regenerator(self._load_codec(), self._load_general("general"), prior)
-        net = SegmentationNet.from_pretrained(self._final("segmentation"))
+        parser = self._load_segmentation("segmentation")
+        regenerate = Regenerator(self._load_codec(), self._load_general("general"), prior, parser)
+        net = self._load_segmentation("segmentation")
         # Regenerated pictures twice as often as each other kind: they are what the net has not seen.
         kinds = (rescale, code, regenerate, regenerate)
         return train_segmentation(net, **self._common("finetune", self.labelled), kinds=kinds)
 
     def _joint(self) -> Regeneration:
-        critic = SegmentationNet.from_pretrained(self._final("finetune")).to(self.device)
+        critic = self._load_segmentation("finetune")
         model = Regeneration(self._load_general("general"), self._load_prior("prior"))
         common = self._common("joint", self.everything)
         return train_joint(model, self._load_codec(), critic, self.labelled, **common)

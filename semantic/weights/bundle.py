@@ -17,6 +17,7 @@ from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.detail import Holding
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.prior import RegenerationPipeline
+from taskwave.semantic.scene import scene
 from taskwave.semantic.scheduler import TokenScheduler
 from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 from taskwave.semantic.text_encoder import TextEncoder
@@ -42,6 +43,12 @@ class Models:
     """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
     digests: dict[str, str]
     """SHA-256 of each network's files by name (and of the index): part of the identity of results made with them."""
+
+    @torch.no_grad()
+    def look(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images [B, 3, H, W] in [0, 1] to latents [B, C, h, w] and scenes [B, C + K, h, w] for the analog code."""
+        latents = self.codec.encode(images)
+        return latents, scene(latents, self.segmentation.logits(images))
 
     @torch.no_grad()
     def regenerate(self, held: Holding, noise: torch.Tensor | None = None, steps: int = 1) -> torch.Tensor:
