@@ -46,8 +46,8 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Encoder and decoder of all layers, trained together over random noise and random cells.
 
     Scenes are [B, C, h, w] (see `taskwave.semantic.scene`), h and w multiples of 4; symbols are [B, S, h/4, w/4]
-    complex, S = sum(`layers`). The first layer has mean power one per image, the others about one on average: their power is a
-    part of the message. `layers` are complex symbols per cell.
+    complex, S = sum(`layers`). The first layer has mean power one per image, the others about one on average: their
+    power is a part of the message. `layers` are complex symbols per cell.
     """
 
     @register_to_config
