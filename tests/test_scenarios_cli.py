@@ -46,7 +46,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codec = LatentCodec(PatchAutoencoder(16, 8, 1, 8, 1), torch.zeros(16), torch.ones(16))
     networks = {
         "general": GeneralCode(widths=(8, 8, 8)),
-        "prior": build_unet(16, (32, 32)),
+        "prior": build_unet(16, 27, (32, 32)),
         "segmentation": SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)),
         "attention": PromptAttention(width=16, deep=16, heads=2),
     }
