@@ -107,6 +107,9 @@ class DetailTransfer:
             read = plan.decode(bits.bits[i].tolist()) if bool(bits.ok[i]) else None
             if read is not None:
                 gain, form_index, cells = read
+                if not self.named:
+                    # Both ends know format and cells beforehand; the header brought the power only.
+                    form_index, cells = index, chosen[i].tolist()
                 # Wrong bits that pass the CRC may name another format: its symbols are what they are.
                 if form_index == index:
                     heard = GAIN.power(torch.tensor(gain))

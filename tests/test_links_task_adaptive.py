@@ -71,6 +71,21 @@ def refined(holding: Holding) -> torch.Tensor:
     return (layers | holding.latent_noise[:, 0, ::4, ::4].isfinite()).flatten(1)
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("allowed", [300, 700, 2500])
+def test_receiver_and_transmitter_agree_on_the_cells(
+    symbols: torch.Tensor, latents: torch.Tensor, scores: torch.Tensor, named: bool, allowed: int
+) -> None:
+    """Also when no header names them."""
+    radio = Radio(RadioConfig(channel="awgn", num_layers=1, csi="perfect"))
+    received, sent = Holding.empty(symbols, latents), Holding.empty(symbols, latents)
+    transfer = DetailTransfer(radio, LAYERS, named)
+    transfer.send(symbols, latents, scores, received, sent, torch.full((3,), allowed), air_at(radio, 40.0), 1)
+    assert bool(refined(sent).any(1).all())
+    assert torch.equal(received.symbol_noise.isfinite(), sent.symbol_noise.isfinite())
+    assert torch.equal(received.latent_noise.isfinite(), sent.latent_noise.isfinite())
+
+
 def test_the_finest_format_that_covers_the_scores_is_taken(
     symbols: torch.Tensor, latents: torch.Tensor, radio: Radio
 ) -> None:
