@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskwave.semantic.detail import FORMATS, DetailFormat, GainCode
-from taskwave.semantic.positions import decode_positions, encode_positions, position_bits
+from taskwave.semantic.positions import choice_of, rank_of
 
 GAIN = GainCode()
 
@@ -26,29 +26,27 @@ class Plan:
 
     @property
     def header_bits(self) -> int:
-        """Bits of the header."""
+        """Bits of the header of a plan that carries something."""
         return GAIN.bits + (_choice_bits(self.cells, [count for _, count in self.counts]) if self.named else 0)
 
     def encode(self, index: int, chosen: list[int], gain: int) -> list[int]:
         """Header for format `index` of `counts`, its ascending cells `chosen` and power index `gain`."""
-        bits = [gain >> i & 1 for i in range(GAIN.bits)]
-        if not self.named:
-            return bits
-        rank = int("0" + "".join(map(str, encode_positions(chosen, self.cells))), 2)
-        number = sum(math.comb(self.cells, count) for _, count in self.counts[:index]) + rank
-        size = self.header_bits - GAIN.bits
-        return bits + [number >> i & 1 for i in range(size)]
+        before = sum(math.comb(self.cells, count) for _, count in self.counts[:index])
+        number = before + rank_of(chosen) if self.named else 0
+        return _bits(gain, GAIN.bits) + _bits(number, self.header_bits - GAIN.bits)
 
-    def decode(self, bits: list[int]) -> tuple[int, int, list[int]] | None:
-        """Power index, format index and cells; None for bits that name no choice (an undetected error)."""
-        gain = sum(bit << i for i, bit in enumerate(bits[: GAIN.bits]))
-        number = sum(bit << i for i, bit in enumerate(bits[GAIN.bits :]))
+    def decode(self, bits: list[int], agreed: tuple[int, list[int]]) -> tuple[int, int, list[int]] | None:
+        """Power index, format index and cells; None for bits that name no choice (an undetected error).
+
+        `agreed` are the format index and cells that both ends know beforehand where the header does not name them.
+        """
+        gain, number = _number(bits[: GAIN.bits]), _number(bits[GAIN.bits :])
+        if not self.named:
+            return (gain, *agreed)
         for index, (_, count) in enumerate(self.counts):
             choices = math.comb(self.cells, count)
             if number < choices:
-                size = position_bits(self.cells, count)
-                chosen = decode_positions([number >> (size - 1 - i) & 1 for i in range(size)], self.cells, count)
-                return None if chosen is None else (gain, index, chosen)
+                return gain, index, choice_of(number, self.cells, count)
             number -= choices
         return None
 
@@ -83,4 +81,12 @@ def make_plan(
 
 
 def _choice_bits(cells: int, counts: list[int]) -> int:
-    return max(0, (sum(math.comb(cells, count) for count in counts) - 1).bit_length())
+    return (sum(math.comb(cells, count) for count in counts) - 1).bit_length()
+
+
+def _bits(number: int, size: int) -> list[int]:
+    return [number >> i & 1 for i in range(size)]
+
+
+def _number(bits: list[int]) -> int:
+    return sum(bit << i for i, bit in enumerate(bits))

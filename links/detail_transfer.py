@@ -104,24 +104,17 @@ class DetailTransfer:
         bits = self.header_link.send(torch.tensor(header, dtype=torch.uint8), air.forward(occasion))
         arrived = self.link.send(message / power.sqrt()[:, None], air.forward(occasion))
         for i, row in enumerate(rows.tolist()):
-            read = plan.decode(bits.bits[i].tolist()) if bool(bits.ok[i]) else None
-            if read is not None:
-                gain, form_index, cells = read
-                if not self.named:
-                    # Both ends know format and cells beforehand; the header brought the power only.
-                    form_index, cells = index, chosen[i].tolist()
-                # Wrong bits that pass the CRC may name another format: its symbols are what they are.
-                if form_index == index:
-                    heard = GAIN.power(torch.tensor(gain))
-                    where = torch.tensor([cells])
-                    values = place(arrived.symbols[i : i + 1] * heard.sqrt(), where, grid, 0)
-                    noise = place(arrived.noise_variance[i : i + 1] * heard, where, grid, torch.inf)
-                    form.keep(_row(received, row), values, noise, self.layers)
-            believed = torch.full(message[i : i + 1].shape, nominal_noise(air)) * power[i]
-            clean, spread = (
-                place(message[i : i + 1], chosen[i : i + 1], grid, 0),
-                place(believed, chosen[i : i + 1], grid, torch.inf),
-            )
+            one = slice(i, i + 1)
+            agreed = index, chosen[i].tolist()
+            read = plan.decode(bits.bits[i].tolist(), agreed) if bool(bits.ok[i]) else None
+            # Wrong bits that pass the CRC may name another format, which these symbols are not: nothing to keep.
+            if read is not None and read[1] == index:
+                heard, where = GAIN.power(torch.tensor(read[0])), torch.tensor([read[2]])
+                values = place(arrived.symbols[one] * heard.sqrt(), where, grid, 0)
+                noise = place(arrived.noise_variance[one] * heard, where, grid, torch.inf)
+                form.keep(_row(received, row), values, noise, self.layers)
+            believed = torch.full(message[one].shape, nominal_noise(air)) * power[i]
+            clean, spread = place(message[one], chosen[one], grid, 0), place(believed, chosen[one], grid, torch.inf)
             form.keep(_row(sent, row), clean, spread, self.layers)
         return bits.channel_uses + arrived.channel_uses
 

@@ -1,4 +1,4 @@
-"""Which cells of a picture are sent: orders, choices, and their names in a few bits."""
+"""Which cells of a picture are sent: orders, choices, and their numbers."""
 
 import math
 
@@ -21,23 +21,15 @@ def spread_order(rows: int, columns: int) -> torch.Tensor:
     return torch.tensor(list(first | rest))
 
 
-def position_bits(cells: int, count: int) -> int:
-    """Bits that name `count` of `cells` cells: none where there is no choice."""
-    return (math.comb(cells, count) - 1).bit_length()
+def rank_of(chosen: list[int]) -> int:
+    """Number of a choice of cells (ascending) among all of its size (combinatorial number system, Knuth 7.2.1.3)."""
+    return sum(math.comb(c, i + 1) for i, c in enumerate(chosen))
 
 
-def encode_positions(chosen: list[int], cells: int) -> list[int]:
-    """Ascending cell indices as bits, most significant first (combinatorial number system, Knuth 7.2.1.3)."""
-    rank = sum(math.comb(c, i + 1) for i, c in enumerate(chosen))
-    size = position_bits(cells, len(chosen))
-    return [rank >> (size - 1 - i) & 1 for i in range(size)]
-
-
-def decode_positions(bits: list[int], cells: int, count: int) -> list[int] | None:
-    """Inverse of `encode_positions`; None for bits that name no choice (an undetected error)."""
-    rank = int("0" + "".join(map(str, bits)), 2)
-    if rank >= math.comb(cells, count):
-        return None
+def choice_of(rank: int, cells: int, count: int) -> list[int]:
+    """Inverse of `rank_of` for `count` of `cells` cells. Raises `ValueError` for a number that names no choice."""
+    if not 0 <= rank < math.comb(cells, count):
+        raise ValueError(f"rank {rank}: {count} of {cells} cells have the numbers 0 to {math.comb(cells, count) - 1}.")
     chosen = []
     candidate = cells - 1
     for i in range(count, 0, -1):

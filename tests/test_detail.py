@@ -1,12 +1,13 @@
 """Detail: cells named in a few bits, their formats as symbols, power as a header field."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
 from taskwave.semantic.detail import FORMATS, GainCode, Holding, LayerDetail, TokenDetail, place, take
-from taskwave.semantic.positions import best_cells, decode_positions, encode_positions, position_bits, spread_order
+from taskwave.semantic.positions import best_cells, choice_of, rank_of, spread_order
 
 SHAPE = torch.Size((3, 16, 24, 32))
 GRID = (6, 8)
@@ -26,23 +27,18 @@ def symbols() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("count", [1, 2, 12, 24, 47, 48])
-def test_positions_take_the_fewest_bits_and_come_back(count: int) -> None:
+def test_choices_of_cells_have_numbers_and_come_back(count: int) -> None:
     generator = torch.Generator().manual_seed(count)
     for _ in range(5):
         chosen = torch.randperm(CELLS, generator=generator)[:count].sort().values.tolist()
-        bits = encode_positions(chosen, CELLS)
-        assert len(bits) == math.ceil(math.log2(math.comb(CELLS, count)))
-        assert decode_positions(bits, CELLS, count) == chosen
+        assert choice_of(rank_of(chosen), CELLS, count) == chosen
 
 
-def test_extreme_positions_are_the_first_and_last_ranks() -> None:
-    assert set(encode_positions([0, 1, 2], CELLS)) == {0}
-    last = int("".join(map(str, encode_positions([45, 46, 47], CELLS))), 2)
-    assert last == math.comb(CELLS, 3) - 1
-
-
-def test_bits_that_name_no_choice_are_noticed() -> None:
-    assert decode_positions([1] * position_bits(CELLS, 3), CELLS, 3) is None
+def test_numbers_of_choices_are_all_used_and_no_others_accepted() -> None:
+    every = [list(c) for c in itertools.combinations(range(6), 3)]
+    assert sorted(rank_of(chosen) for chosen in every) == list(range(20))
+    with pytest.raises(ValueError, match="rank 20"):
+        choice_of(20, 6, 3)
 
 
 def test_best_cells_are_those_of_highest_score() -> None:

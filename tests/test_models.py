@@ -8,6 +8,7 @@ from taskwave.semantic.classes import IGNORE, NO_ANSWER
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder, psnr
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.metrics import confusion_matrix, iou_counts, mean_iou
+from taskwave.semantic.scene import scene
 from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 
 
@@ -90,6 +91,15 @@ def test_symbols_that_were_not_received_do_not_matter() -> None:
     noise[:, 8:], noise[:, 3, 2] = torch.inf, 1e12
     other = torch.where(noise > 1, 5, symbols)
     torch.testing.assert_close(code.decode(symbols, noise), code.decode(other, noise))
+
+
+def test_a_scene_is_latents_then_the_share_of_every_class() -> None:
+    latents, logits = torch.randn(1, 16, 2, 3), torch.full((1, 11, 16, 24), -50.0)
+    logits[:, 8], logits[:, 8, :4, :8], logits[:, 3, :4, :8] = 50, -50, 50
+    seen = scene(latents, logits)
+    torch.testing.assert_close(seen[:, :16], latents)
+    torch.testing.assert_close(seen[:, 16:].sum(1), torch.ones(1, 2, 3))
+    assert seen[0, 16 + 3, 0, 0] == seen[0, 16 + 8, 0, 0] == 0.5 and seen[0, 16 + 8, 1, 2] == 1
 
 
 def test_general_code_refuses_a_ragged_grid() -> None:

@@ -109,6 +109,19 @@ def test_whatever_determines_a_point_is_in_its_name(bench, override: str) -> Non
     assert bench().key(point) == bench().key(point) != bench(override).key(point)
 
 
+def test_only_results_of_retrained_networks_get_new_names(bench) -> None:
+    """Codecs are judged by the task network and know no other; a link of unknown needs depends on all."""
+
+    def names(segmentation: str, prior: str) -> list[str]:
+        b = bench()
+        b.models.digests = {"segmentation": segmentation, "prior": prior}
+        return [b.key(Point(0, 0.0, 200, link)) for link in ("jpeg", "label-map", "task-adaptive", "toy")]
+
+    first, other_prior, other_task = names("a", "b"), names("a", "c"), names("d", "b")
+    assert [x == y for x, y in zip(first, other_prior, strict=True)] == [True, True, False, False]
+    assert not any(x == y for x, y in zip(first, other_task, strict=True))
+
+
 def test_interrupted_and_continued_equals_never_interrupted(
     bench, toys: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The training loop, its batches and the recipes."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from taskwave.semantic.data import open_images
 from taskwave.semantic.training.batches import ImagePool, class_weights
 from taskwave.semantic.training.damage import damage, patchwork
 from taskwave.semantic.training.fit import Fit, FitConfig, learning_rate
+from taskwave.semantic.training.joint import answer_loss
 from taskwave.semantic.training.reception import receive
 from taskwave.semantic.training.recipe import Recipe, load_recipe
 from taskwave.semantic.training.stages import STAGES, Workshop
@@ -125,6 +127,20 @@ def test_receptions_cover_all_cases_and_report_their_noise() -> None:
     numbers = held.latent_noise.isfinite()
     ratio = ((held.latents - latents).square() / held.latent_noise)[numbers].mean()
     assert float(ratio) == pytest.approx(1, abs=0.03)
+
+
+def test_answers_are_compared_pixel_by_pixel_with_the_weight_of_their_class() -> None:
+    """The loss is least for the answer wanted; an error on a class of weight 3 costs three times one of weight 1."""
+    wanted = torch.full((1, 11, 1, 2), -30.0)
+    wanted[0, 8, 0, 0] = wanted[0, 3, 0, 1] = 30
+    weights = torch.ones(11)
+    weights[8] = 3
+    assert float(answer_loss(wanted, wanted, weights)) < 1e-6
+    wrong = [wanted.clone(), wanted.clone()]
+    for pixel, answer in enumerate(wrong):
+        answer[0, :, 0, pixel] = 0
+    car, road = (float(answer_loss(answer, wanted, weights)) for answer in wrong)
+    assert car == pytest.approx(3 / 4 * math.log(11), rel=1e-4) and car == pytest.approx(3 * road, rel=1e-4)
 
 
 def test_receptions_without_detail_have_finite_gradients() -> None:

@@ -40,13 +40,13 @@ class Regeneration(nn.Module):
         self.general, self.prior = general, prior
 
     def forward(
-        self, scenes: torch.Tensor, channels: int, generator: torch.Generator
+        self, symbols: torch.Tensor, latents: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scenes [B, C + K, h, w] through random receptions and one reverse step from zeros (the posterior mean).
+        """Code symbols [B, S, h/4, w/4] and latents [B, C, h, w] through random receptions and one reverse step.
 
-        Returns the coarse scene and the clean latents [B, C, h, w]; `channels` is C.
+        Returns the coarse scene [B, C + K, h, w] and clean latents [B, C, h, w], the posterior mean.
         """
-        held = receive(self.general.encode(scenes), scenes[:, :channels], self.general.layers, generator)
+        held = receive(symbols, latents, self.general.layers, generator)
         coarse = self.general.decode(held.symbols, held.symbol_noise).float()
         level = level_of_noise(held.latent_noise)
         signal, noise = signal_and_noise(level)
@@ -84,8 +84,8 @@ def train_joint(
     Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers.
     """
     fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)  # type: ignore[call-overload]
-    costs, count = scene_costs(codec, labelled), codec.channels
-    channels = costs[:, :count]
+    costs = scene_costs(codec, labelled)
+    channels = costs[:, : codec.channels]
     classes = class_weights(labelled, NUM_CLASSES).to(pool.device)
     codec.requires_grad_(False)
     critic.eval().requires_grad_(False)
@@ -95,12 +95,12 @@ def train_joint(
         with torch.no_grad():
             latents, wanted = codec.encode(images).float(), critic(images).float()
             scenes = scene(latents, wanted)
-        coarse, clean = model(scenes, count, generator)
+        symbols = model.general.encode(scenes)
+        coarse, clean = model(symbols, latents, generator)
         answer = critic(codec.decode(clean.float())).float()
         fidelity = (channels * (clean - latents).square()).mean() + COARSE * (costs * (coarse - scenes).square()).mean()
         part = slice(0, max(1, batch // 4))
-        symbols = model.general.encode(scenes[part])
-        process = velocity_error(model.prior, model.general, latents[part], symbols, generator)
+        process = velocity_error(model.prior, model.general, latents[part], symbols[part], generator)
         total: torch.Tensor = answer_loss(answer, wanted, classes) + FIDELITY * fidelity
         return total + PROCESS * (channels * process).mean()
 
@@ -110,7 +110,8 @@ def train_joint(
         for start in range(0, len(val), 25):
             whole = val.whole(range(start, min(start + 25, len(val))))
             latents = codec.encode(whole.images)
-            _, clean = fit.averaged(scene(latents, critic(whole.images)), count, torch.Generator().manual_seed(start))
+            symbols = fit.averaged.general.encode(scene(latents, critic(whole.images)))  # type: ignore[union-attr, operator]
+            _, clean = fit.averaged(symbols, latents, torch.Generator().manual_seed(start))
             confusion += confusion_matrix(critic(codec.decode(clean)).argmax(1).to(torch.uint8), whole.labels).cpu()
             error += float((channels * (clean - latents).square()).mean()) * len(latents) / len(val)
         return {"latent_error": error, "miou": mean_iou(confusion)}
