@@ -1,17 +1,33 @@
 """Fixtures that several test files share."""
 
+import os
+
 import pytest
 import torch
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
+from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.general import GeneralCode
 from taskwave.semantic.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.scheduler import TokenScheduler
 from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 from taskwave.semantic.text_encoder import TextEncoder
 from taskwave.semantic.weights import Models
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of real images are left out where there are none, but never in continuous integration."""
+    if item.get_closest_marker("data") is None:
+        return
+    for name in ("camvid", "labelmefacade", "carla_det"):
+        try:
+            find_folder(name, None)
+        except FileNotFoundError as error:
+            if os.environ.get("CI"):
+                pytest.fail(str(error), pytrace=False)
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Image sets read from files: the loaders on tiny folders of their layout, on the real sets, and every bad input."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,18 +175,10 @@ def test_carla_frames_have_no_label(tmp_path: Path) -> None:
     assert sample.image.shape == (3, 192, 256) and (sample.label == IGNORE).all()
 
 
-def _real(name: str) -> Path:
-    root = os.environ.get("TASKWAVE_DATA")
-    folder = (Path(root) if root else Path(__file__).resolve().parents[1].parent / "shared" / "data") / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    return folder
-
-
 @pytest.mark.data
 @pytest.mark.parametrize(("split", "count"), [("train", 367), ("val", 101), ("test", 62)])
 def test_real_camvid(split: str, count: int) -> None:
-    images = open_images("camvid", split, _real("camvid"))
+    images = open_images("camvid", split)
     assert len(images) == count
     shares = torch.zeros(256)
     for i in range(0, count, count // 12):
@@ -200,11 +191,10 @@ def test_real_camvid(split: str, count: int) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("name", "source", "split", "count"), [
-    ("labelmefacade", "labelmefacade", "train", 98), ("labelmefacade", "labelmefacade", "test", 810),
-    ("carla_det", "carla", "train", 623), ("carla_det", "carla", "test", 249),
+@pytest.mark.parametrize(("source", "split", "count"), [
+    ("labelmefacade", "train", 98), ("labelmefacade", "test", 810), ("carla", "train", 623), ("carla", "test", 249),
 ])  # fmt: skip
-def test_real_pretraining_sets(name: str, source: str, split: str, count: int) -> None:
-    images = open_images(source, split, _real(name))
+def test_real_pretraining_sets(source: str, split: str, count: int) -> None:
+    images = open_images(source, split)
     assert len(images) == count
     assert images[count - 1].image.float().std() > 5
