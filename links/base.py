@@ -37,7 +37,9 @@ class Delivery:
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
     """Inner signals for pictures (`coarse`, `attention`, …), each with leading dimension B."""
     messages: list[str] = field(default_factory=list)
-    """One per image, the textual prompt the receiver sent back (empty list where there is none)."""
+    """One per image, the textual prompt the receiver sent back, empty where it asked nothing (no list: never)."""
+    heard: list[str | None] = field(default_factory=list)
+    """One per message, what the transmitter understood; None where nothing was sent or it was lost (no list: not told)."""
 
 
 class BudgetError(ValueError):

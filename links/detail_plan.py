@@ -1,87 +1,164 @@
-"""How a budget is spent on detail: how many cells of each format it carries, and the header that says what was chosen.
+"""How a budget is spent on detail: which formats for how many cells, and the header that says what was sent.
 
-Both ends compute the same plan from the budget that is left, so the header holds the choice only: the power of the
-detail, and one number for format and cells together (enumerative coding, Cover 1973).
+Both ends compute the same plan from the budget that is left and the mean SNR, so the header holds the choice only: the
+power of the detail, and one number for option and cells together (enumerative coding, Cover 1973).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import torch
+
+from taskwave.links.detail_worth import error_left
 from taskwave.semantic.detail import FORMATS, DetailFormat, GainCode
 from taskwave.semantic.positions import choice_of, rank_of
 
 GAIN = GainCode()
+MOST_BITS_PER_CELL = math.log2(3)
+"""Of a choice: a cell is in the first tier, in the second, or in none."""
+CONCENTRATIONS = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""A plan has an option for each: how to spend when the best share x of the cells holds 1 - (1 - x)^c of the score."""
+TYPICAL = 7.0
+"""Concentration of scores for a prompt, as expected before they are known."""
+STEPS = 16
+"""Cells of the finer format are counted in this share of the picture."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """`count` cells that are sent in one format."""
+
+    form: DetailFormat
+    count: int
+    worth: float
+    """Share of a cell's error it removes."""
+
+
+Option = tuple[Tier, ...]
+"""One way to spend what is left: the best cells in a finer format, the next ones in a coarser."""
+
+
+def held_by_best(cells: int, concentration: float) -> list[float]:
+    """Share of the score that the k best of `cells` cells hold, k = 1 to all."""
+    return [1 - (1 - (k + 1) / cells) ** concentration for k in range(cells)]
+
+
+def removed(option: Option, held: Sequence[float]) -> float:
+    """Error an option removes where the k best cells weigh `held`[k - 1] together."""
+    total, before, start = 0.0, 0.0, 0
+    for tier in option:
+        start += tier.count
+        upto = held[start - 1]
+        total, before = total + tier.worth * (upto - before), upto
+    return total
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `allowed` channel uses carry: for each format that fits, how many of the picture's `cells`."""
+    """What a number of channel uses can carry of a picture of so many `cells`."""
 
     cells: int
-    counts: tuple[tuple[DetailFormat, int], ...]
-    """Finest format first; empty where no cell fits."""
+    options: tuple[Option, ...]
+    """None where no cell fits."""
     named: bool
-    """The header names format and cells; else both ends know them beforehand."""
+    """The header names option and cells; else both ends know them beforehand."""
 
     @property
     def header_bits(self) -> int:
         """Bits of the header of a plan that carries something."""
-        return GAIN.bits + (_choice_bits(self.cells, [count for _, count in self.counts]) if self.named else 0)
+        return GAIN.bits + (_choice_bits(self.cells, self.options) if self.named else 0)
 
-    def encode(self, index: int, chosen: list[int], gain: int) -> list[int]:
-        """Header for format `index` of `counts`, its ascending cells `chosen` and power index `gain`."""
-        before = sum(math.comb(self.cells, count) for _, count in self.counts[:index])
-        number = before + rank_of(chosen) if self.named else 0
+    def best(self, scores: torch.Tensor) -> int:
+        """The option that removes most error where cells weigh `scores` [G]."""
+        held = scores.clamp_min(0).sort(descending=True).values.cumsum(0).tolist()
+        return max(range(len(self.options)), key=lambda i: removed(self.options[i], held))
+
+    def promise(self) -> float:
+        """Share of the error that is expected to be removed, for what is asked (named) or everywhere."""
+        held = held_by_best(self.cells, TYPICAL if self.named else 1.0)
+        return max((removed(option, held) for option in self.options), default=0.0)
+
+    def encode(self, index: int, chosen: list[list[int]], gain: int) -> list[int]:
+        """Header for option `index`, the ascending cells `chosen` for each of its tiers, and power index `gain`."""
+        number = sum(math.prod(_choices(self.cells, option)) for option in self.options[:index])
+        free, rank = list(range(self.cells)), 0
+        for cells in chosen:
+            rank = rank * math.comb(len(free), len(cells)) + rank_of([free.index(c) for c in cells])
+            free = [c for c in free if c not in cells]
+        number = number + rank if self.named else 0
         return _bits(gain, GAIN.bits) + _bits(number, self.header_bits - GAIN.bits)
 
-    def decode(self, bits: list[int], agreed: tuple[int, list[int]]) -> tuple[int, int, list[int]] | None:
-        """Power index, format index and cells; None for bits that name no choice (an undetected error).
+    def decode(self, bits: list[int], agreed: tuple[int, list[list[int]]]) -> tuple[int, int, list[list[int]]] | None:
+        """Power index, option and cells of each tier; None for bits that name no choice (an undetected error).
 
-        `agreed` are the format index and cells that both ends know beforehand where the header does not name them.
+        `agreed` are the option and cells that both ends know beforehand where the header does not name them.
         """
         gain, number = _number(bits[: GAIN.bits]), _number(bits[GAIN.bits :])
         if not self.named:
             return (gain, *agreed)
-        for index, (_, count) in enumerate(self.counts):
-            choices = math.comb(self.cells, count)
-            if number < choices:
-                return gain, index, choice_of(number, self.cells, count)
-            number -= choices
+        for index, option in enumerate(self.options):
+            radices = _choices(self.cells, option)
+            if number < math.prod(radices):
+                return gain, index, self._cells(option, number, radices)
+            number -= math.prod(radices)
         return None
 
-
-def make_plan(
-    cells: int,
-    layers: tuple[int, ...],
-    allowed: int,
-    named: bool,
-    header_uses: Callable[[int], int],
-    detail_uses: Callable[[int], int],
-) -> Plan:
-    """The plan for `allowed` channel uses.
-
-    `header_uses` and `detail_uses` give the channel uses of a header of some bits and of some symbols.
-    """
-    longest = GAIN.bits + (_choice_bits(cells, [cells // 2] * len(FORMATS)) if named else 0)
-    left = allowed - header_uses(longest)
-    counts: list[tuple[DetailFormat, int]] = []
-    for form in FORMATS:
-        low, high = 0, cells
-        while low < high:
-            middle = (low + high + 1) // 2
-            fits = detail_uses(middle * form.symbols_per_cell(layers)) <= left
-            low, high = (middle, high) if fits else (low, middle - 1)
-        if low and low > (counts[-1][1] if counts else 0):
-            counts.append((form, low))
-        if 2 * low >= cells:
-            # A coarser format would leave uses unspent for the less relevant half of the picture.
-            break
-    return Plan(cells, tuple(counts), named)
+    def _cells(self, option: Option, rank: int, radices: list[int]) -> list[list[int]]:
+        free, chosen = list(range(self.cells)), []
+        for place, tier in enumerate(option):
+            own, rank = divmod(rank, math.prod(radices[place + 1 :]))
+            cells = [free[i] for i in choice_of(own, len(free), tier.count)]
+            free = [c for c in free if c not in cells]
+            chosen.append(cells)
+        return chosen
 
 
-def _choice_bits(cells: int, counts: list[int]) -> int:
-    return (sum(math.comb(cells, count) for count in counts) - 1).bit_length()
+def longest_header(cells: int, named: bool) -> int:
+    """Bits that no header of a plan for `cells` cells exceeds."""
+    return GAIN.bits + (math.ceil(cells * MOST_BITS_PER_CELL + math.log2(len(CONCENTRATIONS))) if named else 0)
+
+
+@lru_cache(maxsize=4096)
+def make_plan(cells: int, layers: tuple[int, ...], symbols: int, named: bool, snr: float) -> Plan:
+    """The plan for `symbols` complex symbols at `snr` after equalisation (linear)."""
+    found = list(_candidates(cells, layers, symbols, snr))
+    options = []
+    for concentration in CONCENTRATIONS if named else CONCENTRATIONS[:1]:
+        held = held_by_best(cells, concentration)
+        options.append(max(found, key=lambda option: removed(option, held), default=()))
+    return Plan(cells, tuple(dict.fromkeys(option for option in options if option)), named)
+
+
+def _candidates(cells: int, layers: tuple[int, ...], symbols: int, snr: float) -> Iterator[Option]:
+    """Every way to spend `symbols` on one or two formats."""
+    base = error_left(None, snr)
+    tiers = [(form, form.symbols_per_cell(layers), 1 - error_left(form, snr) / base) for form in FORMATS]
+    for form, size, worth in tiers:
+        most = min(cells, symbols // size)
+        if most:
+            yield (Tier(form, most, worth),)
+        for finer, finer_size, finer_worth in tiers:
+            if finer_size <= size or finer_worth <= worth:
+                continue
+            for count in range(max(1, cells // STEPS), cells, max(1, cells // STEPS)):
+                rest = min(cells - count, (symbols - count * finer_size) // size)
+                if rest > 0:
+                    yield Tier(finer, count, finer_worth), Tier(form, rest, worth)
+
+
+def _choices(cells: int, option: Option) -> list[int]:
+    """Number of choices for each tier, given those before it."""
+    numbers = []
+    for tier in option:
+        numbers.append(math.comb(cells, tier.count))
+        cells -= tier.count
+    return numbers
+
+
+def _choice_bits(cells: int, options: tuple[Option, ...]) -> int:
+    return (sum(math.prod(_choices(cells, option)) for option in options) - 1).bit_length() if options else 0
 
 
 def _bits(number: int, size: int) -> list[int]:

@@ -1,8 +1,11 @@
 """Detail on its way forward: a header that names the choice, then the chosen cells as analog symbols."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 
-from taskwave.links.detail_plan import GAIN, Plan, make_plan
+from taskwave.links.detail_plan import GAIN, Option, Plan, longest_header, make_plan
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.control_link import ControlLink
 from taskwave.phy.symbol_link import SymbolLink
@@ -10,10 +13,17 @@ from taskwave.semantic.detail import Holding, place, take
 from taskwave.semantic.general import CELL
 from taskwave.semantic.positions import best_cells
 
-COVERED = 0.8
-"""Share of the scores that the chosen cells should hold: the finest format that manages is taken."""
-SPREAD = 0.5
-"""The same for cells that were not chosen for a prompt: the share of the picture that is refined."""
+
+@dataclass(frozen=True)
+class Source:
+    """What the transmitter has of a batch of B pictures."""
+
+    scenes: torch.Tensor
+    """[B, C + K, h, w]."""
+    latents: torch.Tensor
+    """[B, C, h, w], the first channels of them."""
+    symbols: torch.Tensor
+    """[B, S, h/4, w/4] complex64 of the analog code."""
 
 
 class DetailTransfer:
@@ -22,101 +32,105 @@ class DetailTransfer:
     def __init__(self, radio: Radio, layers: tuple[int, ...], named: bool) -> None:
         self.link, self.header_link, self.named, self.layers = SymbolLink(radio), ControlLink(radio), named, layers
 
-    def plan(self, allowed: int, cells: int, air: AirInterface, occasion: int) -> Plan:
-        """What `allowed` channel uses carry of `cells` cells, header included."""
-        way = air.forward(occasion)
-        return make_plan(
-            cells,
-            self.layers,
-            allowed,
-            self.named,
-            lambda bits: self.header_link.channel_uses(bits, way),
-            self.link.channel_uses,
-        )
+    def plan(self, allowed: int, cells: int, snr: float, air: AirInterface, occasion: int) -> Plan:
+        """What `allowed` channel uses carry of `cells` cells at `snr` after equalisation (linear), header included."""
+        bits, plan = longest_header(cells, self.named), Plan(cells, (), self.named)
+        # The header is shorter than it might have been: more may fit beside it.
+        for _ in range(2):
+            spent = self.header_link.channel_uses(bits, air.forward(occasion))
+            symbols = self.link.capacity(max(0, allowed - spent))
+            closer = make_plan(cells, self.layers, symbols, self.named, snr)
+            if self.header_link.channel_uses(closer.header_bits, air.forward(occasion)) > spent:
+                break
+            plan, bits = closer, closer.header_bits
+        return plan
 
     def send(
         self,
-        symbols: torch.Tensor,
-        latents: torch.Tensor,
+        source: Source,
         scores: torch.Tensor,
         received: Holding,
         sent: Holding,
         allowed: torch.Tensor,
+        snr: Sequence[float],
         air: AirInterface,
         occasion: int,
     ) -> torch.Tensor:
         """Send the cells of highest `scores` [B, G] that fit into `allowed` [B] channel uses; returns uses [B].
 
-        `symbols` [B, S, r, c] and `latents` [B, C, h, w] are the transmitter's. `received` is updated with what
-        arrived, `sent` with what the transmitter believes did. An image whose header is lost keeps what it had: its
-        detail cannot be placed.
+        `snr` is what the transmitter knows of each image's SNR after equalisation (linear); the receiver, which does
+        not know whether it was heard, tries its own and the nominal one on the header.
+
+        `received` is updated with what arrived, `sent` with what the transmitter believes did. An image whose header is
+        lost keeps what it had: its detail cannot be placed.
         """
-        uses = torch.zeros(len(latents), dtype=torch.int64)
+        uses = torch.zeros(len(scores), dtype=torch.int64)
         cells = scores.shape[1]
         # What an earlier round has refined comes last.
-        scores = torch.where(_refined(sent, self.layers[0]), scores.amin() - 1, scores)
-        plans = {int(a): self.plan(int(a), cells, air, occasion) for a in allowed.unique()}
-        groups: dict[tuple[int, int], list[int]] = {}
-        for row, (limit, score) in enumerate(zip(allowed.tolist(), scores, strict=True)):
-            if plans[limit].counts:
-                groups.setdefault((limit, self._format(plans[limit], score)), []).append(row)
-        for (limit, index), members in groups.items():
+        scores = torch.where(_refined(sent, self.layers[0]), 0.0, scores)
+        groups: dict[tuple[int, float, int], list[int]] = {}
+        plans: dict[tuple[int, float], Plan] = {}
+        for row, (limit, quality, score) in enumerate(zip(allowed.tolist(), snr, scores, strict=True)):
+            if (limit, quality) not in plans:
+                plans[limit, quality] = self.plan(limit, cells, quality, air, occasion)
+            if plans[limit, quality].options:
+                groups.setdefault((limit, quality, plans[limit, quality].best(score)), []).append(row)
+        for (limit, quality, index), members in groups.items():
             rows = torch.tensor(members)
-            uses[rows] = self._send_rows(
-                rows, plans[limit], index, symbols, latents, scores, received, sent, air.select(rows), occasion
-            )
+            plan, noise = plans[limit, quality], 1 / quality
+            uses[rows] = self._send_rows(rows, plan, index, noise, source, scores, received, sent, air, occasion)
         return uses
-
-    def _format(self, plan: Plan, score: torch.Tensor) -> int:
-        """Index of the finest format whose cells hold enough of the scores [G] (named) or of the picture."""
-        for index, (_, count) in enumerate(plan.counts):
-            if self.named:
-                gains = score.clamp_min(0)
-                held = float(gains.topk(count).values.sum() / gains.sum().clamp_min(1e-12))
-                enough = held >= COVERED
-            else:
-                enough = count >= SPREAD * plan.cells
-            if enough:
-                return index
-        return len(plan.counts) - 1
 
     def _send_rows(
         self,
         rows: torch.Tensor,
         plan: Plan,
         index: int,
-        symbols: torch.Tensor,
-        latents: torch.Tensor,
+        noise: float,
+        source: Source,
         scores: torch.Tensor,
         received: Holding,
         sent: Holding,
         air: AirInterface,
         occasion: int,
     ) -> int:
-        """Images `rows`, which all send format `index` of `plan`."""
-        form, count = plan.counts[index]
-        grid = (symbols.shape[2], symbols.shape[3])
-        chosen = best_cells(scores[rows], count)
-        message = take(form.pack(symbols[rows], latents[rows], self.layers), chosen)
+        """Images `rows`, which all send option `index` of `plan`, expecting `noise` after equalisation."""
+        air = air.select(rows)
+        option = plan.options[index]
+        chosen = best_cells(scores[rows], [tier.count for tier in option])
+        parts = [
+            take(tier.form.pack(source.symbols[rows], source.latents[rows], self.layers), cells)
+            for tier, cells in zip(option, chosen, strict=True)
+        ]
+        message = torch.cat(parts, dim=1)
         level = GAIN.encode(message.abs().square().mean(1))
         power = GAIN.power(level)
-        header = [plan.encode(index, cells.tolist(), int(g)) for cells, g in zip(chosen, level, strict=True)]
+        places = [[cells[i].tolist() for cells in chosen] for i in range(len(rows))]
+        header = [plan.encode(index, where, int(g)) for where, g in zip(places, level, strict=True)]
         bits = self.header_link.send(torch.tensor(header, dtype=torch.uint8), air.forward(occasion))
         arrived = self.link.send(message / power.sqrt()[:, None], air.forward(occasion))
+        believed = torch.full(message.shape, noise) * power[:, None]
         for i, row in enumerate(rows.tolist()):
             one = slice(i, i + 1)
-            agreed = index, chosen[i].tolist()
-            read = plan.decode(bits.bits[i].tolist(), agreed) if bool(bits.ok[i]) else None
-            # Wrong bits that pass the CRC may name another format, which these symbols are not: nothing to keep.
+            read = plan.decode(bits.bits[i].tolist(), (index, places[i])) if bool(bits.ok[i]) else None
+            # Wrong bits that pass the CRC may name another option, which these symbols are not: nothing to keep.
             if read is not None and read[1] == index:
-                heard, where = GAIN.power(torch.tensor(read[0])), torch.tensor([read[2]])
-                values = place(arrived.symbols[one] * heard.sqrt(), where, grid, 0)
-                noise = place(arrived.noise_variance[one] * heard, where, grid, torch.inf)
-                form.keep(_row(received, row), values, noise, self.layers)
-            believed = torch.full(message[one].shape, nominal_noise(air)) * power[i]
-            clean, spread = place(message[one], chosen[one], grid, 0), place(believed, chosen[one], grid, torch.inf)
-            form.keep(_row(sent, row), clean, spread, self.layers)
+                heard = GAIN.power(torch.tensor(read[0]))
+                values, variances = arrived.symbols[one] * heard.sqrt(), arrived.noise_variance[one] * heard
+                self._keep(_row(received, row), option, values, variances, read[2])
+            self._keep(_row(sent, row), option, message[one], believed[one], places[i])
         return bits.channel_uses + arrived.channel_uses
+
+    def _keep(
+        self, holding: Holding, option: Option, values: torch.Tensor, noise: torch.Tensor, places: list[list[int]]
+    ) -> None:
+        """Put a message [1, n], its noise variances and the cells of each tier into the holding of one image."""
+        grid = (holding.symbols.shape[2], holding.symbols.shape[3])
+        sizes = [tier.count * tier.form.symbols_per_cell(self.layers) for tier in option]
+        parts = zip(option, places, values.split(sizes, 1), noise.split(sizes, 1), strict=True)
+        for tier, cells, value, variance in parts:
+            at = torch.tensor([cells])
+            tier.form.keep(holding, place(value, at, grid, 0), place(variance, at, grid, torch.inf), self.layers)
 
 
 def nominal_noise(air: AirInterface) -> float:
@@ -126,10 +140,12 @@ def nominal_noise(air: AirInterface) -> float:
 
 
 def _refined(holding: Holding, general: int) -> torch.Tensor:
-    """Cells [B, G] of which `holding` has more than the `general` first symbols."""
+    """Cells [B, G] of which `holding` has more than the `general` first symbols, once."""
+    first = holding.symbol_noise[:, 0]
+    copies = first < first.amax((1, 2), keepdim=True)
     layers = holding.symbol_noise[:, general:].isfinite().any(1)
     tokens = holding.latent_noise[:, 0, ::CELL, ::CELL].isfinite()
-    return (layers | tokens).flatten(1)
+    return (copies | layers | tokens).flatten(1)
 
 
 def _row(holding: Holding, row: int) -> Holding:

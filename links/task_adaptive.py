@@ -1,14 +1,14 @@
 """The system of the project: general representation, coarse picture, textual prompt, attended detail, answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
-from taskwave.links.detail_choice import Chooser, Selection
-from taskwave.links.detail_transfer import DetailTransfer, nominal_noise
-from taskwave.links.prompt_transfer import PromptTransfer
+from taskwave.links.detail_choice import Attender, Selection, View, blind_scores
+from taskwave.links.detail_transfer import DetailTransfer, Source, nominal_noise
+from taskwave.links.prompt_transfer import PromptTransfer, effective_snr
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
@@ -18,21 +18,41 @@ from taskwave.semantic.weights import Models
 
 
 @dataclass(frozen=True)
-class _Sending:
-    """What the transmitter has of a batch of B images."""
+class _State:
+    """How far a batch of B images has come."""
 
+    received: Holding
+    sent: Holding
+    """What the transmitter thinks the receiver has."""
     latents: torch.Tensor
-    """[B, C, h, w]."""
-    symbols: torch.Tensor
-    """[B, S, h/4, w/4] of the analog code."""
+    """[B, C, h, w], regenerated from `received`."""
+    view: View | None
+    """Of `sent`; None where nobody attends."""
+    spent: torch.Tensor
+    """[B] channel uses, and how many of them for feedback:"""
+    feedback: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """What a round said and cost."""
+
+    asked: list[str]
+    heard: list[str | None]
+    relevance: torch.Tensor
+    """[B, h, w]."""
+    uses: torch.Tensor
+    """[B] channel uses, feedback included."""
+    feedback: torch.Tensor
 
 
 class TaskAdaptiveLink:
     """General part first, then `rounds` rounds of prompt and detail.
 
-    With `selection` "attention" the receiver's prompt steers the detail. "uniform" and "random" send the detail
-    blindly, at places both ends know beforehand: they save prompt and header. `steps` is the number of reverse
-    diffusion steps (1: the posterior mean).
+    With `selection` "attention" the receiver's prompt steers the detail, wherever so much of the budget is left that
+    asking pays (both ends compute whether it does). "uniform" and "random" send the detail blindly, at places both ends
+    know beforehand: they save prompt and header. `steps` is the number of reverse diffusion steps (1: the posterior
+    mean).
     """
 
     kind: LinkKind = "semantic"
@@ -44,20 +64,20 @@ class TaskAdaptiveLink:
         self.models, self.rounds, self.steps, self.selection = models, rounds, steps, selection
         self.general_link = SymbolLink(radio)
         self.prompts = PromptTransfer(radio)
-        self.details = DetailTransfer(radio, models.general.layers, named=selection == "attention")
-        self.chooser = Chooser(models, selection)
+        self.named = DetailTransfer(radio, models.general.layers, named=True)
+        self.blind = DetailTransfer(radio, models.general.layers, named=False)
+        self.attender = Attender(models)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """See `taskwave.links.base.Link`; the general part and the coarse picture serve all tasks."""
         latents, scenes = self.models.look(images)
-        source = _Sending(latents, self.models.general.encode(scenes))
-        received, sent, spent = self._send_general(source, budget, air)
-        coarse = self._regenerate(received, air)
-        return [self._answer(source, task, budget, air, received, sent, spent, coarse) for task in tasks]
+        source = Source(scenes, latents, self.models.general.encode(scenes))
+        start = self._look_over(self._send_general(source, budget, air), source)
+        return [self._serve(source, task, budget, air, start) for task in tasks]
 
-    def _send_general(self, source: _Sending, budget: int, air: AirInterface) -> tuple[Holding, Holding, int]:
-        """The general part over the air: what the receiver has, what the transmitter thinks it has, channel uses."""
+    def _send_general(self, source: Source, budget: int, air: AirInterface) -> _State:
+        """The general part over the air, and the coarse picture of it."""
         general = slice(0, self.models.general.layers[0])
         symbols = source.symbols[:, general]
         needed = self.general_link.channel_uses(symbols[0].numel())
@@ -71,59 +91,92 @@ class TaskAdaptiveLink:
         received.symbols[:, general] = reception.symbols.view_as(symbols)
         received.symbol_noise[:, general] = reception.noise_variance.view_as(symbols)
         sent.symbols[:, general], sent.symbol_noise[:, general] = symbols, nominal_noise(air)
-        return received, sent, reception.channel_uses
+        spent = torch.full((len(symbols),), reception.channel_uses)
+        state = _State(received, sent, source.latents, None, spent, torch.zeros_like(spent))
+        return self._regenerate(state, source, air)
 
-    def _regenerate(self, received: Holding, air: AirInterface) -> torch.Tensor:
-        """Reverse diffusion from what was received, [B, C, h, w]."""
-        if self.steps == 1:
-            return self.models.regenerate(received)
-        rows = [
-            torch.randn(received.latents.shape[1:], generator=generator(air.seed, image, 2**20))
-            for image in air.forward(0).images.tolist()
-        ]
-        return self.models.regenerate(received, torch.stack(rows).to(received.latents), self.steps)
+    def _regenerate(self, state: _State, source: Source, air: AirInterface) -> _State:
+        """The receiver's picture of what arrived, by reverse diffusion."""
+        noise = None
+        if self.steps > 1:
+            shape = source.latents.shape[1:]
+            images = air.forward(0).images.tolist()
+            rows = [torch.randn(shape, generator=generator(air.seed, image, 2**20)) for image in images]
+            noise = torch.stack(rows).to(source.latents)
+        return replace(state, latents=self.models.regenerate(state.received, noise, self.steps))
 
-    def _answer(
-        self,
-        source: _Sending,
-        task: Task,
-        budget: int,
-        air: AirInterface,
-        received: Holding,
-        sent: Holding,
-        spent_on_general: int,
-        coarse: torch.Tensor,
-    ) -> Delivery:
-        """Rounds of detail for one task, then its answer."""
+    def _look_over(self, state: _State, source: Source) -> _State:
+        """The transmitter's view of what it has sent, for the next choice."""
+        if self.selection != "attention":
+            return state
+        return replace(state, view=self.attender.view(source.scenes, state.sent))
+
+    def _serve(self, source: Source, task: Task, budget: int, air: AirInterface, start: _State) -> Delivery:
+        """Rounds of prompt and detail for one task, then its answer."""
         codec, segmentation = self.models.codec, self.models.segmentation
-        latents, batch = source.latents, len(source.latents)
-        received, sent = received.copy(), sent.copy()
-        spent = torch.full((batch,), spent_on_general)
-        feedback = torch.zeros(batch, dtype=torch.int64)
-        coarse_image = image = codec.decode(coarse)
+        state = replace(start, received=start.received.copy(), sent=start.sent.copy())
+        coarse = image = codec.decode(start.latents)
         logits = segmentation.logits(image)
-        messages: list[str] = []
-        relevance = torch.ones_like(latents[:, 0])
+        rounds = []
         for occasion in range(self.rounds):
-            heard: list[str | None] = [None] * batch
-            if self.selection == "attention":
-                asked = demand(logits, task.classes)
-                messages = messages or asked
-                heard, uses = self.prompts.send(asked, air, occasion, budget - spent)
-                spent, feedback = spent + uses, feedback + uses
-            scores, relevance = self.chooser.scores(latents, heard, sent)
-            allowed = (budget - spent) // (self.rounds - occasion)
-            spent = spent + self.details.send(
-                source.symbols, latents, scores, received, sent, allowed, air, occasion + 1
-            )
-            image = codec.decode(self._regenerate(received, air))
+            if occasion:
+                state = self._look_over(state, source)
+            allowed = (budget - state.spent) // (self.rounds - occasion)
+            exchange = self._exchange(source, task, logits, state, allowed, air, occasion)
+            rounds.append(exchange)
+            spent, feedback = state.spent + exchange.uses, state.feedback + exchange.feedback
+            state = self._regenerate(replace(state, spent=spent, feedback=feedback), source, air)
+            image = codec.decode(state.latents)
             logits = segmentation.logits(image)
         return Delivery(
             prediction=logits.argmax(1).to(torch.uint8),
-            channel_uses=spent,
-            feedback_uses=feedback,
-            outage=torch.zeros(batch, dtype=torch.bool),
+            channel_uses=state.spent,
+            feedback_uses=state.feedback,
+            outage=torch.zeros(len(image), dtype=torch.bool),
             image=image,
-            stages={"coarse": coarse_image, "attention": relevance},
-            messages=messages,
+            stages={"coarse": coarse, "attention": rounds[-1].relevance},
+            messages=rounds[0].asked,
+            heard=rounds[0].heard,
         )
+
+    def _exchange(
+        self,
+        source: Source,
+        task: Task,
+        logits: torch.Tensor,
+        state: _State,
+        allowed: torch.Tensor,
+        air: AirInterface,
+        occasion: int,
+    ) -> _Exchange:
+        """One round of at most `allowed` [B] channel uses: prompts back, detail forward into both ends' holdings."""
+        batch, grid = len(allowed), (source.symbols.shape[2], source.symbols.shape[3])
+        asks = torch.zeros(batch, dtype=torch.bool)
+        if self.selection == "attention":
+            asks = self._asking_pays(allowed, grid[0] * grid[1], air, occasion)
+        wishes = demand(logits, task.classes)
+        asked = [wish if ask else None for wish, ask in zip(wishes, asks.tolist(), strict=True)]
+        quality = effective_snr(state.received.symbol_noise[:, : self.models.general.layers[0]])
+        heard, feedback = self.prompts.send(asked, quality, air, occasion, allowed)
+        texts = [None if h is None else h.text for h in heard]
+        snr = [1 / nominal_noise(air) if h is None else h.snr for h in heard]
+        left = allowed - feedback
+        scores = blind_scores(self.selection, grid, batch)
+        relevance = torch.ones_like(source.latents[:, 0])
+        if state.view is not None:
+            attended, relevance = self.attender.scores(state.view, texts)
+            scores = torch.where(asks[:, None], attended, scores)
+        uses = feedback
+        for transfer, limit in ((self.named, left * asks), (self.blind, left * ~asks)):
+            uses = uses + transfer.send(source, scores, state.received, state.sent, limit, snr, air, occasion + 1)
+        return _Exchange([wish or "" for wish in asked], texts, relevance, uses, feedback)
+
+    def _asking_pays(self, allowed: torch.Tensor, cells: int, air: AirInterface, occasion: int) -> torch.Tensor:
+        """Whether prompt and header pay for themselves, [B] bool: both ends know, from `allowed` [B] and mean SNR."""
+        prompt, snr = self.prompts.least_uses(air, occasion), 1 / nominal_noise(air)
+        pays = {
+            limit: self.named.plan(limit - prompt, cells, snr, air, occasion + 1).promise()
+            > self.blind.plan(limit, cells, snr, air, occasion + 1).promise()
+            for limit in allowed.unique().tolist()
+        }
+        return torch.tensor([pays[limit] for limit in allowed.tolist()])

@@ -190,7 +190,7 @@ class Bench:
                         "link": point.link,
                         "kind": link.kind,
                         "task": task_name(task),
-                        "prompt": delivery.messages[b] if delivery.messages else task.prompt,
+                        "prompt": (delivery.messages[b] if delivery.messages else "") or task.prompt,
                         "channel": self.scenario.radio.channel,
                         "es_n0_db": point.es_n0_db,
                         "budget": point.budget,

@@ -69,7 +69,9 @@ def take(bench: Bench, config: StripConfig) -> Strip:
     if coarse is not None:
         columns.append(Column("coarse", coarse[few], bench.models.segmentation.predict(coarse[few])))
     if heat is not None:
-        columns.append(Column("attention", batch.images[few], None, heat[few], tuple(scheme.messages[few])))
+        pairs = list(zip(scheme.messages, scheme.heard or scheme.messages, strict=True))[few]
+        notes = tuple(message if message in ("", heard) else f"{message} (lost)" for message, heard in pairs)
+        columns.append(Column("attention", batch.images[few], None, heat[few], notes))
     for name, delivery in ((config.link, scheme), (config.baseline, baseline)):
         image = None if delivery.image is None else delivery.image[few]
         columns.append(Column(name, image, delivery.prediction[few]))

@@ -1,4 +1,4 @@
-"""Learned prompt-to-token attention: which latent tokens matter for a textual prompt."""
+"""Learned prompt-to-token attention: which tokens of a scene matter for a textual prompt."""
 
 from typing import cast
 
@@ -12,41 +12,41 @@ from taskwave.semantic.codec import ResidualBlock
 
 
 class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Cross-attention from one prompt embedding (queries, one per head) to the latent tokens (keys).
+    """Cross-attention from one prompt embedding (query) to the tokens of a scene (keys).
 
-    The scores of all heads are combined per token, so that conjunctions ("cars" and "on the left") can be expressed.
+    Every token's key is a distribution over concepts: the class shares of the scene, refined by a small network. The
+    query says how much the prompt asks for each concept, and for each of `columns` bands from left to right.
     """
 
     @register_to_config
     def __init__(
-        self, latent_channels: int = 16, embedding: int = 128, width: int = 80, deep: int = 80, heads: int = 16
+        self, latent_channels: int = 16, classes: int = 11, embedding: int = 128, width: int = 48, columns: int = 12
     ) -> None:
         super().__init__()
-        self.fine = nn.Sequential(
-            nn.Conv2d(latent_channels + 2, width, 3, padding=1), ResidualBlock(width), ResidualBlock(width)
+        self.refine = nn.Sequential(
+            nn.Conv2d(latent_channels + classes, width, 3, padding=1),
+            ResidualBlock(width),
+            ResidualBlock(width),
+            nn.SiLU(),
+            nn.Conv2d(width, classes, 1),
         )
-        self.coarse = nn.Sequential(
-            nn.Conv2d(width, deep, 3, 2, padding=1), ResidualBlock(deep), ResidualBlock(deep), ResidualBlock(deep)
-        )
-        self.merge = nn.Sequential(nn.Conv2d(width + deep, width, 1), ResidualBlock(width), nn.SiLU())
-        self.to_keys = nn.Conv2d(width, 12 * heads, 1)
-        self.to_queries = nn.Sequential(nn.Linear(embedding, 256), nn.SiLU(), nn.Linear(256, 12 * heads))
-        self.combine = nn.Sequential(nn.Conv2d(heads, 32, 1), nn.SiLU(), nn.Conv2d(32, 1, 1))
+        last = cast(nn.Conv2d, self.refine[-1])
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast(torch.Tensor, last.bias))
+        self.to_concepts = nn.Linear(embedding, classes)
+        self.to_columns = nn.Linear(embedding, columns)
 
-    def tokens(self, latents: torch.Tensor) -> torch.Tensor:
-        """Keys [B, heads * 12, h, w] of latents [B, C, h, w]; they do not depend on the prompt."""
-        batch, _, height, width = latents.shape
-        ramps = [torch.linspace(-1, 1, n, device=latents.device, dtype=latents.dtype) for n in (height, width)]
-        places = torch.stack(torch.meshgrid(*ramps, indexing="ij")).expand(batch, -1, -1, -1)
-        fine = self.fine(torch.cat([latents, places], dim=1))
-        coarse = functional.interpolate(self.coarse(fine), size=(height, width), mode="nearest")
-        return cast(torch.Tensor, self.to_keys(self.merge(torch.cat([fine, coarse], dim=1))))
+    def keys(self, scenes: torch.Tensor) -> torch.Tensor:
+        """Concepts [B, K, h, w] of scenes [B, C + K, h, w], summing to one; they do not depend on the prompt."""
+        shares = scenes[:, int(self.config.latent_channels) :]
+        return cast(torch.Tensor, ((shares.clamp_min(0) + 1e-3).log() + self.refine(scenes)).softmax(1))
 
-    def forward(self, latents: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
-        """Relevance logits [B, P, h, w] of latents [B, C, h, w] for P prompt embeddings each, [B, P, embedding]."""
-        heads = int(self.config.heads)
-        keys = self.tokens(latents).unflatten(1, (heads, 12))
-        queries = self.to_queries(prompts).unflatten(2, (heads, 12))
-        scores = torch.einsum("bkdhw,bpkd->bpkhw", keys, queries) / 12**0.5
-        combined = cast(torch.Tensor, self.combine(scores.flatten(0, 1)))
-        return cast(torch.Tensor, combined.unflatten(0, prompts.shape[:2]))[:, :, 0]
+    def forward(self, scenes: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        """Relevance [B, P, h, w] in [0, 1] of scenes [B, C + K, h, w] for P prompt embeddings each, [B, P, embedding].
+
+        Embeddings are unit vectors.
+        """
+        scaled = prompts * prompts.shape[-1] ** 0.5
+        wanted = torch.einsum("bkhw,bpk->bphw", self.keys(scenes), self.to_concepts(scaled).sigmoid())
+        bands = functional.interpolate(self.to_columns(scaled).sigmoid(), scenes.shape[-1], mode="linear")
+        return wanted * bands[:, :, None]

@@ -1,11 +1,10 @@
 """Detail: what more can be sent of chosen cells, as complex symbols, and what an end holds of a picture.
 
-A cell is 4x4 latent tokens (32x32 pixels). Its detail is either further layers of the analog code or the latent tokens
-themselves; `FORMATS` lists both, finest first.
+A cell is 4x4 latent tokens (32x32 pixels). Its detail is layers of the analog code, each once or several times (the
+first one again, where noise is what hurts), and the latent tokens themselves (where it is not).
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch.nn import functional
@@ -37,91 +36,92 @@ class Holding:
         return Holding(*(x.clone() for x in (self.symbols, self.symbol_noise, self.latents, self.latent_noise)))
 
 
-class DetailFormat(Protocol):
-    """One way to send cells: what of them, as `symbols_per_cell` complex symbols each."""
-
-    def symbols_per_cell(self, layers: tuple[int, ...]) -> int:
-        """Complex symbols a cell takes, given the layers of the analog code."""
-        ...
-
-    def pack(self, symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...]) -> torch.Tensor:
-        """Code symbols [B, S, r, c] and latents [B, C, h, w] to the complex symbols of every cell, [B, n, r, c]."""
-        ...
-
-    def keep(self, holding: Holding, values: torch.Tensor, noise: torch.Tensor, layers: tuple[int, ...]) -> None:
-        """Put received symbols [B, n, r, c] with their noise variances (inf: not received) into `holding`."""
-        ...
-
-
 @dataclass(frozen=True)
-class LayerDetail:
-    """The next `count` layers of the analog code."""
+class DetailFormat:
+    """One way to send a cell: every layer of the analog code so many times, and the first channels of its tokens.
 
-    count: int
+    `copies` counts transmissions of each layer, the general one included: what the receiver has already counts for one
+    more, and all are combined. `numbers` channels of every token follow, two to a symbol; `slope_db` is the power of
+    the last of them relative to the first, linear in dB between (unequal error protection).
 
-    def symbols_per_cell(self, layers: tuple[int, ...]) -> int:
-        """See `DetailFormat`."""
-        return sum(layers[1 : 1 + self.count])
-
-    def pack(self, symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...]) -> torch.Tensor:
-        """See `DetailFormat`."""
-        return symbols[:, layers[0] : layers[0] + self.symbols_per_cell(layers)]
-
-    def keep(self, holding: Holding, values: torch.Tensor, noise: torch.Tensor, layers: tuple[int, ...]) -> None:
-        """See `DetailFormat`."""
-        part = slice(layers[0], layers[0] + self.symbols_per_cell(layers))
-        _merge(holding.symbols[:, part], holding.symbol_noise[:, part], values, noise)
-
-
-@dataclass(frozen=True)
-class TokenDetail:
-    """The first `numbers` channels of every token, two to a symbol.
-
-    `slope_db` is the power of the last channel relative to the first, in dB, linear between (unequal error
-    protection). Raises `ValueError` for an odd or non-positive number.
+    Raises `ValueError` for an odd or negative count of numbers, and for a format that sends nothing.
     """
 
-    numbers: int
-    slope_db: float
+    copies: tuple[int, ...]
+    numbers: int = 0
+    slope_db: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.numbers < 2 or self.numbers % 2:
-            raise ValueError(f"numbers is {self.numbers}; two numbers share a symbol, so it must be even and positive")
+        if self.numbers < 0 or self.numbers % 2:
+            raise ValueError(f"numbers is {self.numbers}; two numbers share a symbol, so it must be even, 0 or more")
+        if not self.numbers and not any(self.copies):
+            raise ValueError(f"copies is {self.copies} and numbers is 0: a format must send something")
 
     def symbols_per_cell(self, layers: tuple[int, ...]) -> int:
-        """See `DetailFormat`."""
-        return CELL**2 * self.numbers // 2
+        """Complex symbols a cell takes, given the `layers` of the analog code."""
+        return sum(self._sizes(layers))
+
+    def pack(self, symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...]) -> torch.Tensor:
+        """Code symbols [B, S, r, c] and latents [B, C, h, w] to the complex symbols of every cell, [B, n, r, c].
+
+        The symbols of one layer or token lie far apart, so that they do not fade together.
+        """
+        parts = [part.repeat(1, n, 1, 1) for part, n in zip(symbols.split(layers, 1), self.copies, strict=True)]
+        if self.numbers:
+            pairs = (latents[:, : self.numbers] * self._amplitude(latents)).float().unflatten(1, (-1, 2)) / 2**0.5
+            parts.append(functional.pixel_unshuffle(torch.complex(pairs[:, :, 0], pairs[:, :, 1]), CELL))
+        return torch.cat(parts, dim=1)
+
+    def keep(self, holding: Holding, values: torch.Tensor, noise: torch.Tensor, layers: tuple[int, ...]) -> None:
+        """Combine received symbols [B, n, r, c] and their noise variances (inf: not received) with `holding`."""
+        sizes = self._sizes(layers)
+        parts = list(zip(values.split(sizes, 1), noise.split(sizes, 1), strict=True))
+        held = zip(holding.symbols.split(layers, 1), holding.symbol_noise.split(layers, 1), strict=True)
+        for (layer, layer_noise), (copies, copies_noise), count in zip(held, parts, self.copies, strict=False):
+            for part in range(count):
+                these = slice(part * layer.shape[1], (part + 1) * layer.shape[1])
+                _combine(layer, layer_noise, copies[:, these], copies_noise[:, these])
+        if self.numbers:
+            amplitude = self._amplitude(holding.latents)
+            pairs = functional.pixel_shuffle(parts[-1][0], CELL) * 2**0.5
+            tokens = torch.stack([pairs.real, pairs.imag], dim=2).flatten(1, 2) / amplitude
+            variances = functional.pixel_shuffle(parts[-1][1], CELL).repeat_interleave(2, dim=1) / amplitude.square()
+            first = slice(0, self.numbers)
+            _combine(holding.latents[:, first], holding.latent_noise[:, first], tokens, variances)
+
+    def _sizes(self, layers: tuple[int, ...]) -> list[int]:
+        of_layers = [n * size for n, size in zip(self.copies, layers, strict=True)]
+        return [*of_layers, CELL**2 * self.numbers // 2]
 
     def _amplitude(self, like: torch.Tensor) -> torch.Tensor:
         power = 10 ** (torch.linspace(0, self.slope_db, self.numbers, device=like.device) / 10)
         return (power / power.mean()).sqrt().reshape(1, -1, 1, 1)
 
-    def pack(self, symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...]) -> torch.Tensor:
-        """See `DetailFormat`. Channel pairs come first, so that the symbols of one token lie far apart."""
-        pairs = (latents[:, : self.numbers] * self._amplitude(latents)).float().unflatten(1, (-1, 2)) / 2**0.5
-        packed: torch.Tensor = functional.pixel_unshuffle(torch.complex(pairs[:, :, 0], pairs[:, :, 1]), CELL)
-        return packed
-
-    def keep(self, holding: Holding, values: torch.Tensor, noise: torch.Tensor, layers: tuple[int, ...]) -> None:
-        """See `DetailFormat`."""
-        amplitude = self._amplitude(values.real)
-        pairs = functional.pixel_shuffle(values, CELL) * 2**0.5
-        numbers = torch.stack([pairs.real, pairs.imag], dim=2).flatten(1, 2) / amplitude
-        variances = functional.pixel_shuffle(noise, CELL).repeat_interleave(2, dim=1) / amplitude.square()
-        part = slice(0, self.numbers)
-        _merge(holding.latents[:, part], holding.latent_noise[:, part], numbers, variances)
-
 
 FORMATS: tuple[DetailFormat, ...] = (
-    TokenDetail(16, -9.0), TokenDetail(8, -6.0), LayerDetail(2), LayerDetail(1)
-)  # fmt: skip
+    DetailFormat((1, 0, 0)),
+    DetailFormat((3, 0, 0)),
+    DetailFormat((7, 0, 0)),
+    DetailFormat((0, 1, 0)),
+    DetailFormat((1, 1, 0)),
+    DetailFormat((3, 2, 0)),
+    DetailFormat((1, 2, 1)),
+    DetailFormat((4, 4, 2)),
+    DetailFormat((7, 6, 3)),
+    DetailFormat((15, 14, 7)),
+    DetailFormat((0, 1, 0), 8, -6.0),
+    DetailFormat((2, 3, 2), 8, -6.0),
+    DetailFormat((4, 4, 3), 8, -6.0),
+)
+"""Ways to send detail that a plan chooses from, for codes of three layers."""
 
 
-def _merge(values: torch.Tensor, noise: torch.Tensor, new: torch.Tensor, new_noise: torch.Tensor) -> None:
-    """Write what was received over what was held."""
+def _combine(values: torch.Tensor, noise: torch.Tensor, new: torch.Tensor, new_noise: torch.Tensor) -> None:
+    """Combine, in place, what was held with what was received (maximum-ratio: weights inverse to the noise)."""
+    total = 1 / noise + 1 / new_noise
     got = new_noise.isfinite()
-    values[got] = new[got].to(values.dtype)
-    noise[got] = new_noise[got].to(noise.dtype)
+    values[got] = ((values / noise + new / new_noise) / total)[got].to(values.dtype)
+    noise[got] = (1 / total)[got]
 
 
 def take(grid: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
@@ -141,9 +141,9 @@ def place(values: torch.Tensor, cells: torch.Tensor, grid: tuple[int, int], fill
 class GainCode:
     """The power of one image's detail as a few header bits, rounded up so that power one is never exceeded."""
 
-    bits: int = 5
-    step_db: float = 0.75
-    lowest_db: float = -10.0
+    bits: int = 7
+    step_db: float = 0.25
+    lowest_db: float = -16.0
 
     def encode(self, power: torch.Tensor) -> torch.Tensor:
         """Mean power of the detail [B] to indices [B]."""

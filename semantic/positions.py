@@ -1,13 +1,15 @@
 """Which cells of a picture are sent: orders, choices, and their numbers."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 
-def best_cells(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """The `count` cells of highest score, [B, G] to [B, count], ascending indices."""
-    return scores.topk(count, dim=1).indices.sort(dim=1).values
+def best_cells(scores: torch.Tensor, counts: Sequence[int]) -> list[torch.Tensor]:
+    """The cells of highest score of [B, G], so many of `counts`, then the next best: each [B, count], ascending."""
+    ranked = scores.argsort(dim=1, descending=True, stable=True)[:, : sum(counts)]
+    return [part.sort(dim=1).values for part in ranked.split(list(counts), dim=1)]
 
 
 def spread_order(rows: int, columns: int) -> torch.Tensor:

@@ -49,7 +49,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         general=GeneralCode(widths=(16, 16, 16)).eval(),
         prior=RegenerationPipeline(build_unet(16, 27, (32, 32)).eval(), TokenScheduler()),
         segmentation=SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
-        attention=PromptAttention(width=16, deep=16).eval(),
+        attention=PromptAttention(width=16).eval(),
         text_encoder=TextEncoder.load(),
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import IGNORE, NO_ANSWER
@@ -108,11 +109,20 @@ def test_general_code_refuses_a_ragged_grid() -> None:
 
 
 def test_attention_scores_every_token_for_every_prompt() -> None:
-    attention = PromptAttention(width=16, deep=16).eval()
-    latents, prompts = torch.randn(2, 16, 24, 32), torch.randn(2, 3, 128)
-    both = attention(latents, prompts)
-    assert both.shape == (2, 3, 24, 32)
-    torch.testing.assert_close(both[:, 1:2], attention(latents, prompts[:, 1:2]))
+    attention = PromptAttention(width=16).eval()
+    scenes, prompts = random_scenes(2), functional.normalize(torch.randn(2, 3, 128), dim=-1)
+    both = attention(scenes, prompts)
+    assert both.shape == (2, 3, 24, 32) and bool(((both >= 0) & (both <= 1)).all())
+    torch.testing.assert_close(both[:, 1:2], attention(scenes, prompts[:, 1:2]))
+
+
+def random_scenes(batch: int) -> torch.Tensor:
+    return torch.cat([torch.randn(batch, 16, 24, 32), torch.randn(batch, 11, 24, 32).softmax(1)], dim=1)
+
+
+def test_untrained_keys_of_attention_are_the_shares_of_the_scene() -> None:
+    scenes = random_scenes(2)
+    torch.testing.assert_close(PromptAttention(width=16).keys(scenes), scenes[:, 16:], atol=0.012, rtol=0)
 
 
 def test_segmentation_answers_at_the_size_of_the_picture() -> None:

@@ -48,7 +48,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "general": GeneralCode(widths=(8, 8, 8)),
         "prior": build_unet(16, 27, (32, 32)),
         "segmentation": SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)),
-        "attention": PromptAttention(width=16, deep=16, heads=2),
+        "attention": PromptAttention(width=16),
     }
     save_models(folder, codec, torch.ones(16), networks)
     return folder

@@ -28,7 +28,7 @@ prior = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [32, 32] } }
 segmentation = { steps = 2, lr = 1e-3, batch = 2, network = { widths = [8, 8, 8, 8] } }
 finetune = { steps = 2, lr = 1e-3, batch = 2 }
 joint = { steps = 2, lr = 1e-3, batch = 2 }
-attention = { steps = 2, lr = 1e-3, batch = 2, network = { width = 16, deep = 16 } }
+attention = { steps = 2, lr = 1e-3, batch = 2, network = { width = 16 } }
 """
 
 
@@ -120,8 +120,9 @@ def test_receptions_cover_all_cases_and_report_their_noise() -> None:
     assert bool(got[:, :8].all()), "the general layer always arrives"
     one, two = (got[:, layer].flatten(1).any(1) for layer in (8, 10))
     tokens = held.latent_noise.isfinite().flatten(1).any(1)
-    for kind in (one & ~two, two, tokens):
-        assert 40 < int(kind.sum()) < 90
+    for kind, expected in ((one & ~two, 1 / 5), (two & ~tokens, 1 / 5), (tokens & ~two, 1 / 5), (tokens & two, 1 / 5)):
+        n, k = len(kind), int(kind.sum())
+        assert abs(k - n * expected) <= 5 * (n * expected * (1 - expected)) ** 0.5
     ratio = ((held.symbols - symbols).abs().square() / held.symbol_noise)[got].mean()
     assert float(ratio) == pytest.approx(1, abs=0.03)
     numbers = held.latent_noise.isfinite()
@@ -141,6 +142,14 @@ def test_answers_are_compared_pixel_by_pixel_with_the_weight_of_their_class() ->
         answer[0, :, 0, pixel] = 0
     car, road = (float(answer_loss(answer, wanted, weights)) for answer in wrong)
     assert car == pytest.approx(3 / 4 * math.log(11), rel=1e-4) and car == pytest.approx(3 * road, rel=1e-4)
+
+
+def test_repetition_lowers_the_noise_of_the_first_layer_in_some_cells_only() -> None:
+    symbols = torch.zeros(400, 14, 6, 8, dtype=torch.complex64)
+    held = receive(symbols, torch.zeros(400, 16, 24, 32), (8, 2, 4), torch.Generator().manual_seed(3))
+    db = -10 * held.symbol_noise[:, :8].mean(1).log10().flatten(1)
+    spread = db.std(1)
+    assert float(spread.max()) > 3 * float(spread.median()), "cells that were heard again stand out"
 
 
 def test_receptions_without_detail_have_finite_gradients() -> None:
@@ -177,6 +186,14 @@ def test_every_stage_trains_and_the_exported_set_loads(tmp_path: Path) -> None:
     models = load_models(tmp_path / "set")
     images = workshop.val.whole([0]).images
     assert models.codec.decode(models.codec.encode(images)).shape == images.shape
+    again = Workshop(recipe, tmp_path / "again", "cpu", lambda _: None)
+    again.start_from(models, ["joint"])
+    again.train("joint")
+    again.export(tmp_path / "next")
+    after = load_models(tmp_path / "next")
+    assert (
+        after.digests["attention"] == models.digests["attention"] and after.digests["prior"] != models.digests["prior"]
+    )
     weights = tmp_path / "set" / "general" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ValueError, match="general"):

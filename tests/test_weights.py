@@ -58,7 +58,7 @@ def test_attention_looks_where_the_prompt_points() -> None:
     images, labels = stack("streets", 8)
     embedding = models.text_encoder.embed(["road", "sky"]).expand(8, -1, -1)
     with torch.no_grad():
-        relevance = models.attention(models.codec.encode(images), embedding).sigmoid()
+        relevance = models.attention(models.look(images)[1], embedding)
     for prompt, class_id in enumerate((3, 0)):
         share = torch.nn.functional.avg_pool2d((labels == class_id).float(), 8)
         inside, outside = relevance[:, prompt][share > 0.9], relevance[:, prompt][share < 0.1]

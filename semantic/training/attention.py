@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec import PATCH, LatentCodec
 from taskwave.semantic.lexicon import COLUMNS, Meaning, column_slices, phrase
+from taskwave.semantic.scene import scene
 from taskwave.semantic.text_encoder import TextEncoder
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
@@ -63,6 +65,7 @@ def token_shares(labels: torch.Tensor) -> torch.Tensor:
 def train_attention(
     model: PromptAttention,
     codec: LatentCodec,
+    parser: nn.Module,
     encoder: TextEncoder,
     pool: ImagePool,
     val: ImagePool,
@@ -71,27 +74,30 @@ def train_attention(
     batch: int,
     log: Log,
 ) -> PromptAttention:
-    """Train `model` with `codec` and `encoder` fixed.
+    """Train `model` with `codec`, the task network `parser` and `encoder` fixed.
 
     Reports the soft IoU of relevance and truth on `val`, with wordings of their own.
     """
+    parser.eval().requires_grad_(False)
     fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
     bank = PromptBank(encoder, 6000, SIZE[1] // PATCH, seed=config.seed + 1)
     fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // PATCH, seed=config.seed + 2)
 
-    def forward(net: torch.nn.Module, images: torch.Tensor, bank: PromptBank, index: torch.Tensor) -> torch.Tensor:
+    def forward(net: nn.Module, images: torch.Tensor, bank: PromptBank, index: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            latents = codec.encode(images).float()
-        return net(latents, bank.embeddings[index].to(latents.device)).float()  # type: ignore[no-any-return]
+            scenes = scene(codec.encode(images).float(), parser(images))
+        return net(scenes, bank.embeddings[index].to(scenes.device)).float()  # type: ignore[no-any-return]
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         drawn = pool.draw(batch, SIZE, generator, ZOOM)
         index = torch.randint(len(bank.embeddings), (batch, PROMPTS_PER_IMAGE), generator=generator)
-        logits = forward(model, drawn.images, bank, index)
+        relevance = forward(model, drawn.images, bank, index)
         target = bank.targets(token_shares(drawn.labels), index)
-        # Rare things weigh more: a missed pole costs more than a blurred road border.
-        weight = 1 + 9 * target / (target.mean((2, 3), keepdim=True) * 20 + 0.05)
-        return functional.binary_cross_entropy_with_logits(logits, target, weight)
+        # The overlap of what is there and what is found weighs a pole as much as a road.
+        shared, either = (relevance * target).sum((2, 3)), (relevance.square() + target.square()).sum((2, 3))
+        overlap = (2 * shared + 1) / (either + 1)
+        inside = relevance.clamp(1e-4, 1 - 1e-4)
+        return 1 - overlap.mean() - (target * inside.log() + (1 - target) * (1 - inside).log()).mean()
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
@@ -100,7 +106,7 @@ def train_attention(
             which = torch.arange(start, min(start + 16, len(val)))
             whole = val.whole(which.tolist())
             index = which[:, None] * PROMPTS_PER_IMAGE + torch.arange(PROMPTS_PER_IMAGE)
-            relevance = forward(fit.averaged, whole.images, fresh, index).sigmoid()
+            relevance = forward(fit.averaged, whole.images, fresh, index)
             target = fresh.targets(token_shares(whole.labels), index)
             overlap = overlap + relevance.minimum(target).sum()
             total = total + relevance.maximum(target).sum()

@@ -9,6 +9,7 @@ import typer
 from taskwave.semantic.text_training import train_text_encoder
 from taskwave.semantic.training.recipe import load_recipe
 from taskwave.semantic.training.stages import STAGES, Workshop
+from taskwave.semantic.weights import load_models
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Train weights; interrupted runs continue where they stopped."
@@ -31,6 +32,7 @@ def train_text(
 def train_set(
     recipe: Annotated[str, typer.Argument(help="A bundled recipe (streets, camvid) or a TOML file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs [runs/train/RECIPE].")] = None,
+    start: Annotated[str | None, typer.Option(help="Go on from this set of weights (name or folder).")] = None,
     stage: Annotated[list[str] | None, typer.Option(help=f"Only these of: {', '.join(STAGES)}.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads [all].")] = None,
@@ -47,6 +49,8 @@ def train_set(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = out or Path("runs/train") / Path(recipe).stem
     workshop = Workshop(load_recipe(recipe), folder, device, lambda line: print(line, flush=True))
+    if start is not None:
+        workshop.start_from(load_models(start), stages)
     for name in stages:
         workshop.train(name)
     if export is not None:

@@ -6,8 +6,10 @@ from torch.nn import functional
 from taskwave.semantic.detail import Holding
 from taskwave.semantic.general import CELL
 
-ES_N0_DB = (-8.0, 25.0)
+ES_N0_DB = (-10.0, 22.0)
 """Range of the mean SNR after equalisation."""
+COPIES_DB = 9.0
+"""What repetition of the first layer may add to its SNR."""
 
 
 def draw_cells(batch: int, grid: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
@@ -34,29 +36,31 @@ def receive(
 ) -> Holding:
     """Code symbols [B, S, r, c] and latents [B, C, h, w] over random fading-like channels.
 
-    The first layer always arrives. Beyond it a quarter of the images hold nothing; the others hold, in random cells,
-    one further layer, or all layers, or the first channels of every token with a power slope. Differentiable with
-    respect to `symbols`.
+    The first layer always arrives. Beyond it a fifth of the images hold nothing; the others hold, in random cells, one
+    further layer, all layers, the first channels of every token with a power slope, or all of these. Half of them have
+    heard the first layer of these cells several times. Differentiable with respect to `symbols`.
     """
     batch, count, rows, columns = symbols.shape
     device = symbols.device
     cells = draw_cells(batch, (rows, columns), generator).to(device)
-    kind = torch.randint(4, (batch, 1, 1, 1), generator=generator).to(device)
+    kind = torch.randint(5, (batch, 1, 1, 1), generator=generator).to(device)
 
-    limit = torch.tensor([0, layers[1], count - layers[0], 0], device=device)[kind]
+    limit = torch.tensor([0, layers[1], count - layers[0], 0, count - layers[0]], device=device)[kind]
     index = torch.arange(count, device=device).reshape(1, -1, 1, 1)
     general = (index < layers[0]).expand_as(symbols)
     detail = ~general & (index < layers[0] + limit) & cells
     energy = (symbols.abs().square() * detail).sum((1, 2, 3), keepdim=True)
     power = torch.where(general, 1.0, energy / detail.sum((1, 2, 3), keepdim=True).clamp_min(1)).clamp_min(1e-6)
-    variance = 10 ** (-_noise_db((batch, count, rows, columns), generator).to(device) / 10) * power
+    copies = COPIES_DB * (2 * torch.rand(batch, 1, 1, 1, generator=generator) - 1).clamp_min(0).to(device)
+    db = _noise_db((batch, count, rows, columns), generator).to(device) + copies * (general & cells & (kind > 0))
+    variance = 10 ** (-db / 10) * power
     noise = torch.view_as_complex(torch.randn(batch, count, rows, columns, 2, generator=generator)).to(device)
     sent = general | detail
     received = torch.where(sent, symbols + noise * (variance / 2).sqrt(), 0)
 
     channel = torch.arange(latents.shape[1], device=device).reshape(1, -1, 1, 1)
     numbers = 2 * torch.randint(2, latents.shape[1] // 2 + 1, (batch, 1, 1, 1), generator=generator).to(device)
-    tokens = cells.repeat_interleave(CELL, 2).repeat_interleave(CELL, 3) & (kind == 3) & (channel < numbers)
+    tokens = cells.repeat_interleave(CELL, 2).repeat_interleave(CELL, 3) & (kind > 2) & (channel < numbers)
     slope = 11 * torch.rand(batch, 1, 1, 1, generator=generator).to(device)
     db = _noise_db(tuple(latents.shape), generator).to(device) - slope * (channel / numbers - 0.5)  # type: ignore[arg-type]
     latent_variance = 10 ** (-db / 10)

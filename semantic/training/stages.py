@@ -1,11 +1,13 @@
 """The stages of one set of weights, in order; each reads what the earlier ones left in the folder."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import UNet2DModel
+from diffusers.models.modeling_utils import ModelMixin
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
@@ -26,7 +28,7 @@ from taskwave.semantic.training.prior import train_prior
 from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
 from taskwave.semantic.training.regenerated import Regenerator
 from taskwave.semantic.training.segmentation import train_segmentation
-from taskwave.semantic.weights import save_models
+from taskwave.semantic.weights import Models, save_models
 
 STAGES = ("codec", "segmentation", "general", "prior", "finetune", "joint", "attention")
 
@@ -55,6 +57,27 @@ class Workshop:
         torch.manual_seed(self.recipe.seed)
         self.log(f"{stage}: {getattr(self.recipe, stage).steps} steps")
         getattr(self, f"_{stage}")().save_pretrained(final)
+
+    def start_from(self, models: Models, stages: Sequence[str]) -> None:
+        """Take the networks of a finished set for what the stages before and after `stages` would have left here.
+
+        `joint` and `finetune` among `stages` go on with the networks of the set, the others begin anew.
+        """
+        networks: dict[str, ModelMixin | Regeneration] = {
+            "codec": models.codec.vae,
+            "segmentation": models.segmentation.net,
+            "general": models.general,
+            "prior": models.prior.unet,
+            "finetune": models.segmentation.net,
+            "joint": Regeneration(models.general, models.prior.unet),
+            "attention": models.attention,
+        }
+        for stage, network in networks.items():
+            final = self.folder / stage / "final"
+            if stage not in stages and not final.is_dir():
+                network.save_pretrained(final)
+        if "codec" not in stages:
+            self._save_statistics(models.codec)
 
     def export(self, target: Path) -> None:
         """Write the finished set, in half precision, to `target`."""
@@ -104,9 +127,12 @@ class Workshop:
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
         codec = train_codec(model, **self._common("codec", self.everything))
+        self._save_statistics(codec)
+        return codec.vae  # type: ignore[return-value]
+
+    def _save_statistics(self, codec: LatentCodec) -> None:
         statistics = {"mean": codec.mean.flatten().tolist(), "std": codec.std.flatten().tolist()}  # type: ignore[operator]
         (self.folder / "codec" / "statistics.json").write_text(json.dumps(statistics))
-        return codec.vae  # type: ignore[return-value]
 
     def _general(self) -> GeneralCode:
         codec = self._load_codec()
@@ -141,5 +167,6 @@ class Workshop:
 
     def _attention(self) -> PromptAttention:
         codec = self._load_codec()
-        model = PromptAttention(codec.channels, **_tuples(self.recipe.attention.network))
-        return train_attention(model, codec, TextEncoder.load(None), **self._common("attention", self.labelled))
+        model = PromptAttention(codec.channels, NUM_CLASSES, **_tuples(self.recipe.attention.network))
+        parser = self._load_segmentation("finetune")
+        return train_attention(model, codec, parser, TextEncoder.load(None), **self._common("attention", self.labelled))
