@@ -39,7 +39,7 @@ class Delivery:
     messages: list[str] = field(default_factory=list)
     """One per image, the textual prompt the receiver sent back, empty where it asked nothing (no list: never)."""
     heard: list[str | None] = field(default_factory=list)
-    """One per message, what the transmitter understood; None where nothing was sent or it was lost (no list: not told)."""
+    """One per message, what the transmitter understood; None where nothing was sent or it was lost (or no list)."""
 
 
 class BudgetError(ValueError):

@@ -22,6 +22,8 @@ CONCENTRATIONS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """A plan has an option for each: how to spend when the best share x of the cells holds 1 - (1 - x)^c of the score."""
 TYPICAL = 7.0
 """Concentration of scores for a prompt, as expected before they are known."""
+TRUST = 0.85
+"""Share of the promise of a prompt that is kept: it comes from a coarse picture, and tasks look at the rest, too."""
 STEPS = 16
 """Cells of the finer format are counted in this share of the picture."""
 
@@ -76,9 +78,9 @@ class Plan:
         return max(range(len(self.options)), key=lambda i: removed(self.options[i], held))
 
     def promise(self) -> float:
-        """Share of the error that is expected to be removed, for what is asked (named) or everywhere."""
-        held = held_by_best(self.cells, TYPICAL if self.named else 1.0)
-        return max((removed(option, held) for option in self.options), default=0.0)
+        """Share of the error that is expected to be removed, of what was asked for (named) or everywhere."""
+        held, trust = held_by_best(self.cells, TYPICAL if self.named else 1.0), TRUST if self.named else 1.0
+        return trust * max((removed(option, held) for option in self.options), default=0.0)
 
     def encode(self, index: int, chosen: list[list[int]], gain: int) -> list[int]:
         """Header for option `index`, the ascending cells `chosen` for each of its tiers, and power index `gain`."""

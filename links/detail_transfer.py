@@ -45,6 +45,10 @@ class DetailTransfer:
             plan, bits = closer, closer.header_bits
         return plan
 
+    def arrival(self, air: AirInterface, occasion: int) -> float:
+        """Expected share of headers that arrive."""
+        return 1 - self.header_link.expected_loss(air.forward(occasion))
+
     def send(
         self,
         source: Source,
@@ -62,7 +66,7 @@ class DetailTransfer:
         not know whether it was heard, tries its own and the nominal one on the header.
 
         `received` is updated with what arrived, `sent` with what the transmitter believes did. An image whose header is
-        lost keeps what it had: its detail cannot be placed.
+        lost keeps what it had: its detail cannot be placed. Where both ends know the cells, unit power is assumed.
         """
         uses = torch.zeros(len(scores), dtype=torch.int64)
         cells = scores.shape[1]
@@ -112,7 +116,10 @@ class DetailTransfer:
         believed = torch.full(message.shape, noise) * power[:, None]
         for i, row in enumerate(rows.tolist()):
             one = slice(i, i + 1)
-            read = plan.decode(bits.bits[i].tolist(), (index, places[i])) if bool(bits.ok[i]) else None
+            told = bits.bits[i].tolist() if bool(bits.ok[i]) else None
+            if told is None and not self.named:
+                told = plan.encode(index, places[i], int(GAIN.encode(torch.ones(()))))
+            read = plan.decode(told, (index, places[i])) if told is not None else None
             # Wrong bits that pass the CRC may name another option, which these symbols are not: nothing to keep.
             if read is not None and read[1] == index:
                 heard = GAIN.power(torch.tensor(read[0]))

@@ -46,6 +46,10 @@ class PromptTransfer:
         """Channel uses of the shortest prompt."""
         return self.link.channel_uses(FORMATS[0], air.reverse(occasion))
 
+    def arrival(self, air: AirInterface, occasion: int) -> float:
+        """Expected share of prompts that are heard."""
+        return 1 - self.link.expected_loss(air.reverse(occasion))
+
     def send(
         self, prompts: Sequence[str | None], snr: torch.Tensor, air: AirInterface, occasion: int, allowed: torch.Tensor
     ) -> tuple[list[Heard | None], torch.Tensor]:

@@ -174,8 +174,9 @@ class TaskAdaptiveLink:
     def _asking_pays(self, allowed: torch.Tensor, cells: int, air: AirInterface, occasion: int) -> torch.Tensor:
         """Whether prompt and header pay for themselves, [B] bool: both ends know, from `allowed` [B] and mean SNR."""
         prompt, snr = self.prompts.least_uses(air, occasion), 1 / nominal_noise(air)
+        heard = self.prompts.arrival(air, occasion) * self.named.arrival(air, occasion + 1)
         pays = {
-            limit: self.named.plan(limit - prompt, cells, snr, air, occasion + 1).promise()
+            limit: heard * self.named.plan(limit - prompt, cells, snr, air, occasion + 1).promise()
             > self.blind.plan(limit, cells, snr, air, occasion + 1).promise()
             for limit in allowed.unique().tolist()
         }

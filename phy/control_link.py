@@ -17,9 +17,10 @@ _MIN_BITS = 20
 """Shorter messages are filled up with zeros: TS 38.212 gives them a CRC of 6 bits only."""
 _LIST_SIZE = 8
 _BITS_PER_SYMBOL = 2
-_RATES = ((9.5, 0.75), (6.0, 0.5), (3.0, 0.25), (-math.inf, 0.125))
+_RATES = ((9.5, 0.75, 0.05), (6.0, 0.5, 0.05), (3.0, 0.25, 0.05), (-math.inf, 0.125, 0.13))
 """Code rates by the least mean SNR [dB] after combining the receive antennas: where CDL-C with two of them loses about
-one message of 40 bits in twenty. There is no rate below the last: at -5 dB per antenna it loses one in eight."""
+one message of 40 bits in twenty, last column. There is no rate below the last: at -5 dB per antenna it loses one in
+eight."""
 
 
 @dataclass
@@ -52,10 +53,16 @@ class ControlLink:
     def code_rate(self, air: Air) -> float:
         """Target rate over `air`: the configured one, else the highest that its mean SNR allows."""
         configured = air.radio.config.control_code_rate
-        if configured is not None:
-            return configured
+        return self._row(air)[1] if configured is None else configured
+
+    def expected_loss(self, air: Air) -> float:
+        """Share of messages that both ends have to expect not to arrive over `air`."""
+        return self._row(air)[2]
+
+    @staticmethod
+    def _row(air: Air) -> tuple[float, float, float]:
         combined_db = air.es_n0_db + 10 * math.log10(air.num_rx_ant)
-        return next(rate for least_db, rate in _RATES if combined_db >= least_db)
+        return next(row for row in _RATES if combined_db >= row[0])
 
     def channel_uses(self, num_bits: int, air: Air) -> int:
         """REs occupied by a message of `num_bits` over `air`.

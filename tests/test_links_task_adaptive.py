@@ -84,12 +84,10 @@ def test_the_best_cells_arrive_where_they_belong(scores: torch.Tensor) -> None:
 def test_receiver_and_transmitter_agree_on_the_cells(scores: torch.Tensor, named: bool, allowed: int) -> None:
     """Also when no header names them."""
     radio = Radio(RadioConfig(channel="awgn", num_layers=1, csi="perfect"))
-    source, _air = random_source(), air_at(radio, 40.0)
+    source, air = random_source(), air_at(radio, 40.0)
     received, sent = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named)
-    transfer.send(
-        source, scores, received, sent, torch.full((3,), allowed), snr(air_at(radio, 40.0)), air_at(radio, 40.0), 1
-    )
+    transfer.send(source, scores, received, sent, torch.full((3,), allowed), snr(air), air, 1)
     assert bool(refined(sent).any(1).all())
     assert torch.equal(refined(received), refined(sent))
     assert torch.equal(received.symbol_noise.isfinite(), sent.symbol_noise.isfinite())
@@ -124,15 +122,27 @@ def test_error_falls_with_snr_and_with_everything_that_arrives() -> None:
 
 
 def test_a_lost_header_costs_its_channel_uses_and_changes_nothing(radio: Radio, scores: torch.Tensor) -> None:
-    source, _air = random_source(), air_at(radio, -25.0)
+    source, air = random_source(), air_at(radio, -25.0)
     received, sent = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named=True)
-    uses = transfer.send(
-        source, scores, received, sent, torch.full((3,), 900), snr(air_at(radio, -25.0)), air_at(radio, -25.0), 1
-    )
+    uses = transfer.send(source, scores, received, sent, torch.full((3,), 900), snr(air), air, 1)
     assert bool((uses > 700).all())
     assert not bool(refined(received).any())
     assert bool(refined(sent).any()), "the transmitter cannot know"
+
+
+def test_blind_detail_is_placed_without_its_header(radio: Radio, scores: torch.Tensor) -> None:
+    source, air = random_source(), air_at(radio, -25.0)
+    received, sent = holdings(source)
+    transfer = DetailTransfer(radio, LAYERS, named=False)
+    transfer.send(source, scores, received, sent, torch.full((3,), 900), snr(air), air, 1)
+    assert bool(refined(sent).any()) and torch.equal(received.symbol_noise.isfinite(), sent.symbol_noise.isfinite())
+
+
+def test_asking_does_not_pay_where_little_or_nearly_everything_can_be_sent(radio: Radio, tiny_models: Models) -> None:
+    link = TaskAdaptiveLink(tiny_models, radio)
+    allowed = torch.tensor([60, 700, 12000])
+    assert link._asking_pays(allowed, CELLS, air_at(radio, 15.0), 0).tolist() == [False, True, False]
 
 
 def test_a_second_round_sends_other_cells(radio: Radio, scores: torch.Tensor) -> None:
