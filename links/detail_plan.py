@@ -1,6 +1,6 @@
 """How a budget is spent on detail: which formats for how many cells, and the header that says what was sent.
 
-Both ends compute the same plan from the budget that is left and the mean SNR, so the header holds the choice only: the
+Both ends compute the same plan from the budget that is left and the SNR, so the header holds the choice only: the
 power of the detail, and one number for option and cells together (enumerative coding, Cover 1973).
 """
 
@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import torch
 
+from taskwave.links.bit_fields import from_bits, to_bits
 from taskwave.links.detail_worth import error_left
 from taskwave.semantic.detail import FORMATS, DetailFormat, GainCode
 from taskwave.semantic.positions import choice_of, rank_of
@@ -90,14 +91,14 @@ class Plan:
             rank = rank * math.comb(len(free), len(cells)) + rank_of([free.index(c) for c in cells])
             free = [c for c in free if c not in cells]
         number = number + rank if self.named else 0
-        return _bits(gain, GAIN.bits) + _bits(number, self.header_bits - GAIN.bits)
+        return to_bits(gain, GAIN.bits) + to_bits(number, self.header_bits - GAIN.bits)
 
     def decode(self, bits: list[int], agreed: tuple[int, list[list[int]]]) -> tuple[int, int, list[list[int]]] | None:
         """Power index, option and cells of each tier; None for bits that name no choice (an undetected error).
 
         `agreed` are the option and cells that both ends know beforehand where the header does not name them.
         """
-        gain, number = _number(bits[: GAIN.bits]), _number(bits[GAIN.bits :])
+        gain, number = from_bits(bits[: GAIN.bits]), from_bits(bits[GAIN.bits :])
         if not self.named:
             return (gain, *agreed)
         for index, option in enumerate(self.options):
@@ -161,11 +162,3 @@ def _choices(cells: int, option: Option) -> list[int]:
 
 def _choice_bits(cells: int, options: tuple[Option, ...]) -> int:
     return (sum(math.prod(_choices(cells, option)) for option in options) - 1).bit_length() if options else 0
-
-
-def _bits(number: int, size: int) -> list[int]:
-    return [number >> i & 1 for i in range(size)]
-
-
-def _number(bits: list[int]) -> int:
-    return sum(bit << i for i, bit in enumerate(bits))

@@ -116,10 +116,11 @@ class DetailTransfer:
         believed = torch.full(message.shape, noise) * power[:, None]
         for i, row in enumerate(rows.tolist()):
             one = slice(i, i + 1)
-            told = bits.bits[i].tolist() if bool(bits.ok[i]) else None
-            if told is None and not self.named:
-                told = plan.encode(index, places[i], int(GAIN.encode(torch.ones(()))))
-            read = plan.decode(told, (index, places[i])) if told is not None else None
+            read = None
+            if bool(bits.ok[i]):
+                read = plan.decode(bits.bits[i].tolist(), (index, places[i]))
+            elif not self.named:
+                read = int(GAIN.encode(torch.ones(()))), index, places[i]
             # Wrong bits that pass the CRC may name another option, which these symbols are not: nothing to keep.
             if read is not None and read[1] == index:
                 heard = GAIN.power(torch.tensor(read[0]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from taskwave.links.bit_fields import from_bits, to_bits
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.control_link import FeedbackLink
 from taskwave.semantic.lexicon import parse
@@ -16,9 +17,8 @@ from taskwave.semantic.prompt_code import decode, encode
 
 FORMATS = (20, 32, 48, 64, 96, 128, 192, 256)
 """Message sizes in bits; a prompt takes the smallest that holds it, or else a multiple of the largest."""
-
-
 QUALITY_BITS, QUALITY_STEP_DB, LOWEST_QUALITY_DB = 4, 2.0, -9.0
+"""Of the channel quality indicator: -9 to 21 dB."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ def _format(bits: int) -> int:
 def _quality_bits(snr: float) -> list[int]:
     index = round((10 * math.log10(max(snr, 1e-9)) - LOWEST_QUALITY_DB) / QUALITY_STEP_DB)
     index = min(max(index, 0), 2**QUALITY_BITS - 1)
-    return [index >> i & 1 for i in range(QUALITY_BITS)]
+    return to_bits(index, QUALITY_BITS)
 
 
 def _understand(bits: torch.Tensor) -> Heard | None:
     """The meaning of decoded bits; None for the rare wrong bits that passed the CRC and make no sense."""
-    index = sum(int(bit) << i for i, bit in enumerate(bits[:QUALITY_BITS]))
+    index = from_bits(bits[:QUALITY_BITS].tolist())
     try:
         text = decode(bits[QUALITY_BITS:])
         parse(text)

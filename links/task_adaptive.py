@@ -26,11 +26,23 @@ class _State:
     """What the transmitter thinks the receiver has."""
     latents: torch.Tensor
     """[B, C, h, w], regenerated from `received`."""
-    view: View | None
-    """Of `sent`; None where nobody attends."""
+    quality: torch.Tensor
+    """[B], SNR after equalisation (linear) that the receiver measured on the general part."""
     spent: torch.Tensor
     """[B] channel uses, and how many of them for feedback:"""
     feedback: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Outlook:
+    """What a round may cost and what the transmitter knows before it."""
+
+    allowed: torch.Tensor
+    """[B] channel uses."""
+    asks: torch.Tensor
+    """[B] bool, a prompt pays for itself."""
+    view: View | None
+    """Of what was sent; None where nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +85,9 @@ class TaskAdaptiveLink:
         """See `taskwave.links.base.Link`; the general part and the coarse picture serve all tasks."""
         latents, scenes = self.models.look(images)
         source = Source(scenes, latents, self.models.general.encode(scenes))
-        start = self._look_over(self._send_general(source, budget, air), source)
-        return [self._serve(source, task, budget, air, start) for task in tasks]
+        start = self._send_general(source, budget, air)
+        outlook = self._look_ahead(source, start, budget, air, 0)
+        return [self._serve(source, task, budget, air, start, outlook) for task in tasks]
 
     def _send_general(self, source: Source, budget: int, air: AirInterface) -> _State:
         """The general part over the air, and the coarse picture of it."""
@@ -92,7 +105,8 @@ class TaskAdaptiveLink:
         received.symbol_noise[:, general] = reception.noise_variance.view_as(symbols)
         sent.symbols[:, general], sent.symbol_noise[:, general] = symbols, nominal_noise(air)
         spent = torch.full((len(symbols),), reception.channel_uses)
-        state = _State(received, sent, source.latents, None, spent, torch.zeros_like(spent))
+        quality = effective_snr(reception.noise_variance)
+        state = _State(received, sent, source.latents, quality, spent, torch.zeros_like(spent))
         return self._regenerate(state, source, air)
 
     def _regenerate(self, state: _State, source: Source, air: AirInterface) -> _State:
@@ -105,13 +119,18 @@ class TaskAdaptiveLink:
             noise = torch.stack(rows).to(source.latents)
         return replace(state, latents=self.models.regenerate(state.received, noise, self.steps))
 
-    def _look_over(self, state: _State, source: Source) -> _State:
-        """The transmitter's view of what it has sent, for the next choice."""
-        if self.selection != "attention":
-            return state
-        return replace(state, view=self.attender.view(source.scenes, state.sent))
+    def _look_ahead(self, source: Source, state: _State, budget: int, air: AirInterface, occasion: int) -> _Outlook:
+        """Before round `occasion`: nothing of it depends on the task but what earlier rounds have spent and sent."""
+        allowed = (budget - state.spent) // (self.rounds - occasion)
+        asks = torch.zeros(len(allowed), dtype=torch.bool)
+        if self.selection == "attention":
+            asks = self._asking_pays(allowed, source.symbols[0, 0].numel(), air, occasion)
+        view = self.attender.view(source.scenes, state.sent) if bool(asks.any()) else None
+        return _Outlook(allowed, asks, view)
 
-    def _serve(self, source: Source, task: Task, budget: int, air: AirInterface, start: _State) -> Delivery:
+    def _serve(
+        self, source: Source, task: Task, budget: int, air: AirInterface, start: _State, outlook: _Outlook
+    ) -> Delivery:
         """Rounds of prompt and detail for one task, then its answer."""
         codec, segmentation = self.models.codec, self.models.segmentation
         state = replace(start, received=start.received.copy(), sent=start.sent.copy())
@@ -120,9 +139,8 @@ class TaskAdaptiveLink:
         rounds = []
         for occasion in range(self.rounds):
             if occasion:
-                state = self._look_over(state, source)
-            allowed = (budget - state.spent) // (self.rounds - occasion)
-            exchange = self._exchange(source, task, logits, state, allowed, air, occasion)
+                outlook = self._look_ahead(source, state, budget, air, occasion)
+            exchange = self._exchange(source, task, logits, state, outlook, air, occasion)
             rounds.append(exchange)
             spent, feedback = state.spent + exchange.uses, state.feedback + exchange.feedback
             state = self._regenerate(replace(state, spent=spent, feedback=feedback), source, air)
@@ -145,26 +163,22 @@ class TaskAdaptiveLink:
         task: Task,
         logits: torch.Tensor,
         state: _State,
-        allowed: torch.Tensor,
+        outlook: _Outlook,
         air: AirInterface,
         occasion: int,
     ) -> _Exchange:
-        """One round of at most `allowed` [B] channel uses: prompts back, detail forward into both ends' holdings."""
-        batch, grid = len(allowed), (source.symbols.shape[2], source.symbols.shape[3])
-        asks = torch.zeros(batch, dtype=torch.bool)
-        if self.selection == "attention":
-            asks = self._asking_pays(allowed, grid[0] * grid[1], air, occasion)
-        wishes = demand(logits, task.classes)
+        """One round: prompts back, detail forward into both ends' holdings."""
+        asks, batch = outlook.asks, len(outlook.asks)
+        wishes = demand(logits, task.classes) if outlook.view is not None else [""] * batch
         asked = [wish if ask else None for wish, ask in zip(wishes, asks.tolist(), strict=True)]
-        quality = effective_snr(state.received.symbol_noise[:, : self.models.general.layers[0]])
-        heard, feedback = self.prompts.send(asked, quality, air, occasion, allowed)
+        heard, feedback = self.prompts.send(asked, state.quality, air, occasion, outlook.allowed)
         texts = [None if h is None else h.text for h in heard]
         snr = [1 / nominal_noise(air) if h is None else h.snr for h in heard]
-        left = allowed - feedback
-        scores = blind_scores(self.selection, grid, batch)
+        left = outlook.allowed - feedback
+        scores = blind_scores(self.selection, (source.symbols.shape[2], source.symbols.shape[3]), batch)
         relevance = torch.ones_like(source.latents[:, 0])
-        if state.view is not None:
-            attended, relevance = self.attender.scores(state.view, texts)
+        if outlook.view is not None:
+            attended, relevance = self.attender.scores(outlook.view, texts)
             scores = torch.where(asks[:, None], attended, scores)
         uses = feedback
         for transfer, limit in ((self.named, left * asks), (self.blind, left * ~asks)):

@@ -36,20 +36,23 @@ class Holding:
         return Holding(*(x.clone() for x in (self.symbols, self.symbol_noise, self.latents, self.latent_noise)))
 
 
+TOKEN_SLOPE_DB = -6.0
+"""Power of the last channel of a token that is sent relative to the first, linear in dB between."""
+
+
 @dataclass(frozen=True)
 class DetailFormat:
     """One way to send a cell: every layer of the analog code so many times, and the first channels of its tokens.
 
     `copies` counts transmissions of each layer, the general one included: what the receiver has already counts for one
-    more, and all are combined. `numbers` channels of every token follow, two to a symbol; `slope_db` is the power of
-    the last of them relative to the first, linear in dB between (unequal error protection).
+    more, and all are combined. `numbers` channels of every token follow, two to a symbol, the first ones with more
+    power (`TOKEN_SLOPE_DB`, unequal error protection).
 
     Raises `ValueError` for an odd or negative count of numbers, and for a format that sends nothing.
     """
 
     copies: tuple[int, ...]
     numbers: int = 0
-    slope_db: float = 0.0
 
     def __post_init__(self) -> None:
         if self.numbers < 0 or self.numbers % 2:
@@ -94,7 +97,7 @@ class DetailFormat:
         return [*of_layers, CELL**2 * self.numbers // 2]
 
     def _amplitude(self, like: torch.Tensor) -> torch.Tensor:
-        power = 10 ** (torch.linspace(0, self.slope_db, self.numbers, device=like.device) / 10)
+        power = 10 ** (torch.linspace(0, TOKEN_SLOPE_DB, self.numbers, device=like.device) / 10)
         return (power / power.mean()).sqrt().reshape(1, -1, 1, 1)
 
 
@@ -109,9 +112,9 @@ FORMATS: tuple[DetailFormat, ...] = (
     DetailFormat((4, 4, 2)),
     DetailFormat((7, 6, 3)),
     DetailFormat((15, 14, 7)),
-    DetailFormat((0, 1, 0), 8, -6.0),
-    DetailFormat((2, 3, 2), 8, -6.0),
-    DetailFormat((4, 4, 3), 8, -6.0),
+    DetailFormat((0, 1, 0), 8),
+    DetailFormat((2, 3, 2), 8),
+    DetailFormat((4, 4, 3), 8),
 )
 """Ways to send detail that a plan chooses from, for codes of three layers."""
 

@@ -63,3 +63,14 @@ def test_attention_looks_where_the_prompt_points() -> None:
         share = torch.nn.functional.avg_pool2d((labels == class_id).float(), 8)
         inside, outside = relevance[:, prompt][share > 0.9], relevance[:, prompt][share < 0.1]
         assert float(inside.mean()) > float(outside.mean()) + 0.3
+
+
+def test_attention_looks_at_the_side_the_prompt_names() -> None:
+    models = load_models("streets")
+    images, _ = stack("streets", 4)
+    embedding = models.text_encoder.embed(["road on the left", "road on the right"]).expand(4, -1, -1)
+    with torch.no_grad():
+        left, right = models.attention(models.look(images)[1], embedding).unbind(1)
+    assert float(left[..., :8].mean()) > 2 * float(left[..., -8:].mean())
+    assert float(right[..., -8:].mean()) > 2 * float(right[..., :8].mean())
+
