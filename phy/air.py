@@ -10,13 +10,12 @@ from taskwave.phy.channels import ChannelModel, Fading
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
+from taskwave.phy.medium import FrequencyDomain, Medium, Stream
 from taskwave.phy.seeds import generator
 
-__all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig", "Stream"]
+__all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig"]
 
 Direction = Literal["forward", "reverse"]
-Stream = Literal["data", "control"]
-"""Data and control messages of one occasion use different REs and so see different noise."""
 
 
 class Radio:
@@ -29,6 +28,7 @@ class Radio:
     def __init__(self, config: RadioConfig) -> None:
         self.config = config
         self.channel = ChannelModel(config)
+        self.medium: Medium = FrequencyDomain()
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
         """Channel realisations of `batch` images, `occasions` transmissions in each direction.

@@ -1,9 +1,9 @@
 """Channel estimation from DMRS: least squares with linear interpolation, or LMMSE (Wiener) with known statistics.
 
 Both work on one allocation. Input `z` [B, rx, layers, D, P] are the least-squares estimates at the P pilot subcarriers
-of each layer in the D DMRS symbols, of error variance `no`; layer l's pilots lie on subcarriers l, l + layers, ….
-Output is `h_hat` [B, rx, layers, S, F] at the S data symbols and all F subcarriers, with the error variance
-[layers, S, F] float32. True channels have energy one in expectation.
+of each layer in the D DMRS symbols, of error variance `no` [B] (or [1]: the same for all); layer l's pilots lie on
+subcarriers l, l + layers, …. Output is `h_hat` [B, rx, layers, S, F] at the S data symbols and all F subcarriers, with
+the error variance [B or 1, layers, S, F] float32. True channels have energy one in expectation.
 """
 
 from typing import Protocol
@@ -24,7 +24,7 @@ Estimate = tuple[torch.Tensor, torch.Tensor]
 class ChannelEstimator(Protocol):
     """See the module's docstring for shapes."""
 
-    def estimate(self, z: torch.Tensor, no: float) -> Estimate:
+    def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
         """Channel and error variance at the data REs."""
         ...
 
@@ -62,10 +62,10 @@ class LinearInterpolator:
         noise = np.sum(time**2, axis=-1)[None, :, None] * np.sum(np.stack(frequency) ** 2, axis=-1)[:, None, :]
         self._noise_gain = torch.tensor(noise, dtype=torch.float32)
 
-    def estimate(self, z: torch.Tensor, no: float) -> Estimate:
+    def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
         """See the module's docstring."""
         h_hat = self._time.to(z.device) @ (z @ self._frequency.to(z.device).transpose(-1, -2))
-        return h_hat, no * self._noise_gain.to(z.device)
+        return h_hat, no[:, None, None, None] * self._noise_gain.to(z.device)
 
 
 class WienerInterpolator:
@@ -106,26 +106,27 @@ class WienerInterpolator:
             # A flat set of eigendirections per layer; all layers have the same number, zeros fill up.
             basis_f.append(u * keep)
             gain_f.append((every @ vh.conj().T) * (s * keep))
-            self._lambda_f = s**2 * keep  # the same for all layers: shifting the comb only rotates phases
+            lambda_f = s**2 * keep  # the same for all layers: shifting the comb only rotates phases
         dmrs, data = np.array(allocation.dmrs), np.array(allocation.data_ofdm_symbols)
 
         def correlation(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
             return np.asarray(j0(2 * np.pi * doppler_per_symbol * (rows[:, None] - dmrs[None, :])))
 
-        self._lambda_t, basis_t = np.linalg.eigh(correlation(dmrs))
+        lambda_t, basis_t = np.linalg.eigh(correlation(dmrs))
         gain_t = correlation(data) @ basis_t
-        self._energy_t, self._energy_f = gain_t**2, np.abs(np.stack(gain_f)) ** 2
+        self._spread = torch.tensor(np.outer(lambda_t, lambda_f))
+        self._energy_t, self._energy_f = torch.tensor(gain_t**2), torch.tensor(np.abs(np.stack(gain_f)) ** 2)
         self._basis_t, self._gain_t = (torch.tensor(m, dtype=torch.complex64) for m in (basis_t, gain_t))
         self._basis_f, self._gain_f = (torch.tensor(np.stack(m), dtype=torch.complex64) for m in (basis_f, gain_f))
 
-    def estimate(self, z: torch.Tensor, no: float) -> Estimate:
+    def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
         """See the module's docstring."""
-        shrink = 1.0 / (np.outer(self._lambda_t, self._lambda_f) + no)
+        # [B or 1, D, J], in double precision: 1 - explained is small.
+        shrink = 1.0 / (self._spread + no.double().cpu()[:, None, None])
         basis_t, gain_t, basis_f, gain_f = (
             m.to(z.device) for m in (self._basis_t, self._gain_t, self._basis_f, self._gain_f)
         )
-        seen = basis_t.mH @ (z @ basis_f.conj()) * torch.tensor(shrink, dtype=torch.float32, device=z.device)
+        seen = basis_t.mH @ (z @ basis_f.conj()) * shrink.to(z.real)[:, None, None]
         h_hat = gain_t @ (seen @ gain_f.transpose(-1, -2))
-        explained = self._energy_t @ shrink @ self._energy_f.transpose(0, 2, 1)
-        err_var = torch.tensor(np.clip(1.0 - explained, 0.0, 1.0), dtype=torch.float32, device=z.device)
-        return h_hat, err_var
+        explained = self._energy_t @ shrink[:, None] @ self._energy_f.transpose(-1, -2)
+        return h_hat, (1.0 - explained).clamp(0.0, 1.0).to(z.real)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from taskwave.phy.air import Air, Radio, Stream
+from taskwave.phy.air import Air, Radio
 from taskwave.phy.grid import Allocation
+from taskwave.phy.medium import Stream
 from taskwave.phy.slot import SlotTransceiver, Tap
 
 _PADDING = 1.0
@@ -69,17 +70,17 @@ class SymbolLink:
         padding = sum(a.num_data_symbols for a in allocations) - num_symbols
         padded = torch.nn.functional.pad(symbols, (0, padding), value=_PADDING)
         sizes = [a.num_data_symbols for a in allocations]
-        received, variances = [], []
-        for slot, (allocation, part) in enumerate(zip(allocations, padded.split(sizes, dim=1), strict=True)):
-            x_hat, no_eff = self._slot(allocation).send(part, air, slot, self.stream, tap)
-            received.append(x_hat)
-            variances.append(no_eff)
+        slots = [self._slot(allocation) for allocation in allocations]
+        grids = [slot.transmit(part) for slot, part in zip(slots, padded.split(sizes, dim=1), strict=True)]
+        signals = self.radio.medium.carry(allocations, grids, air, self.stream)
+        outputs = [slot.receive(signal, tap) for slot, signal in zip(slots, signals, strict=True)]
+        received, variances = zip(*outputs, strict=True)
         x_hat = torch.cat(received, dim=1)[:, :num_symbols]
         no_eff = torch.cat(variances, dim=1)[:, :num_symbols]
         if tap is not None:
             tap("constellation", x_hat)
             tap("noise_variance", no_eff)
-        return SymbolReception(x_hat, no_eff, sum(a.channel_uses for a in allocations))
+        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols))
 
     def _slot(self, allocation: Allocation) -> SlotTransceiver:
         if allocation not in self._slots:

@@ -1,5 +1,6 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -10,7 +11,8 @@ from torch import nn
 from taskwave.links import registry
 from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
-from taskwave.phy.slot import SlotTransceiver
+from taskwave.phy.grid import Allocation
+from taskwave.phy.medium import FrequencyDomain, SlotSignal, Stream
 from taskwave.semantic.classes import CLASSES, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.segmentation import SegmentationTask
 from taskwave.semantic.weights import Models
@@ -114,13 +116,15 @@ def test_charges_what_the_radio_spends(
     link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`deliveries` has run already: what calibration may send is remembered and not sent again."""
-    send, spent = SlotTransceiver.send, torch.zeros(2, 2, dtype=torch.int64)
+    carry, spent = FrequencyDomain.carry, torch.zeros(2, 2, dtype=torch.int64)
 
-    def counting(self: SlotTransceiver, symbols: torch.Tensor, air: Air, *rest: object) -> object:
-        spent[air.images, int(air.direction == "reverse")] += self.allocation.channel_uses
-        return send(self, symbols, air, *rest)  # type: ignore[arg-type]
+    def counting(
+        self: FrequencyDomain, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: Air, stream: Stream
+    ) -> list[SlotSignal]:
+        spent[air.images, int(air.direction == "reverse")] += sum(a.channel_uses for a in allocations)
+        return carry(self, allocations, grids, air, stream)
 
-    monkeypatch.setattr(SlotTransceiver, "send", counting)
+    monkeypatch.setattr(FrequencyDomain, "carry", counting)
     (delivery,) = link.run(images, [CARS], BUDGET, air)
     assert torch.equal(delivery.channel_uses, spent.sum(1))
     assert torch.equal(delivery.feedback_uses, spent[:, 1])

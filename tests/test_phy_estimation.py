@@ -30,7 +30,7 @@ def test_least_squares_agrees_with_sionna(prb: int, symbols: int, layers: int) -
     reference, _ = LSChannelEstimator(grid, "lin", device="cpu")(y, torch.tensor(0.1))
     pilots = grid.pilot_pattern.pilots[0].reshape(layers, len(a.dmrs), -1)
     z = torch.stack([(y[:, 0, :, list(a.dmrs)] / pilots[i])[..., i::layers] for i in range(layers)], dim=2)
-    h_hat, _ = LinearInterpolator(a).estimate(z, 0.1)
+    h_hat, _ = LinearInterpolator(a).estimate(z, torch.tensor([0.1]))
     assert torch.allclose(h_hat, reference[:, 0, :, 0][..., list(a.data_ofdm_symbols), :], atol=1e-4)
 
 
@@ -39,7 +39,7 @@ def test_least_squares_reports_the_noise_of_its_weights(layers: int) -> None:
     a = allocation(2, 9, layers)
     noise = torch.randn((4000, 1, layers, len(a.dmrs), 24 // layers), generator=torch.Generator().manual_seed(1),
                         dtype=torch.complex64)  # fmt: skip
-    h_hat, err_var = LinearInterpolator(a).estimate(noise * 0.5, 0.25)
+    h_hat, err_var = LinearInterpolator(a).estimate(noise * 0.5, torch.tensor([0.25]))
     measured = h_hat.abs().square().mean(dim=(0, 1))
     # |CN|^2 has the standard deviation of its mean: five of them over 4000 trials.
     assert float((measured / err_var - 1).abs().max()) <= 5 / np.sqrt(4000)
@@ -52,7 +52,7 @@ def test_wiener_filter_is_the_dense_two_dimensional_one(prb: int, symbols: int, 
     z = torch.randn((3, 2, layers, len(a.dmrs), a.num_subcarriers // layers), dtype=torch.complex64,
                     generator=torch.Generator().manual_seed(1))  # fmt: skip
     wiener = WienerInterpolator(a, torch.tensor(delays), torch.tensor(powers), spacing, doppler)
-    h_hat, err_var = wiener.estimate(z, no)
+    h_hat, err_var = wiener.estimate(z, torch.tensor([no]))
 
     def covariance(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         time = j0(2 * np.pi * doppler * (rows[:, None, 0] - columns[None, :, 0]))
@@ -67,7 +67,7 @@ def test_wiener_filter_is_the_dense_two_dimensional_one(prb: int, symbols: int, 
         expected = z[:, :, layer].reshape(6, -1).numpy() @ gain.T
         error = 1 - np.einsum("ij,ij->i", gain, covariance(pilots, targets).T).real
         assert np.allclose(h_hat[:, :, layer].reshape(6, -1).numpy(), expected, atol=1e-4)
-        assert np.allclose(err_var[layer].flatten().numpy(), error, atol=1e-5)
+        assert np.allclose(err_var[0, layer].flatten().numpy(), error, atol=1e-5)
 
 
 def channel_error(csi: Csi, es_n0_db: float) -> float:

@@ -1,0 +1,57 @@
+"""What lies between the grids of both ends: the simulated channel in the frequency domain, or another medium."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid import Allocation
+
+if TYPE_CHECKING:
+    from taskwave.phy.air import Air
+
+Stream = Literal["data", "control"]
+"""Data and control messages of one occasion use different REs and so see different noise."""
+
+
+@dataclass(frozen=True)
+class SlotSignal:
+    """What the receiver has of one slot."""
+
+    y: torch.Tensor
+    """[B, rx, num_ofdm_symbols, num_subcarriers] complex64."""
+    no: torch.Tensor
+    """[B], or [1] for all, float32: variance of the complex noise of `y` as the receiver knows it."""
+    h: torch.Tensor | None = None
+    """[B, rx, layers, num_ofdm_symbols, num_subcarriers], the true channel of unit energy, where it is known."""
+
+
+class Medium(Protocol):
+    """Carries the slots of a message from the transmit antennas to the receive antennas."""
+
+    def carry(
+        self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: "Air", stream: Stream
+    ) -> list[SlotSignal]:
+        """What arrives of `grids` [B, layers, num_ofdm_symbols, num_subcarriers], one a slot."""
+        ...
+
+
+class FrequencyDomain:
+    """y = H x + noise on every RE: no inter-carrier interference, ideal synchronisation. Differentiable."""
+
+    def carry(
+        self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: "Air", stream: Stream
+    ) -> list[SlotSignal]:
+        """See `Medium`."""
+        no = noise_variance(air.es_n0_db)
+        signals = []
+        for slot, (allocation, x) in enumerate(zip(allocations, grids, strict=True)):
+            h = air.frequency_response(allocation, slot).to(x.device)
+            shape = (air.num_rx_ant, allocation.num_ofdm_symbols, allocation.num_subcarriers)
+            noise = math.sqrt(no) * air.noise(shape, slot, stream).to(x.device)
+            y = (h * x.unsqueeze(1)).sum(dim=2) + noise
+            signals.append(SlotSignal(y, torch.tensor([no], device=x.device), h))
+        return signals
