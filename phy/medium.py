@@ -27,6 +27,12 @@ class SlotSignal:
     """[B], or [1] for all, float32: variance of the complex noise of `y` as the receiver knows it."""
     h: torch.Tensor | None = None
     """[B, rx, layers, num_ofdm_symbols, num_subcarriers], the true channel of unit energy, where it is known."""
+    lost: torch.Tensor | None = None
+    """[B] bool, bursts that were not detected; None: a medium that loses none."""
+
+
+LOST_NOISE = 1e6
+"""Noise variance of symbols of a burst that was not detected: they say nothing."""
 
 
 class Medium(Protocol):

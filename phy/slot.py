@@ -9,15 +9,12 @@ from taskwave.phy.air import Radio
 from taskwave.phy.equalization import lmmse_equalize
 from taskwave.phy.estimation import ChannelEstimator, LinearInterpolator, WienerInterpolator
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation
-from taskwave.phy.medium import SlotSignal
-from taskwave.phy.pilots import pilot_symbols
+from taskwave.phy.medium import LOST_NOISE, SlotSignal
+from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
 
 Tap = Callable[[str, torch.Tensor], None]
 """Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
 the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] after equalisation."""
-
-_DMRS_C_INIT = 1
-"""Any fixed scrambling identity (TS 38.211 clause 6.4.1.1.1.1); there is one transmitter only."""
 
 
 class SlotTransceiver:
@@ -25,7 +22,8 @@ class SlotTransceiver:
 
     def __init__(self, radio: Radio, allocation: Allocation) -> None:
         self.allocation = allocation
-        self.pilots = pilot_symbols(len(allocation.dmrs), allocation.num_subcarriers, _DMRS_C_INIT)
+        self._pilots = dmrs_pilots(allocation)
+        self._dmrs = spread_to_layers(self._pilots, allocation.num_layers)
         config = radio.config
         self._estimator: ChannelEstimator | None = None
         if config.csi == "ls":
@@ -51,10 +49,7 @@ class SlotTransceiver:
         x = symbols.new_zeros(len(symbols), a.num_layers, a.num_ofdm_symbols, a.num_subcarriers)
         data = symbols.reshape(len(symbols), -1, a.num_subcarriers, a.num_layers).permute(0, 3, 1, 2)
         x[:, :, list(a.data_ofdm_symbols)] = data / math.sqrt(a.num_layers)
-        pilots = self.pilots.to(symbols)
-        for layer in range(a.num_layers):
-            comb = slice(layer, None, a.num_layers)
-            x[:, layer, list(a.dmrs), comb] = pilots[:, comb]
+        x[:, :, list(a.dmrs)] = self._dmrs.to(symbols)
         return x
 
     def receive(self, signal: SlotSignal, tap: Tap | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,20 +66,18 @@ class SlotTransceiver:
                 raise ValueError('csi = "perfect" needs a simulated channel: use csi = "lmmse" or "ls".')
             h_hat = signal.h[..., data, :].permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
         else:
-            estimate, error = self._estimator.estimate(self._pilot_estimates(signal.y), signal.no)
+            z = least_squares(signal.y[:, :, list(a.dmrs)], self._pilots, a.num_layers)
+            estimate, error = self._estimator.estimate(z, signal.no)
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
             # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
             no = error.sum(dim=1) / a.num_layers + no
         x_hat, no_eff = lmmse_equalize(y, h_hat, no)
+        if signal.lost is not None:
+            x_hat = x_hat.masked_fill(signal.lost[:, None, None, None], 0)
+            no_eff = no_eff.masked_fill(signal.lost[:, None, None, None], LOST_NOISE)
         if tap is not None:
             if signal.h is not None:
                 tap("h", signal.h[..., data, :] / math.sqrt(a.num_layers))
             tap("h_hat", h_hat.permute(0, 3, 4, 1, 2))
             tap("received", y.permute(0, 3, 1, 2))
         return x_hat.reshape(len(y), -1), no_eff.reshape(len(y), -1)
-
-    def _pilot_estimates(self, y: torch.Tensor) -> torch.Tensor:
-        """Least-squares estimates of the unit-energy channel, [B, rx, layers, D, P], error variance `no`."""
-        a = self.allocation
-        z = y[:, :, list(a.dmrs)] / self.pilots.to(y)
-        return torch.stack([z[..., layer :: a.num_layers] for layer in range(a.num_layers)], dim=2)

@@ -1,0 +1,148 @@
+"""Where a burst starts, how far its carrier is off, how late its first path is, and how strong the noise is.
+
+Shapes: B bursts, R receive antennas, L layers, K OFDM symbols with known REs, P known REs of a layer in each. `z`
+[B, R, L, K, P] are received pilots divided by sent ones, zeros where a symbol has fewer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import gamma
+
+FALSE_ALARM = 1e-3
+"""Chance that noise alone passes for a burst somewhere in a window."""
+
+_DELAY_STEP = 0.5
+"""Samples between delays that are tried; a parabola finds the peak between them."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Of one burst in each row of samples."""
+
+    found: torch.Tensor
+    """[B] bool."""
+    start: torch.Tensor
+    """[B] int64, most likely start of the body of the first known symbol, found or not."""
+
+
+def detect(samples: torch.Tensor, templates: torch.Tensor, gap: int) -> Detection:
+    """Matched filter for a known symbol that is sent twice, normalised by the power around it (CFAR).
+
+    Noise alone gives a sum of 2 R L unit exponentials at each of the lags; the threshold is such that all lags together
+    pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas and the two symbols do not matter, so
+    that a carrier offset of a small part of the subcarrier spacing does no harm.
+
+    Args:
+        samples: [B, R, n] complex64.
+        templates: [L, N] complex64, the symbol's body as each layer sends it, of unit energy.
+        gap: samples between its two occurrences.
+
+    Raises:
+        ValueError: the samples are shorter than a burst.
+    """
+    length, total = templates.shape[-1], samples.shape[-1]
+    lags = total - gap - length + 1
+    if lags < 1:
+        raise ValueError(f"{total} samples cannot hold a burst of {gap + length}: listen longer.")
+    size = 1 << (total - 1).bit_length()
+    spectrum = torch.fft.fft(samples, size)[:, :, None] * torch.fft.fft(templates, size).conj()
+    matched = torch.fft.ifft(spectrum)[..., : total - length + 1].abs().square().sum(dim=(1, 2))
+    energy = torch.nn.functional.pad(samples.abs().square().mean(1).double().cumsum(-1), (1, 0))
+    power = ((energy[:, length:] - energy[:, :-length]) / length).to(matched)
+    both = matched[:, :lags] + matched[:, gap:]
+    level = (power[:, :lags] + power[:, gap:]) / 2
+    best, start = (both / level.clamp_min(torch.finfo(level.dtype).tiny)).max(dim=-1)
+    threshold = gamma.isf(FALSE_ALARM / lags, 2 * samples.shape[1] * len(templates))
+    return Detection(best > threshold, start)
+
+
+def carrier_offset(z: torch.Tensor, times: torch.Tensor, limit_hz: float) -> torch.Tensor:
+    """Carrier offset [B] in Hz, within `limit_hz` of zero: maximum likelihood for a channel that does not change.
+
+    The likelihood needs the correlations between the known symbols only, at their `times` [K] (seconds).
+    """
+    rows = z.permute(0, 3, 1, 2, 4).flatten(2)
+    correlation = rows @ rows.mH
+    lags = times[:, None] - times[None, :]
+    first, second = torch.triu_indices(len(times), len(times), 1)
+    lags, correlation = lags[first, second], correlation[:, first, second]
+    step = 1 / (16 * float(lags.abs().max()))
+    steps = int(np.ceil(limit_hz / step))
+    offsets = torch.arange(-steps, steps + 1) * step
+    phase = -2 * torch.pi * torch.outer(lags, offsets)
+    likelihood = (correlation @ torch.polar(torch.ones_like(phase), phase)).real
+    return offsets[0] + step * _peak(likelihood)
+
+
+def noise_power(z: Sequence[torch.Tensor], excess: Sequence[float]) -> torch.Tensor:
+    """Noise variance [B] from second differences over subcarriers, that a smooth channel hardly has.
+
+    Args:
+        z: pilots [B, R, L, K, P] of several kinds, without filling zeros.
+        excess: for each, what the channel itself contributes in the mean.
+    """
+    raw, known, count = torch.zeros(()), 0.0, 0
+    for pilots, channel in zip(z, excess, strict=True):
+        bend = pilots[..., :-2] - 2 * pilots[..., 1:-1] + pilots[..., 2:]
+        raw = raw + bend.abs().square().flatten(1).sum(1) / 6
+        known, count = known + channel * bend[0].numel(), count + bend[0].numel()
+    raw = raw / count
+    return torch.maximum(raw - known / count, raw / 4).clamp_min(1e-9)
+
+
+class DelaySearch:
+    """Maximum-likelihood delay of a channel of known power-delay profile, from the pilots of one kind of symbol.
+
+    Args:
+        subcarriers: [L, P] int64, of the pilots of each layer.
+        delays, powers: [paths], of the profile [s]; powers of sum one.
+        subcarrier_spacing_hz: of the grid.
+        sample_s: duration of a sample [s].
+        reach: largest delay that is tried, early or late, in samples.
+    """
+
+    def __init__(
+        self,
+        subcarriers: torch.Tensor,
+        delays: torch.Tensor,
+        powers: torch.Tensor,
+        subcarrier_spacing_hz: float,
+        sample_s: float,
+        reach: int,
+    ) -> None:
+        steps = round(reach / _DELAY_STEP)
+        self._first = -steps * _DELAY_STEP
+        tried = torch.arange(-steps, steps + 1, dtype=torch.float64) * _DELAY_STEP * sample_s
+        frequencies = subcarriers.double() * subcarrier_spacing_hz
+
+        def rotation(tau: torch.Tensor) -> torch.Tensor:
+            phase = -2 * torch.pi * frequencies[..., None] * tau
+            return torch.polar(torch.ones_like(phase), phase)
+
+        u, s, _ = torch.linalg.svd(rotation(delays.double()) * powers.double().sqrt(), full_matrices=False)
+        self._lambda = s[0].square()
+        keep = self._lambda > 1e-6 * self._lambda.sum()
+        self._lambda = self._lambda[keep].float()
+        # [L, P, G * J]: the profile's eigenvectors at every delay tried.
+        self._basis = (rotation(tried)[..., None] * u[..., None, keep]).flatten(2).to(torch.complex64)
+
+    def likelihood(self, z: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
+        """Log-likelihood [B, G] of the delays tried, up to a constant, of pilots [B, R, L, K, P] in noise `no` [B]."""
+        seen = (z @ self._basis.conj()).abs().square().sum(dim=(1, 2, 3)).unflatten(-1, (-1, len(self._lambda)))
+        weight = self._lambda / (self._lambda + no[:, None]) / no[:, None]
+        return (seen * weight[:, None]).sum(-1)
+
+    def best(self, likelihood: torch.Tensor) -> torch.Tensor:
+        """Delay [B] in samples where a sum of likelihoods [B, G] peaks."""
+        return self._first + _DELAY_STEP * _peak(likelihood)
+
+
+def _peak(values: torch.Tensor) -> torch.Tensor:
+    """Position [B], with its fraction, of the largest of `values` [B, G]: a parabola through it and its neighbours."""
+    top = values.argmax(dim=-1).clamp(1, values.shape[-1] - 2)
+    left, middle, right = (values.gather(1, (top + i)[:, None])[:, 0] for i in (-1, 0, 1))
+    bend = (left - 2 * middle + right).clamp_max(-torch.finfo(values.dtype).tiny)
+    return top + ((left - right) / bend / 2).clamp(-1, 1)
