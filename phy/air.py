@@ -28,7 +28,7 @@ class Radio:
     def __init__(self, config: RadioConfig) -> None:
         self.config = config
         self.channel = ChannelModel(config)
-        self.medium: Medium = FrequencyDomain()
+        self.medium = self._medium()
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
         """Channel realisations of `batch` images, `occasions` transmissions in each direction.
@@ -40,7 +40,14 @@ class Radio:
     def allocator(self, num_layers: int) -> Allocator:
         """The rule that turns symbols into resource elements."""
         c = self.config
-        return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional)
+        return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional, c.sync_uses)
+
+    def _medium(self) -> Medium:
+        if self.config.flowgraph is None:
+            return FrequencyDomain()
+        from taskwave.phy.flowgraph.medium import FlowgraphMedium  # noqa: PLC0415 - for those who want it
+
+        return FlowgraphMedium(self.config, self.config.flowgraph, self.channel)
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,23 @@ class Air:
         config = self.radio.config
         symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
         times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
-        a = self.fading.coefficients(self.images, self.transmission, times)
-        if self.direction == "reverse":
-            a = a.transpose(1, 2)
+        a = self._paths(times, allocation.num_layers)
         # Subcarrier 0 is the lowest one of the carrier, whose centre is frequency zero.
         subcarriers = torch.arange(allocation.num_subcarriers) - 6 * config.max_prb
         phase = -2 * torch.pi * torch.outer(self.fading.tau, subcarriers * config.subcarrier_spacing_khz * 1e3)
         rotation = torch.polar(torch.ones_like(phase), phase)
-        return a[:, :, : allocation.num_layers].transpose(-1, -2) @ rotation
+        return a.transpose(-1, -2) @ rotation
+
+    def path_coefficients(self, num_layers: int) -> torch.Tensor:
+        """Paths from the antennas of the layers when the transmission starts, [B, num_rx_ant, num_layers, paths]."""
+        return self._paths(torch.zeros(1), num_layers)[..., 0]
+
+    def _paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
+        """[B, num_rx_ant, num_layers, paths, len(times)], `times` from the start of the transmission [s]."""
+        a = self.fading.coefficients(self.images, self.transmission, times)
+        if self.direction == "reverse":
+            a = a.transpose(1, 2)
+        return a[:, :, :num_layers]
 
     def noise(self, shape: tuple[int, ...], slot: int, stream: Stream) -> torch.Tensor:
         """Complex Gaussian noise of unit variance, [B, *shape] complex64.

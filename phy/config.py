@@ -7,6 +7,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from taskwave.phy.flowgraph.config import FlowgraphConfig
+from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+
 Channel = Literal[
     "awgn", "rayleigh",
     "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e",
@@ -16,8 +19,13 @@ Channel = Literal[
 Csi = Literal["perfect", "ls", "lmmse"]
 
 SPEED_OF_LIGHT = 299_792_458.0
+MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
+"""Of the carrier offsets that a receiver searches: 3 kHz at 30 kHz, 0.86 ppm of 3.5 GHz."""
 MAX_DOPPLER_OVER_SPACING = 0.03
 """Above it inter-carrier interference, (2 pi f_D T)^2 / 24 of the signal, exceeds -28 dB; the model leaves it out."""
+
+_SYNC_PRB = 6
+"""Width of the synchronisation symbols: 144 REs in all are found at 0 dB by a single antenna."""
 
 
 class RadioConfig(BaseModel, frozen=True, extra="forbid"):
@@ -53,6 +61,11 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.control_link`)."""
     feedback_es_n0_offset_db: float = Field(default=0.0, ge=-40, le=40)
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
+    sync_symbols: bool | None = None
+    """Each message has a synchronisation symbol before and after it, and is charged for both. None: only where they
+    are needed, with `flowgraph`."""
+    flowgraph: FlowgraphConfig | None = None
+    """Messages travel as bursts of samples through GNU Radio. None: the channel is applied to resource elements."""
 
     @property
     def slot_seconds(self) -> float:
@@ -63,6 +76,17 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     def max_doppler_hz(self) -> float:
         """Largest Doppler shift [Hz]."""
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
+
+    @property
+    def sync_subcarriers(self) -> int:
+        """Subcarriers of a synchronisation symbol: the lowest ones of the carrier."""
+        return NUM_SUBCARRIERS_PER_PRB * min(_SYNC_PRB, self.max_prb)
+
+    @property
+    def sync_uses(self) -> int:
+        """REs of each message that are spent on synchronisation."""
+        needed = self.flowgraph is not None if self.sync_symbols is None else self.sync_symbols
+        return 2 * self.sync_subcarriers if needed else 0
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -80,4 +104,19 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
                 f"{self.max_doppler_hz:.0f} Hz; subcarrier_spacing_khz {self.subcarrier_spacing_khz} allows "
                 f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed."
             )
+        if self.flowgraph is not None:
+            self._possible_flowgraph(self.flowgraph)
         return self
+
+    def _possible_flowgraph(self, flowgraph: FlowgraphConfig) -> None:
+        if self.csi == "perfect":
+            raise ValueError('csi "perfect" needs a simulated channel, flowgraph has none: use csi "lmmse" or "ls".')
+        if self.sync_symbols is False:
+            raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out with flowgraph.")
+        limit_hz = MAX_CARRIER_OFFSET_OVER_SPACING * self.subcarrier_spacing_khz * 1e3
+        if abs(flowgraph.carrier_offset_hz) > limit_hz:
+            raise ValueError(
+                f"flowgraph.carrier_offset_hz {flowgraph.carrier_offset_hz:g} is more than the receiver looks for: use "
+                f"at most {limit_hz:g} Hz either way, or a wider subcarrier_spacing_khz than "
+                f"{self.subcarrier_spacing_khz}."
+            )

@@ -72,6 +72,8 @@ class Allocator:
     max_prb: int
     max_slots: int
     dmrs_additional: int
+    sync_uses: int = 0
+    """REs that every message spends on synchronisation besides its allocations."""
 
     def _allocation(self, num_prb: int, num_ofdm_symbols: int) -> Allocation:
         dmrs = dmrs_symbols(num_ofdm_symbols, self.dmrs_additional)
@@ -116,17 +118,18 @@ class Allocator:
         return (self.full_slot,) * num_full + (last,)
 
     def channel_uses(self, num_symbols: int) -> int:
-        """REs that `allocate(num_symbols)` occupies; 0 for no symbols."""
-        return sum(a.channel_uses for a in self.allocate(num_symbols)) if num_symbols else 0
+        """REs that a message of `num_symbols` occupies; 0 for no symbols."""
+        return self.sync_uses + sum(a.channel_uses for a in self.allocate(num_symbols)) if num_symbols else 0
 
     def capacity(self, channel_uses: int) -> int:
-        """Most symbols whose allocation occupies at most `channel_uses` REs (0 if not even the smallest one fits).
+        """Most symbols whose message occupies at most `channel_uses` REs (0 if not even the smallest one fits).
 
         Raises:
             ValueError: `channel_uses` is negative.
         """
         if channel_uses < 0:
             raise ValueError(f"channel_uses is {channel_uses}: a budget cannot be negative, give 0 or more.")
+        channel_uses = max(0, channel_uses - self.sync_uses)
         full = self.full_slot
         num_full = min(channel_uses // full.channel_uses, self.max_slots)
         fitting = [a for a in self._frontier if a.channel_uses <= channel_uses - num_full * full.channel_uses]

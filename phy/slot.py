@@ -14,7 +14,7 @@ from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
 
 Tap = Callable[[str, torch.Tensor], None]
 """Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
-the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] after equalisation."""
+the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised)."""
 
 
 class SlotTransceiver:

@@ -119,10 +119,14 @@ def test_charges_what_the_radio_spends(
     carry, spent = FrequencyDomain.carry, torch.zeros(2, 2, dtype=torch.int64)
 
     def counting(
-        self: FrequencyDomain, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: Air, stream: Stream
+        medium: FrequencyDomain,
+        allocations: Sequence[Allocation],
+        grids: Sequence[torch.Tensor],
+        air: Air,
+        kind: Stream,
     ) -> list[SlotSignal]:
-        spent[air.images, int(air.direction == "reverse")] += sum(a.channel_uses for a in allocations)
-        return carry(self, allocations, grids, air, stream)
+        spent[air.images, int(air.direction == "reverse")] += sum(a.channel_uses for a in slots)
+        return carry(medium, slots, grids, air, stream)
 
     monkeypatch.setattr(FrequencyDomain, "carry", counting)
     (delivery,) = link.run(images, [CARS], BUDGET, air)

@@ -73,4 +73,3 @@ def test_attention_looks_at_the_side_the_prompt_names() -> None:
         left, right = models.attention(models.look(images)[1], embedding).unbind(1)
     assert float(left[..., :8].mean()) > 2 * float(left[..., -8:].mean())
     assert float(right[..., -8:].mean()) > 2 * float(right[..., :8].mean())
-

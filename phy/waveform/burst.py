@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.phy.channels import ChannelModel
+from taskwave.phy.config import MAX_CARRIER_OFFSET_OVER_SPACING
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal
 from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers, sync_pilots
 from taskwave.phy.waveform.ofdm import OfdmModem
 from taskwave.phy.waveform.synchronization import DelaySearch, carrier_offset, detect, noise_power
-
-CARRIER_OFFSET_LIMIT = 0.1
-"""Largest carrier offset that is searched for, in subcarrier spacings."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,7 @@ class _Known:
 
     def estimates(self, modem: OfdmModem, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """[B, R, L, K, P], the channel at the pilots."""
-        return least_squares(
-            modem.demodulate(samples, start, self.symbols, self.width), self.pilots, self.num_layers
-        )
+        return least_squares(modem.demodulate(samples, start, self.symbols, self.width), self.pilots, self.num_layers)
 
 
 class Burst:
@@ -124,5 +120,5 @@ class Burst:
         rows = [torch.nn.functional.pad(pilots, (0, most - pilots.shape[-1])) for pilots in z]
         symbols = torch.cat([known.symbols for known in self._known])
         times = symbols * (self.modem.symbol_length / self.modem.sample_rate)
-        limit = CARRIER_OFFSET_LIMIT * self.modem.subcarrier_spacing_hz
+        limit = MAX_CARRIER_OFFSET_OVER_SPACING * self.modem.subcarrier_spacing_hz
         return carrier_offset(torch.cat(rows, dim=3), times, limit)

@@ -1,0 +1,118 @@
+"""The flowgraph: transmitters with impairments, multipath between every pair of antennas, noise at the receivers.
+
+Runs under the interpreter that GNU Radio is installed for, and imports nothing of the simulator but `wire`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gnuradio import analog, blocks, channels, filter, gr
+
+from taskwave.phy.flowgraph.wire import Samples
+
+FLUSH = 128
+"""Zeros after a burst: more than the resampler of the channel model holds back."""
+_LEAD = 3
+"""Samples by which that resampler is early."""
+
+
+class ArraySource(gr.sync_block):  # type: ignore[misc]
+    """Rows of an array, each on a stream of its own, then the end."""
+
+    def __init__(self, rows: Samples) -> None:
+        gr.sync_block.__init__(self, "array source", None, [np.complex64] * len(rows))
+        self._rows, self._sent = rows, 0
+
+    def work(self, input_items: Any, output_items: Any) -> int:
+        """GNU Radio's call for more."""
+        count = min(len(output_items[0]), self._rows.shape[1] - self._sent)
+        if count == 0:
+            return -1
+        for row, out in zip(self._rows, output_items, strict=True):
+            out[:count] = row[self._sent : self._sent + count]
+        self._sent += count
+        return count
+
+
+class ArraySink(gr.sync_block):  # type: ignore[misc]
+    """Collects streams into an array."""
+
+    def __init__(self, streams: int) -> None:
+        gr.sync_block.__init__(self, "array sink", [np.complex64] * streams, None)
+        self._parts: list[Samples] = []
+
+    def work(self, input_items: Any, output_items: Any) -> int:
+        """GNU Radio's call with more."""
+        self._parts.append(np.stack(input_items))
+        return len(input_items[0])
+
+    def samples(self) -> Samples:
+        """[streams, n] complex64."""
+        return np.concatenate(self._parts, axis=1)
+
+
+def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Mapping[str, float]) -> tuple[Any, int]:
+    """Output of a transmit antenna after its amplifier."""
+    out: tuple[Any, int] = (source, port)
+    chain = []
+    if values["iq_gain_db"] or values["iq_phase_deg"]:
+        chain.append(channels.iqbal_gen(values["iq_gain_db"], values["iq_phase_deg"], 0))
+    if values["third_order"]:
+        chain.append(channels.distortion_3_gen(values["third_order"]))
+    for block in chain:
+        graph.connect(out, (block, 0))
+        out = (block, 0)
+    return out
+
+
+def _phase_noise(values: Mapping[str, float], seed: int) -> Any:
+    """Source of the oscillators' phasor: low-pass filtered Gaussian phase."""
+    corner = 1 - math.exp(-2 * math.pi * values["phase_noise_corner"])
+    # A one-pole filter of coefficient a leaves a / (2 - a) of the variance of white noise.
+    spread = math.radians(values["phase_noise_deg"]) / math.sqrt(corner / (2 - corner))
+    source, smooth = analog.noise_source_f(analog.GR_GAUSSIAN, spread, seed), filter.single_pole_iir_filter_ff(corner)
+    return source, smooth, analog.phase_modulator_fc(1.0)
+
+
+def carry(samples: Samples, taps: Samples, values: Mapping[str, float], seed: int) -> Samples:
+    """What R receive antennas hear of `samples` [T, n]: [R, n + len(taps) - 1] complex64 at least.
+
+    Args:
+        samples: complex64, what T transmit antennas send.
+        taps: [R, T, taps] complex64, of the multipath.
+        values: noise_voltage (root of the variance of a complex sample), carrier_offset (cycles per sample),
+            clock_offset (relative), and the impairments of `FlowgraphConfig`.
+        seed: of the noise, 1 and up.
+    """
+    graph = gr.top_block()
+    padded = np.pad(samples, ((0, 0), (_LEAD, taps.shape[2] - 1 + FLUSH)))
+    source, sink = ArraySource(padded), ArraySink(len(taps))
+    sent = [_transmitter(graph, source, port, values) for port in range(len(samples))]
+    phasor = None
+    if values["phase_noise_deg"]:
+        chain = _phase_noise(values, seed)
+        graph.connect(*chain)
+        phasor = chain[-1]
+    for antenna, rows in enumerate(taps):
+        heard = blocks.add_cc()
+        for port, row in enumerate(rows):
+            path = filter.fir_filter_ccc(1, row.tolist())
+            graph.connect(sent[port], path, (heard, port))
+        model = channels.channel_model(
+            noise_voltage=values["noise_voltage"],
+            frequency_offset=values["carrier_offset"],
+            epsilon=1.0 + values["clock_offset"],
+            taps=[1.0],
+            noise_seed=seed + antenna,
+        )
+        graph.connect(heard, model)
+        out = model
+        if phasor is not None:
+            out = blocks.multiply_cc()
+            graph.connect(model, (out, 0))
+            graph.connect(phasor, (out, 1))
+        graph.connect(out, (sink, antenna))
+    graph.run()
+    return sink.samples()

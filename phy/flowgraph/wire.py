@@ -1,0 +1,107 @@
+"""Messages between the simulator and the GNU Radio worker: typed frames whose lengths are checked, nothing executable.
+
+A message is a list of frames: a header, a JSON object of numbers and texts, and complex64 arrays. Both processes
+import this module; it needs NumPy of any version.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+MAGIC = b"TWFG"
+VERSION = 1
+_HEADER = struct.Struct("<4sHHQ")
+_SHAPE = struct.Struct("<4I")
+MOST_ARRAYS = 4
+MOST_BYTES = 1 << 30
+"""Of one array."""
+MOST_TEXT = 1 << 16
+"""Bytes of the JSON object."""
+
+Kind = Literal["hello", "carry", "samples", "error"]
+_KINDS: tuple[str, ...] = get_args(Kind)
+
+Samples = npt.NDArray[np.complex64]
+
+
+class WireError(ValueError):
+    """What came in is not a message of this protocol."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message."""
+
+    kind: Kind
+    number: int
+    """Of the request; the answer repeats it."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Sequence[Samples] = ()
+    """Of at most four dimensions each."""
+
+
+def pack(message: Message) -> list[bytes]:
+    """Frames of a message.
+
+    Raises:
+        WireError: it is larger than the protocol allows.
+    """
+    text = json.dumps(message.values, allow_nan=False).encode()
+    if len(text) > MOST_TEXT or len(message.arrays) > MOST_ARRAYS:
+        raise WireError(
+            f"a message of {len(text)} bytes of text and {len(message.arrays)} arrays is too large: "
+            f"{MOST_TEXT} bytes and {MOST_ARRAYS} arrays are allowed. Send fewer bursts at a time."
+        )
+    frames = [_HEADER.pack(MAGIC, VERSION, _KINDS.index(message.kind), message.number), text]
+    for array in message.arrays:
+        if array.nbytes > MOST_BYTES:
+            raise WireError(f"an array of {array.nbytes} bytes is too large: at most {MOST_BYTES}. Send fewer bursts.")
+        shape = (1,) * (4 - array.ndim) + array.shape
+        frames.append(_SHAPE.pack(*shape) + np.ascontiguousarray(array, dtype="<c8").tobytes())
+    return frames
+
+
+def unpack(frames: Sequence[bytes]) -> Message:
+    """The message in `frames`; its arrays have four dimensions.
+
+    Raises:
+        WireError: wrong magic, version, kind, length, text or shape.
+    """
+    if not 2 <= len(frames) <= 2 + MOST_ARRAYS:
+        raise WireError(f"{len(frames)} frames came, a message has 2 to {2 + MOST_ARRAYS}")
+    header, text, *arrays = frames
+    if len(header) != _HEADER.size:
+        raise WireError(f"a header of {len(header)} bytes came, it has {_HEADER.size}")
+    magic, version, kind, number = _HEADER.unpack(header)
+    if magic != MAGIC or version != VERSION:
+        raise WireError(f"{magic!r} version {version} came, {MAGIC!r} version {VERSION} is spoken here")
+    if kind >= len(_KINDS):
+        raise WireError(f"message kind {kind} came, there are 0 to {len(_KINDS) - 1}")
+    return Message(_KINDS[kind], number, _values(text), [_array(frame) for frame in arrays])  # type: ignore[arg-type]
+
+
+def _values(text: bytes) -> dict[str, Any]:
+    if len(text) > MOST_TEXT:
+        raise WireError(f"{len(text)} bytes of text came, at most {MOST_TEXT} are allowed")
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"the text is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise WireError(f"the text is a JSON {type(values).__name__}, not an object")
+    return values
+
+
+def _array(frame: bytes) -> Samples:
+    if not _SHAPE.size <= len(frame) <= _SHAPE.size + MOST_BYTES:
+        raise WireError(f"an array frame of {len(frame)} bytes came, {_SHAPE.size} to {MOST_BYTES} are allowed")
+    shape = _SHAPE.unpack_from(frame)
+    if len(frame) != _SHAPE.size + 8 * math.prod(shape):
+        raise WireError(f"an array frame of {len(frame)} bytes came for the shape {shape}")
+    return np.frombuffer(frame, dtype="<c8", offset=_SHAPE.size).reshape(shape).astype(np.complex64)
