@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from taskwave.phy.air import Air, AirInterface, Radio
+from taskwave.phy.definitions import noise_variance
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.symbol_link import SymbolLink
@@ -31,17 +32,11 @@ def capacity_bits(link: SymbolLink, num_symbols: int, air: Air) -> torch.Tensor:
     log2 det(I + H H^H / no) summed over REs, with the true channel H (layer powers included), Gaussian symbols and
     equal power on every layer: no code, constellation, estimator or equaliser on these REs carries more.
     """
-    channels: list[torch.Tensor] = []
-
-    def tap(name: str, value: torch.Tensor) -> None:
-        if name == "h":
-            channels.append(value)
-
-    link.send(torch.ones(air.batch, num_symbols, dtype=torch.complex64), air, tap)
-    no = 10 ** (-air.es_n0_db / 10)
+    no = noise_variance(air.es_n0_db)
     total = torch.zeros(air.batch, dtype=torch.float64)
-    for h in channels:
-        h_re = h.permute(0, 3, 4, 1, 2).to(torch.complex128)
+    for slot, allocation in enumerate(link.allocator.allocate(num_symbols)):
+        h = air.frequency_response(allocation, slot)[..., list(allocation.data_ofdm_symbols), :]
+        h_re = h.permute(0, 3, 4, 1, 2).to(torch.complex128) / math.sqrt(allocation.num_layers)
         gram = h_re.mH @ h_re / no + torch.eye(h_re.shape[-1])
         total += torch.linalg.slogdet(gram).logabsdet.sum((1, 2)) / math.log(2)
     return total

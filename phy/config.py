@@ -78,6 +78,11 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
 
     @property
+    def channel_name(self) -> str:
+        """Of the channel and what it runs through, as records and figures say it."""
+        return self.channel if self.flowgraph is None else f"{self.channel}/gnuradio"
+
+    @property
     def sync_subcarriers(self) -> int:
         """Subcarriers of a synchronisation symbol: the lowest ones of the carrier."""
         return NUM_SUBCARRIERS_PER_PRB * min(_SYNC_PRB, self.max_prb)

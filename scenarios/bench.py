@@ -191,7 +191,7 @@ class Bench:
                         "kind": link.kind,
                         "task": task_name(task),
                         "prompt": (delivery.messages[b] if delivery.messages else "") or task.prompt,
-                        "channel": self.scenario.radio.channel,
+                        "channel": self.scenario.radio.channel_name,
                         "es_n0_db": point.es_n0_db,
                         "budget": point.budget,
                         "channel_uses": uses,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter
 
-from taskwave.scenarios.style import KIND_NAMES, CurveStyle, curve_styles
+from taskwave.scenarios.style import KIND_NAMES, CurveStyle, channel_label, curve_styles
 
 MAX_ROWS = 3
 
@@ -118,7 +118,7 @@ def _finish(figure: Figure, axes: list[list[Axes]], table: pd.DataFrame, styles:
     """Accuracy axes from zero, what the bands mean, and one legend below all panels: a column a kind."""
     for axis in axes[0]:  # rows share their axes
         axis.set_ylim(bottom=0)
-    channels = ", ".join(channel.upper() for channel in table["channel"].unique())
+    channels = ", ".join(map(channel_label, table["channel"].unique()))
     figure.suptitle(
         f"{channels}, {int(table['images'].max())} images; bands: 95 % intervals, bootstrap over images",
         fontsize=9,

@@ -17,6 +17,7 @@ from torch.nn import functional
 from taskwave.links.base import Delivery
 from taskwave.scenarios.bench import Bench, Point
 from taskwave.scenarios.config import StripConfig, parse_task
+from taskwave.scenarios.style import channel_label
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 
@@ -76,7 +77,7 @@ def take(bench: Bench, config: StripConfig) -> Strip:
         image = None if delivery.image is None else delivery.image[few]
         columns.append(Column(name, image, delivery.prediction[few]))
     where = f"{config.budget:,} channel uses each, $E_s/N_0$ = {config.es_n0_db:g} dB"
-    caption = f"{config.task}: {where}, {bench.scenario.radio.channel.upper()}"
+    caption = f"{config.task}: {where}, {channel_label(bench.scenario.radio.channel_name)}"
     return Strip(tuple(columns), batch.labels[few], classes, caption)
 
 

@@ -32,6 +32,11 @@ _LINES: dict[str, Dashes] = {
 _MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "X"}
 
 
+def channel_label(name: str) -> str:
+    """A record's channel as a caption says it."""
+    return name.upper().replace("/GNURADIO", " in GNU Radio")
+
+
 @dataclass(frozen=True)
 class CurveStyle:
     """Colour, line and marker of one link, in matplotlib's terms."""

@@ -120,10 +120,10 @@ def test_charges_what_the_radio_spends(
 
     def counting(
         medium: FrequencyDomain,
-        allocations: Sequence[Allocation],
+        slots: Sequence[Allocation],
         grids: Sequence[torch.Tensor],
         air: Air,
-        kind: Stream,
+        stream: Stream,
     ) -> list[SlotSignal]:
         spent[air.images, int(air.direction == "reverse")] += sum(a.channel_uses for a in slots)
         return carry(medium, slots, grids, air, stream)

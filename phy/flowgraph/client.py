@@ -97,7 +97,8 @@ class FlowgraphWorker:
         reply = self._ask("carry", {**values, "seeds": list(seeds)}, (samples, taps), ANSWER_SECONDS)
         if reply.kind != "samples" or len(reply.arrays) != 1 or reply.arrays[0].shape[1:3] != taps.shape[:2]:
             raise FlowgraphError(f"the GNU Radio process answered with {reply.kind!r} instead of samples.")
-        return reply.arrays[0][0]
+        heard: Samples = reply.arrays[0][0]
+        return heard
 
     def close(self) -> None:
         """End the process and remove its socket."""

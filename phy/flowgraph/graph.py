@@ -23,11 +23,12 @@ class ArraySource(gr.sync_block):  # type: ignore[misc]
 
     def __init__(self, rows: Samples) -> None:
         gr.sync_block.__init__(self, "array source", None, [np.complex64] * len(rows))
-        self._rows, self._sent = rows, 0
+        self._rows = rows
+        self._sent = 0
 
     def work(self, input_items: Any, output_items: Any) -> int:
         """GNU Radio's call for more."""
-        count = min(len(output_items[0]), self._rows.shape[1] - self._sent)
+        count: int = min(len(output_items[0]), self._rows.shape[1] - self._sent)
         if count == 0:
             return -1
         for row, out in zip(self._rows, output_items, strict=True):
@@ -45,8 +46,9 @@ class ArraySink(gr.sync_block):  # type: ignore[misc]
 
     def work(self, input_items: Any, output_items: Any) -> int:
         """GNU Radio's call with more."""
-        self._parts.append(np.stack(input_items))
-        return len(input_items[0])
+        part: Samples = np.stack(input_items)
+        self._parts.append(part)
+        return len(part[0])
 
     def samples(self) -> Samples:
         """[streams, n] complex64."""

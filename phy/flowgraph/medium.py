@@ -37,7 +37,8 @@ def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate
     inside = (1 - (offset / _HALF_WIDTH).square()).clamp_min(0)
     window = torch.special.i0(_KAISER_BETA * inside.sqrt()) / torch.special.i0(torch.tensor(_KAISER_BETA))
     shape = torch.sinc(offset) * window * (inside > 0)
-    return coefficients @ shape.to(coefficients)
+    taps: torch.Tensor = coefficients @ shape.to(coefficients)
+    return taps
 
 
 class FlowgraphMedium:

@@ -83,7 +83,7 @@ def unpack(frames: Sequence[bytes]) -> Message:
         raise WireError(f"{magic!r} version {version} came, {MAGIC!r} version {VERSION} is spoken here")
     if kind >= len(_KINDS):
         raise WireError(f"message kind {kind} came, there are 0 to {len(_KINDS) - 1}")
-    return Message(_KINDS[kind], number, _values(text), [_array(frame) for frame in arrays])  # type: ignore[arg-type]
+    return Message(get_args(Kind)[kind], number, _values(text), [_array(frame) for frame in arrays])
 
 
 def _values(text: bytes) -> dict[str, Any]:

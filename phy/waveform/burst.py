@@ -70,7 +70,8 @@ class Burst:
     ) -> None:
         self.modem, self.allocations = modem, tuple(allocations)
         layers, first = allocations[0].num_layers, 1
-        self._slot_symbols, dmrs = [], {}
+        self._slot_symbols: list[torch.Tensor] = []
+        dmrs: dict[Allocation, list[int]] = {}
         for a in allocations:
             self._slot_symbols.append(torch.arange(first, first + a.num_ofdm_symbols))
             dmrs.setdefault(a, []).extend(first + symbol for symbol in a.dmrs)

@@ -68,7 +68,7 @@ class OfdmModem:
         batch, antennas = samples.shape[:2]
         windows = samples.gather(2, index.flatten(1)[:, None].expand(-1, antennas, -1))
         windows = windows.view(batch, antennas, *index.shape[1:]) * inside[:, None]
-        spectrum = torch.fft.fft(windows, norm="ortho")[..., self.bins(width)]
+        spectrum: torch.Tensor = torch.fft.fft(windows, norm="ortho")[..., self.bins(width)]
         return spectrum * self.ramp(torch.tensor([float(self.advance)]), width)
 
     def ramp(self, delay: torch.Tensor, width: int) -> torch.Tensor:

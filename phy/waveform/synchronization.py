@@ -145,4 +145,5 @@ def _peak(values: torch.Tensor) -> torch.Tensor:
     top = values.argmax(dim=-1).clamp(1, values.shape[-1] - 2)
     left, middle, right = (values.gather(1, (top + i)[:, None])[:, 0] for i in (-1, 0, 1))
     bend = (left - 2 * middle + right).clamp_max(-torch.finfo(values.dtype).tiny)
-    return top + ((left - right) / bend / 2).clamp(-1, 1)
+    fraction: torch.Tensor = (left - right) / bend / 2
+    return top + fraction.clamp(-1, 1)
