@@ -1,10 +1,12 @@
 """Fixtures that several test files share."""
 
 import os
+from functools import cache
 
 import pytest
 import torch
 
+from taskwave.phy.flowgraph.client import FlowgraphError, FlowgraphWorker
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
@@ -18,16 +20,25 @@ from taskwave.semantic.weights import Models
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests of real images are left out where there are none, but never in continuous integration."""
-    if item.get_closest_marker("data") is None:
-        return
-    for name in ("camvid", "labelmefacade", "carla_det"):
-        try:
-            find_folder(name, None)
-        except FileNotFoundError as error:
-            if os.environ.get("CI"):
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(str(error))
+    """Tests of real images or GNU Radio are left out where there is none, but never in continuous integration."""
+    try:
+        if item.get_closest_marker("data") is not None:
+            for name in ("camvid", "labelmefacade", "carla_det"):
+                find_folder(name, None)
+        if item.get_closest_marker("gnuradio") is not None:
+            find_gnuradio()
+    except (FileNotFoundError, FlowgraphError) as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@cache
+def find_gnuradio() -> str:
+    """Version of GNU Radio. Raises `FlowgraphError` where there is none."""
+    worker = FlowgraphWorker()
+    worker.close()
+    return worker.version
 
 
 @pytest.fixture(scope="session")

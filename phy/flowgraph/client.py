@@ -61,11 +61,12 @@ class FlowgraphWorker:
             ) from None
         python = interpreter()
         self._folder = tempfile.mkdtemp(prefix="taskwave-")
-        address = f"ipc://{self._folder}/worker"
+        self.address = f"ipc://{self._folder}/worker"
         root = str(Path(str(taskwave.__file__)).parent.parent)
         # Appended, not put first: the interpreter's own NumPy is the one that GNU Radio was built for.
         code = (
-            f"import sys; sys.path.append({root!r}); from taskwave.phy.flowgraph.worker import main; main({address!r})"
+            f"import sys; sys.path.append({root!r}); "
+            f"from taskwave.phy.flowgraph.worker import main; main({self.address!r})"
         )
         self._errors = (Path(self._folder) / "errors").open("w+b")
         self.process = subprocess.Popen(
@@ -74,7 +75,7 @@ class FlowgraphWorker:
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(address)
+        self._socket.connect(self.address)
         self._number = 0
         self._finalizer = weakref.finalize(
             self, _shut_down, self._context, self._socket, self.process, self._folder, self._errors

@@ -133,11 +133,13 @@ class DelaySearch:
         """Log-likelihood [B, G] of the delays tried, up to a constant, of pilots [B, R, L, K, P] in noise `no` [B]."""
         seen = (z @ self._basis.conj()).abs().square().sum(dim=(1, 2, 3)).unflatten(-1, (-1, len(self._lambda)))
         weight = self._lambda / (self._lambda + no[:, None]) / no[:, None]
-        return (seen * weight[:, None]).sum(-1)
+        total: torch.Tensor = (seen * weight[:, None]).sum(-1)
+        return total
 
     def best(self, likelihood: torch.Tensor) -> torch.Tensor:
         """Delay [B] in samples where a sum of likelihoods [B, G] peaks."""
-        return self._first + _DELAY_STEP * _peak(likelihood)
+        delay: torch.Tensor = _DELAY_STEP * _peak(likelihood) + self._first
+        return delay
 
 
 def _peak(values: torch.Tensor) -> torch.Tensor:
