@@ -69,15 +69,30 @@ def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def loopback(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-loopback.")] = None,
+    bursts: Annotated[int, typer.Option(min=1, help="Bursts at each SNR and modulation.")] = 200,
+    windows: Annotated[int, typer.Option(min=1, help="Windows of noise alone, to count false alarms.")] = 2000,
+) -> None:
+    """Symbols, bits, detection and speed through GNU Radio, against the same radio in pure simulation."""
+    from taskwave.scenarios import commands
+
+    commands.loopback(scenario, overrides or [], out, bursts, windows, console, messages)
+
+
+@app.command()
 def plot(
     folder: Folder,
+    other: Annotated[Path | None, typer.Argument(help="A second run, drawn beside the first.")] = None,
     budget: Annotated[list[int] | None, typer.Option(help="Budgets to draw accuracy vs SNR for.")] = None,
     es_n0_db: Annotated[list[float] | None, typer.Option(help="SNRs to draw accuracy vs bandwidth for.")] = None,
 ) -> None:
     """Draw the figures of a run anew from its records."""
     from taskwave.scenarios import commands
 
-    commands.plot(folder, budget or [], es_n0_db or [], console)
+    commands.plot(folder, other, budget or [], es_n0_db or [], console)
 
 
 @app.command()

@@ -6,17 +6,23 @@ from pathlib import Path
 import pandas as pd
 from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
+from rich.progress import track
 from transformers.utils import logging as transformers_logging
 
 from taskwave.links.base import BudgetError
-from taskwave.scenarios import gain, loading, plots, report, statistics, strip
+from taskwave.scenarios import gain, loading, loopback_report, plots, report, statistics, strip
+from taskwave.scenarios import loopback as loopbacks
 from taskwave.scenarios.bench import Bench, plan
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.progress import progress
 from taskwave.scenarios.records import read_records
 from taskwave.scenarios.runner import Outcome
 from taskwave.scenarios.runner import run as run_points
+from taskwave.scenarios.style import channel_label
 from taskwave.semantic.weights import Models, load_models
+
+LOOPBACK_SYMBOLS = 384
+"""Of a burst of the loopback: the general representation of an image of 256x192 pixels."""
 
 
 def run(
@@ -96,9 +102,40 @@ def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None
     )
 
 
-def plot(folder: Path, budgets: Sequence[float], ratios: Sequence[float], console: Console) -> None:
-    """Draw the figures of `folder` from its records."""
-    table = statistics.pool(read_records(folder)).table
+def loopback(
+    name_or_file: str,
+    overrides: Sequence[str],
+    out: Path | None,
+    bursts: int,
+    windows: int,
+    console: Console,
+    messages: Console,
+) -> None:
+    """Measure the radio of a scenario through GNU Radio against its simulation; print, write and draw it."""
+    scenario = loading.load(name_or_file, overrides)
+    folder = out or Path("runs") / f"{scenario.name}-loopback"
+    config, ratios = scenario.radio, scenario.sweep.es_n0_db
+    rows = loopbacks.curves(config, ratios, bursts, LOOPBACK_SYMBOLS, scenario.seed)
+    curves = pd.DataFrame(track(rows, "SNRs", len(ratios), console=messages))
+    batches = -(-windows // loopbacks.BATCH)
+    alarms = sum(track(loopbacks.false_alarms(config, windows, scenario.seed), "noise", batches, console=messages))
+    console.print(loopback_report.table(curves))
+    console.print(f"{alarms} of {windows:,} windows of noise alone passed for a burst")
+    console.print(loopback_report.speed(loopbacks.speed(config, LOOPBACK_SYMBOLS), LOOPBACK_SYMBOLS))
+    title = (
+        f"{channel_label(config.channel_name)}, {bursts} bursts of {LOOPBACK_SYMBOLS} symbols a point and modulation"
+    )
+    picture = plots.save(loopback_report.figure(curves, title), folder / "loopback.png")
+    for path in (_write(curves, folder / "loopback.csv"), picture):
+        console.print(str(path), markup=False)
+
+
+def plot(folder: Path, other: Path | None, budgets: Sequence[float], ratios: Sequence[float], console: Console) -> None:
+    """Draw the figures of `folder` from its records, with those of `other` beside them."""
+    records = read_records(folder)
+    if other is not None:
+        records = _join(records, read_records(other), other.name)
+    table = statistics.pool(records).table
     for path in _figures(table, folder, budgets, ratios):
         console.print(str(path), markup=False)
 

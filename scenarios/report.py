@@ -12,7 +12,7 @@ from taskwave.scenarios.style import curve_styles
 RELATIONS = {"=": "", ">=": "≥ ", "<=": "≤ "}
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A rich table; the first column holds text, the others numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
@@ -37,7 +37,7 @@ def accuracy_tables(pooled: pd.DataFrame) -> list[Table]:
                 spent = f"{cells['channel_uses'].mean():,.0f}"
                 rows.append([link, f"{budget:,}", spent, *(_accuracy(by_ratio, ratio) for ratio in ratios)])
         columns = ["link", "budget", "uses", *(f"{ratio:g} dB" for ratio in ratios)]
-        tables.append(_table(f"Task accuracy (IoU): {task}", columns, rows))
+        tables.append(make_table(f"Task accuracy (IoU): {task}", columns, rows))
     return tables
 
 
@@ -59,7 +59,7 @@ def summary(table: pd.DataFrame, scheme: str, baselines: str) -> Table:
             cells += [f"{row.low:.3f}…{row.high:.3f}", *("–" if pd.isna(g) else f"{g:.2f}x" for g in gains)]
         rows.append(cells)
     columns = ["task", "Es/N0", "best", "baseline best", "both reach", "gain at low end", "mean gain", "at high end"]
-    return _table(
+    return make_table(
         f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions)", columns, rows
     )
 
@@ -81,7 +81,7 @@ def gains(table: pd.DataFrame, scheme: str) -> Table:
         for row in table.itertuples()
     ]
     columns = ["task", "Es/N0", "accuracy", "its uses", "baseline's uses", "best baseline", "gain"]
-    return _table(f"Channel uses at the accuracies of {scheme}", columns, rows)
+    return make_table(f"Channel uses at the accuracies of {scheme}", columns, rows)
 
 
 def differences(table: pd.DataFrame, link: str, other: str) -> Table:
@@ -93,7 +93,7 @@ def differences(table: pd.DataFrame, link: str, other: str) -> Table:
         rows.append([str(task), f"{budget:,}", *(_difference(by_ratio, ratio) for ratio in ratios)])
     columns = ["task", "budget", *(f"{ratio:g} dB" for ratio in ratios)]
     title = f"Accuracy of {link} minus {other} (paired 95 % interval, * = excludes zero)"
-    return _table(title, columns, rows)
+    return make_table(title, columns, rows)
 
 
 def _difference(by_ratio: pd.DataFrame, ratio: float) -> str:
@@ -107,7 +107,7 @@ def _difference(by_ratio: pd.DataFrame, ratio: float) -> str:
 def stages(table: pd.DataFrame) -> list[Table]:
     """The table of `profiling.Profile`, one for each link."""
     return [
-        _table(
+        make_table(
             f"Time of {link} per image and task",
             ["stage", "ms", "share"],
             [[row.stage, f"{row.ms:,.1f}", f"{row.share:.0%}"] for row in part.itertuples()],

@@ -168,7 +168,7 @@ def test_noise_alone_seldom_passes_for_a_burst(antennas: int) -> None:
     windows, alarms = 4000, 0
     for _ in range(windows // 500):
         noise = 3.0 * torch.randn(500, antennas, 6000, dtype=torch.complex64, generator=draw)
-        alarms += int(detect(noise, body, 2500).found.sum())
+        alarms += int(detect(noise, body, body, 2500).found.sum())
     assert alarms <= windows * FALSE_ALARM
 
 
@@ -178,7 +178,7 @@ def test_threshold_is_that_of_the_distribution(monkeypatch: pytest.MonkeyPatch) 
     body = torch.randn(1, 512, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
     body = body / body.abs().square().sum().sqrt()
     noise = torch.randn(20000, 2, 1024, dtype=torch.complex64, generator=torch.Generator().manual_seed(3))
-    alarms = int(detect(noise, body, 512).found.sum())
+    alarms = int(detect(noise, body, body, 512).found.sum())
     assert abs(alarms - 2000) <= 5 * math.sqrt(20000 * 0.1 * 0.9) + 1
 
 

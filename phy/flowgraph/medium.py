@@ -67,12 +67,15 @@ class FlowgraphMedium:
         self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: "Air", stream: Stream
     ) -> list[SlotSignal]:
         """See `taskwave.phy.medium.Medium`. Raises `FlowgraphError` when GNU Radio fails."""
+        burst = self.burst(allocations)
+        return burst.receive(self.transport(burst.transmit(grids), air, stream)).signals
+
+    def burst(self, allocations: Sequence[Allocation]) -> Burst:
+        """The burst of a message of these allocations; made once."""
         key = tuple(allocations)
         if key not in self._bursts:
             self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_subcarriers)
-        burst = self._bursts[key]
-        heard = self.transport(burst.transmit(grids), air, stream)
-        return burst.receive(heard).signals
+        return self._bursts[key]
 
     def transport(self, samples: torch.Tensor, air: "Air", stream: Stream) -> torch.Tensor:
         """What the receive antennas hear, [B, R, m], of `samples` [B, T, n] that arrive at a random time."""

@@ -79,10 +79,20 @@ class Burst:
         self.num_symbols = first + 1
         pilots = sync_pilots(sync_subcarriers)
         self._sync = spread_to_layers(pilots, layers)
+        # The first DMRS follows at once over the same channel: on the same subcarriers it adds up coherently.
+        dmrs0 = spread_to_layers(dmrs_pilots(allocations[0])[:1, :sync_subcarriers], layers)
+        dmrs0 = torch.nn.functional.pad(dmrs0, (0, sync_subcarriers - dmrs0.shape[-1]))
+        self._front = self._template(torch.cat((self._sync, dmrs0), dim=1))
+        self._back = self._template(self._sync)
         self._known = [_Known([0, first], pilots, layers, modem, channel)]
         for a, symbols in dmrs.items():
             repeats = len(symbols) // len(a.dmrs)
             self._known.append(_Known(symbols, dmrs_pilots(a).repeat(repeats, 1), layers, modem, channel))
+
+    def _template(self, grid: torch.Tensor) -> torch.Tensor:
+        """Samples of a grid [L, S, F] without the first prefix, of unit energy for each layer."""
+        samples = self.modem.modulate(grid)[:, self.modem.prefix :]
+        return samples / samples.abs().square().sum(-1, keepdim=True).sqrt()
 
     @property
     def length(self) -> int:
@@ -97,9 +107,7 @@ class Burst:
     def receive(self, samples: torch.Tensor) -> BurstReception:
         """Find the burst in each row of `samples` [B, R, n], correct its offsets, return its grids."""
         modem = self.modem
-        templates = self.modem.modulate(self._sync)[:, modem.prefix :]
-        templates = templates / templates.abs().square().sum(-1, keepdim=True).sqrt()
-        detection = detect(samples, templates, (self.num_symbols - 1) * modem.symbol_length)
+        detection = detect(samples, self._front, self._back, (self.num_symbols - 1) * modem.symbol_length)
         offset = self._carrier_offset(samples, detection.start)
         time = (torch.arange(samples.shape[-1]) - detection.start[:, None]) / modem.sample_rate
         phase = (-2 * torch.pi * offset[:, None] * time)[:, None]

@@ -25,37 +25,38 @@ class Detection:
     found: torch.Tensor
     """[B] bool."""
     start: torch.Tensor
-    """[B] int64, most likely start of the body of the first known symbol, found or not."""
+    """[B] int64, most likely start of the beginning, found or not."""
 
 
-def detect(samples: torch.Tensor, templates: torch.Tensor, gap: int) -> Detection:
-    """Matched filter for a known symbol that is sent twice, normalised by the power around it (CFAR).
+def detect(samples: torch.Tensor, front: torch.Tensor, back: torch.Tensor, gap: int) -> Detection:
+    """Matched filters for the known beginning and end of a burst, normalised by the power around them (CFAR).
 
     Noise alone gives a sum of 2 R L unit exponentials at each of the lags; the threshold is such that all lags together
-    pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas and the two symbols do not matter, so
-    that a carrier offset of a small part of the subcarrier spacing does no harm.
+    pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas, beginning and end do not matter.
 
     Args:
         samples: [B, R, n] complex64.
-        templates: [L, N] complex64, the symbol's body as each layer sends it, of unit energy.
-        gap: samples between its two occurrences.
+        front, back: [L, N] and [L, M] complex64, what each layer sends there, of unit energy.
+        gap: samples from the start of `front` to the start of `back`.
 
     Raises:
         ValueError: the samples are shorter than a burst.
     """
-    length, total = templates.shape[-1], samples.shape[-1]
-    lags = total - gap - length + 1
+    total = samples.shape[-1]
+    lags = total - gap - back.shape[-1] + 1
     if lags < 1:
-        raise ValueError(f"{total} samples cannot hold a burst of {gap + length}: listen longer.")
+        raise ValueError(f"{total} samples cannot hold a burst of {gap + back.shape[-1]}: listen longer.")
     size = 1 << (total - 1).bit_length()
-    spectrum = torch.fft.fft(samples, size)[:, :, None] * torch.fft.fft(templates, size).conj()
-    matched = torch.fft.ifft(spectrum)[..., : total - length + 1].abs().square().sum(dim=(1, 2))
+    spectrum = torch.fft.fft(samples, size)[:, :, None]
     energy = torch.nn.functional.pad(samples.abs().square().mean(1).double().cumsum(-1), (1, 0))
-    power = ((energy[:, length:] - energy[:, :-length]) / length).to(matched)
-    both = matched[:, :lags] + matched[:, gap:]
-    level = (power[:, :lags] + power[:, gap:]) / 2
-    best, start = (both / level.clamp_min(torch.finfo(level.dtype).tiny)).max(dim=-1)
-    threshold = gamma.isf(FALSE_ALARM / lags, 2 * samples.shape[1] * len(templates))
+    matched, level = torch.zeros(()), torch.zeros(())
+    for template, shift in ((front, 0), (back, gap)):
+        length, kept = template.shape[-1], slice(shift, shift + lags)
+        product = spectrum * torch.fft.fft(template, size).conj()
+        matched = matched + torch.fft.ifft(product)[..., kept].abs().square().sum(dim=(1, 2))
+        level = level + ((energy[:, length:] - energy[:, :-length]) / length)[:, kept].to(matched) / 2
+    best, start = (matched / level.clamp_min(torch.finfo(level.dtype).tiny)).max(dim=-1)
+    threshold = gamma.isf(FALSE_ALARM / lags, 2 * samples.shape[1] * len(front))
     return Detection(best > threshold, start)
 
 

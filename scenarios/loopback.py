@@ -1,0 +1,158 @@
+"""The waveform through GNU Radio against the same radio in pure simulation: symbols, bits, detection, speed."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from taskwave.phy.air import AirInterface, Radio
+from taskwave.phy.config import RadioConfig
+from taskwave.phy.flowgraph.medium import FlowgraphMedium
+from taskwave.phy.medium import LOST_NOISE
+from taskwave.phy.modulation import Modulation
+from taskwave.phy.seeds import generator
+from taskwave.phy.symbol_link import SymbolLink
+
+ORDERS = {2: "QPSK", 4: "16-QAM", 6: "64-QAM"}
+BATCH = 25
+"""Bursts at a time: a matter of memory and of how often progress is shown."""
+_FINER_DB = 0.5
+_BEYOND_DB = 3.0
+_WINDOW_SYMBOLS = 384
+"""Of the burst that is looked for in noise alone."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of many bursts of one kind at one SNR."""
+
+    error: float
+    """Mean squared error of the best linear estimate of symbols of energy one."""
+    bit_error_rate: dict[int, float]
+    """By modulation order."""
+    detected: float
+    """Share of bursts."""
+
+
+def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
+    """The radio of `config` through GNU Radio, and in pure simulation at the same cost.
+
+    Raises:
+        ValueError: `config` has no flowgraph.
+    """
+    if config.flowgraph is None:
+        raise ValueError(
+            "this scenario has no [radio.flowgraph], so there is nothing to compare: "
+            "add the table, or --set radio.flowgraph.carrier_offset_hz=0"
+        )
+    return Radio(config), Radio(config.model_copy(update={"flowgraph": None, "sync_symbols": True}))
+
+
+def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[Scores]:
+    """Send `bursts` bursts of random symbols of every order; one `Scores` for each batch."""
+    link = SymbolLink(radio)
+    for first in range(0, bursts, BATCH):
+        batch = min(BATCH, bursts - first)
+        fading = radio.draw(batch, 1, seed + first)
+        air = AirInterface(radio, fading, es_n0_db, seed + first).forward(0)
+        errors, rates, lost = [], {}, []
+        for order in ORDERS:
+            modulation = Modulation(order)
+            draw = generator(seed, first, order)
+            bits = torch.randint(2, (batch, order * num_symbols), generator=draw)
+            symbols = modulation.map(bits)
+            received = link.send(symbols, air)
+            estimate = received.symbols / (1 + received.noise_variance)
+            errors.append(float((estimate - symbols).abs().square().mean()))
+            decided = modulation.llr(received.symbols, received.noise_variance) > 0
+            rates[order] = float((decided != bits.bool()).float().mean())
+            lost.append(float((received.noise_variance[:, 0] >= LOST_NOISE).float().mean()))
+        yield Scores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)))
+
+
+def mean(scores: Sequence[Scores]) -> Scores:
+    """Of batches of the same size."""
+    return Scores(
+        float(np.mean([s.error for s in scores])),
+        {order: float(np.mean([s.bit_error_rate[order] for s in scores])) for order in ORDERS},
+        float(np.mean([s.detected for s in scores])),
+    )
+
+
+def curves(
+    config: RadioConfig, ratios: Iterable[float], bursts: int, num_symbols: int, seed: int
+) -> Iterator[dict[str, float]]:
+    """A row for each SNR: what both ways reach, and how many decibels of Es/N0 the loopback is behind.
+
+    `loss_db` is the Es/N0 at which the simulation has the loopback's error, below that of the row.
+    """
+    looped, simulated = both_ways(config)
+    for es_n0_db in ratios:
+        real = mean(list(score(looped, es_n0_db, bursts, num_symbols, seed)))
+        ideal = mean(list(score(simulated, es_n0_db, bursts, num_symbols, seed)))
+        around = np.arange(es_n0_db - _BEYOND_DB, es_n0_db + _BEYOND_DB + 1e-9, _FINER_DB)
+        errors = [mean(list(score(simulated, float(x), bursts, num_symbols, seed))).error for x in around]
+        equal = float(np.interp(-math.log(real.error), -np.log(errors), around))
+        row = {
+            "es_n0_db": es_n0_db,
+            "error_db": 10 * math.log10(real.error),
+            "simulated_error_db": 10 * math.log10(ideal.error),
+            "loss_db": es_n0_db - equal,
+            "detected": real.detected,
+        }
+        for order, name in ORDERS.items():
+            row[f"ber {name}"] = real.bit_error_rate[order]
+            row[f"simulated ber {name}"] = ideal.bit_error_rate[order]
+        yield row
+
+
+def false_alarms(config: RadioConfig, windows: int, seed: int) -> Iterator[int]:
+    """Bursts found in windows of GNU Radio's noise alone, batch by batch; `windows` in all."""
+    radio, _ = both_ways(config)
+    assert isinstance(radio.medium, FlowgraphMedium)
+    allocations = radio.allocator(config.num_layers).allocate(_WINDOW_SYMBOLS)
+    burst = radio.medium.burst(allocations)
+    silence = torch.zeros(BATCH, config.num_layers, burst.length, dtype=torch.complex64)
+    for first in range(0, windows, BATCH):
+        batch = min(BATCH, windows - first)
+        air = AirInterface(radio, radio.draw(batch, 1, seed), 0.0, seed + first).forward(0)
+        heard = radio.medium.transport(silence[:batch], air, "data")
+        yield int(burst.receive(heard).found.sum())
+
+
+def speed(config: RadioConfig, num_symbols: int, seconds: float = 5.0) -> pd.DataFrame:
+    """Time of each stage for bursts of `num_symbols`: columns stage, ms (a burst), msps (million samples a second)."""
+    radio, _ = both_ways(config)
+    medium = radio.medium
+    assert isinstance(medium, FlowgraphMedium)
+    allocations = radio.allocator(config.num_layers).allocate(num_symbols)
+    burst = medium.burst(allocations)
+    air = AirInterface(radio, radio.draw(BATCH, 1, 1), 10.0, 1).forward(0)
+    grids = [
+        torch.randn(BATCH, a.num_layers, a.num_ofdm_symbols, a.num_subcarriers, dtype=torch.complex64)
+        for a in allocations
+    ]
+    stages = {"modulate": 0.0, "GNU Radio and the boundary": 0.0, "synchronise and demodulate": 0.0}
+    rounds = 0
+    samples = burst.transmit(grids)
+    burst.receive(medium.transport(samples, air, "data"))
+    while rounds == 0 or sum(stages.values()) < seconds:
+        times = [time.perf_counter()]
+        samples = burst.transmit(grids)
+        times.append(time.perf_counter())
+        heard = medium.transport(samples, air, "data")
+        times.append(time.perf_counter())
+        burst.receive(heard)
+        times.append(time.perf_counter())
+        for stage, start, end in zip(stages, times, times[1:], strict=False):
+            stages[stage] += end - start
+        rounds += 1
+    count = rounds * BATCH
+    carried = heard.shape[-1] * len(samples[0]) * count
+    return pd.DataFrame(
+        [{"stage": stage, "ms": 1e3 * spent / count, "msps": carried / spent / 1e6} for stage, spent in stages.items()]
+    )
