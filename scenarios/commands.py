@@ -187,9 +187,13 @@ def compare(folder: Path, other: Path | None, scheme: str | None, against: Seque
 
 
 def _join(records: pd.DataFrame, others: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Records of two runs as one; links of the second one are marked with its folder's name."""
-    for key in ("channel", "image"):
-        if set(records[key]) != set(others[key]):
+    """Records of two runs as one; links of the second one are marked with its folder's name.
+
+    A channel in GNU Radio and its simulation are the same channel.
+    """
+    channels = [set(runs["channel"].str.removesuffix("/gnuradio")) for runs in (records, others)]
+    for key, mine, theirs in (("channel", *channels), ("image", set(records["image"]), set(others["image"]))):
+        if mine != theirs:
             raise ValueError(f"the two runs differ in {key}: they can only be compared over the same")
     return pd.concat([records, others.assign(link=others["link"] + f" ({label})")], ignore_index=True)
 
