@@ -79,9 +79,9 @@ class SuccessPrediction:
     """Probability that a transport block arrives, over channels drawn once per radio."""
 
     def __init__(self, radio: Radio) -> None:
-        self.radio = radio
-        self._link = SymbolLink(radio)
-        self._fading = radio.draw(CALIBRATION_DRAWS, 1, CALIBRATION_SEED)
+        self._radio = radio.rehearsal
+        self._link = SymbolLink(self._radio)
+        self._fading = self._radio.draw(CALIBRATION_DRAWS, 1, CALIBRATION_SEED)
         self._sinr: dict[tuple[int, float], torch.Tensor] = {}
         self._known: dict[tuple[Mcs, int, int, float], float] = {}
 
@@ -100,7 +100,7 @@ class SuccessPrediction:
         """Post-equalisation SINR [dB] of every symbol of every calibration channel, [draws, num_symbols]."""
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
-            air = AirInterface(self.radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
+            air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
             sent = torch.ones(air.batch, num_symbols, dtype=torch.complex64)
             reception = self._link.send(sent, air)
             # The receiver may be wrong about its noise (errors of channel estimation): count what is there.

@@ -10,7 +10,7 @@ from taskwave.phy.channels import ChannelModel, Fading
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
-from taskwave.phy.medium import FrequencyDomain, Medium, Stream
+from taskwave.phy.medium import FrequencyDomain, Medium, Stream, Tap
 from taskwave.phy.seeds import generator
 
 __all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig"]
@@ -29,6 +29,10 @@ class Radio:
         self.config = config
         self.channel = ChannelModel(config)
         self.medium = self._medium()
+        self.rehearsal = self
+        """The radio that link adaptation may try things on beforehand: another one where this one is on the air."""
+        self.tap: Tap | None = None
+        """Receives the inner signals of every message."""
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
         """Channel realisations of `batch` images, `occasions` transmissions in each direction.

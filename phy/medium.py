@@ -1,7 +1,7 @@
 """What lies between the grids of both ends: the simulated channel in the frequency domain, or another medium."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -12,6 +12,10 @@ from taskwave.phy.grid import Allocation
 
 if TYPE_CHECKING:
     from taskwave.phy.air import Air
+
+Tap = Callable[[str, torch.Tensor], None]
+"""Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
+the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised)."""
 
 Stream = Literal["data", "control"]
 """Data and control messages of one occasion use different REs and so see different noise."""

@@ -1,7 +1,6 @@
 """One allocation at both ends: data and DMRS onto the grid; channel estimation and equalisation."""
 
 import math
-from collections.abc import Callable
 
 import torch
 
@@ -9,12 +8,8 @@ from taskwave.phy.air import Radio
 from taskwave.phy.equalization import lmmse_equalize
 from taskwave.phy.estimation import ChannelEstimator, LinearInterpolator, WienerInterpolator
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation
-from taskwave.phy.medium import LOST_NOISE, SlotSignal
+from taskwave.phy.medium import LOST_NOISE, SlotSignal, Tap
 from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
-
-Tap = Callable[[str, torch.Tensor], None]
-"""Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
-the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised)."""
 
 
 class SlotTransceiver:

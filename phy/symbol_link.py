@@ -7,8 +7,8 @@ import torch
 
 from taskwave.phy.air import Air, Radio
 from taskwave.phy.grid import Allocation
-from taskwave.phy.medium import Stream
-from taskwave.phy.slot import SlotTransceiver, Tap
+from taskwave.phy.medium import Stream, Tap
+from taskwave.phy.slot import SlotTransceiver
 
 _PADDING = 1.0
 """Known symbol of unit energy that fills the REs a message leaves free."""
@@ -59,12 +59,13 @@ class SymbolLink:
         Args:
             symbols: on any device.
             air: one occasion in one direction.
-            tap: called with the inner signals of every slot, see `taskwave.phy.slot.Tap`.
+            tap: called with the inner signals of every slot; that of the radio if none.
 
         Raises:
             ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
         """
         self._check(symbols, air)
+        tap = tap or self.radio.tap
         num_symbols = symbols.shape[1]
         allocations = self.allocator.allocate(num_symbols)
         padding = sum(a.num_data_symbols for a in allocations) - num_symbols

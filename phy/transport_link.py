@@ -10,8 +10,8 @@ import torch
 from taskwave.phy.air import Air, Radio
 from taskwave.phy.crc import Crc
 from taskwave.phy.mcs import Mcs
+from taskwave.phy.medium import Tap
 from taskwave.phy.modulation import Modulation
-from taskwave.phy.slot import Tap
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import BlockCode, Segmentation, largest_payload_bytes, segment, transport_crc_length
 

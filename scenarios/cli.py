@@ -83,6 +83,38 @@ def loopback(
 
 
 @app.command()
+def radio(
+    images: Annotated[Path, typer.Argument(help="A folder of pictures; they are sent over and over.")],
+    scenario: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Weights, radio, SNR, budget, link.")] = "live",
+    overrides: Overrides = None,
+    task: Annotated[str, typer.Option(help="The first task; later ones are typed while it runs.")] = "cars",
+    flowgraph: Annotated[
+        str, typer.Option(help="loopback, loopback_gui, a .grc or .py file, or none: wait for one elsewhere.")
+    ] = "loopback",
+    arguments: Annotated[str, typer.Option(help="For the flowgraph, e.g. '--es-n0=5 --carrier-offset=500'.")] = "",
+    listen: Annotated[str, typer.Option(help="Where flowgraphs join.")] = "tcp://127.0.0.1:47100",
+    out: Annotated[Path | None, typer.Option(help="Keep a picture of every transmission here.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Transmissions; without it, until Ctrl-C.")] = None,
+) -> None:
+    """The link live: pictures through a running GNU Radio flowgraph, for the task you type."""
+    from taskwave.scenarios import live_command
+
+    try:
+        live_command.radio(scenario, overrides or [], images, task, flowgraph, arguments, listen, out, count, console)
+    except KeyboardInterrupt:
+        messages.print("\nStopped.")
+        raise typer.Exit(130) from None
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def grc(context: typer.Context) -> None:
+    """Run a command (gnuradio-companion, if none is given) where GNU Radio finds the blocks of TaskWave."""
+    from taskwave.phy.flowgraph.launch import run_tool
+
+    raise typer.Exit(run_tool(context.args or ["gnuradio-companion"]))
+
+
+@app.command()
 def plot(
     folder: Folder,
     other: Annotated[Path | None, typer.Argument(help="A second run, drawn beside the first.")] = None,

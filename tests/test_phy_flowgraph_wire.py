@@ -6,7 +6,8 @@ import pytest
 from taskwave.phy.flowgraph.wire import MOST_TEXT, Message, WireError, pack, unpack
 
 SAMPLES = (np.arange(24) + 1j).astype(np.complex64).reshape(1, 2, 3, 4)
-MESSAGE = Message("carry", 7, {"noise_voltage": 0.5, "seeds": [1, 2]}, [SAMPLES, SAMPLES[0, 0]])
+PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+MESSAGE = Message("carry", 7, {"noise_voltage": 0.5, "seeds": [1, 2]}, [SAMPLES, SAMPLES[0, 0], PIXELS])
 
 
 def test_a_message_comes_back() -> None:
@@ -14,7 +15,8 @@ def test_a_message_comes_back() -> None:
     assert (again.kind, again.number, again.values) == ("carry", 7, MESSAGE.values)
     assert np.array_equal(again.arrays[0], SAMPLES)
     assert np.array_equal(again.arrays[1][0, 0], SAMPLES[0, 0])
-    assert again.arrays[0].dtype == np.complex64
+    assert np.array_equal(again.arrays[2][0], PIXELS)
+    assert [array.dtype for array in again.arrays] == [np.complex64, np.complex64, np.uint8]
 
 
 @pytest.mark.parametrize(
@@ -23,14 +25,15 @@ def test_a_message_comes_back() -> None:
         (0, b"", "header of 0 bytes"),
         (0, b"HTTP" + bytes(12), "b'HTTP' version 0"),
         (0, b"TWFG\x02\x00\x00\x00" + bytes(8), "version 2"),
-        (0, b"TWFG\x01\x00\x09\x00" + bytes(8), "message kind 9"),
+        (0, b"TWFG\x01\x00\x63\x00" + bytes(8), "message kind 99"),
         (1, b"{", "not JSON"),
         (1, b"[1]", "list, not an object"),
         (1, b"[" * 50_000, "not JSON"),
         (1, b"\xff\xfe", "not JSON"),
         (1, b" " * (MOST_TEXT + 1), "bytes of text"),
         (2, b"1234", "array frame of 4 bytes"),
-        (2, b"\xff" * 16, "for the shape"),
+        (2, b"\xff" * 20, "array of type 255"),
+        (2, bytes(4) + b"\xff" * 16, "for the shape"),
         (2, pack(MESSAGE)[2][:-1], "for the shape"),
         (2, pack(MESSAGE)[2] + b"\0" * 8, "for the shape"),
     ],

@@ -1,7 +1,7 @@
 """Messages between the simulator and the GNU Radio worker: typed frames whose lengths are checked, nothing executable.
 
-A message is a list of frames: a header, a JSON object of numbers and texts, and complex64 arrays. Both processes
-import this module; it needs NumPy of any version.
+A message is a list of frames: a header, a JSON object of numbers and texts, and arrays of samples (complex64) or
+pixels (uint8). Both processes import this module; it needs NumPy of any version.
 """
 
 import json
@@ -17,17 +17,19 @@ import numpy.typing as npt
 MAGIC = b"TWFG"
 VERSION = 1
 _HEADER = struct.Struct("<4sHHQ")
-_SHAPE = struct.Struct("<4I")
+_SHAPE = struct.Struct("<B3x4I")
+_DTYPES = ("<c8", "|u1")
 MOST_ARRAYS = 4
 MOST_BYTES = 1 << 30
 """Of one array."""
 MOST_TEXT = 1 << 16
 """Bytes of the JSON object."""
 
-Kind = Literal["hello", "carry", "samples", "error"]
+Kind = Literal["hello", "carry", "samples", "error", "join", "burst", "expect", "heard", "picture", "prompt"]
 _KINDS: tuple[str, ...] = get_args(Kind)
 
 Samples = npt.NDArray[np.complex64]
+Pixels = npt.NDArray[np.uint8]
 
 
 class WireError(ValueError):
@@ -42,8 +44,8 @@ class Message:
     number: int
     """Of the request; the answer repeats it."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    arrays: Sequence[Samples] = ()
-    """Of at most four dimensions each."""
+    arrays: Sequence[Any] = ()
+    """Samples or pixels, of at most four dimensions each."""
 
 
 def pack(message: Message) -> list[bytes]:
@@ -63,7 +65,8 @@ def pack(message: Message) -> list[bytes]:
         if array.nbytes > MOST_BYTES:
             raise WireError(f"an array of {array.nbytes} bytes is too large: at most {MOST_BYTES}. Send fewer bursts.")
         shape = (1,) * (4 - array.ndim) + array.shape
-        frames.append(_SHAPE.pack(*shape) + np.ascontiguousarray(array, dtype="<c8").tobytes())
+        dtype = _DTYPES[array.dtype == np.uint8]
+        frames.append(_SHAPE.pack(_DTYPES.index(dtype), *shape) + np.ascontiguousarray(array, dtype=dtype).tobytes())
     return frames
 
 
@@ -98,10 +101,13 @@ def _values(text: bytes) -> dict[str, Any]:
     return values
 
 
-def _array(frame: bytes) -> Samples:
+def _array(frame: bytes) -> Any:
     if not _SHAPE.size <= len(frame) <= _SHAPE.size + MOST_BYTES:
         raise WireError(f"an array frame of {len(frame)} bytes came, {_SHAPE.size} to {MOST_BYTES} are allowed")
-    shape = _SHAPE.unpack_from(frame)
-    if len(frame) != _SHAPE.size + 8 * math.prod(shape):
+    code, *shape = _SHAPE.unpack_from(frame)
+    if code >= len(_DTYPES):
+        raise WireError(f"an array of type {code} came, there are 0 to {len(_DTYPES) - 1}")
+    dtype = np.dtype(_DTYPES[code])
+    if len(frame) != _SHAPE.size + dtype.itemsize * math.prod(shape):
         raise WireError(f"an array frame of {len(frame)} bytes came for the shape {shape}")
-    return np.frombuffer(frame, dtype="<c8", offset=_SHAPE.size).reshape(shape).astype(np.complex64)
+    return np.frombuffer(frame, dtype=dtype, offset=_SHAPE.size).reshape(shape).copy()

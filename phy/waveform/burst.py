@@ -63,12 +63,18 @@ class Burst:
         channel: whose power-delay profile the receiver expects.
         allocations: of the message.
         sync_subcarriers: of the synchronisation symbols.
+        gain_control: whatever the gain of the radio, scale what is received to a channel of unit energy.
     """
 
     def __init__(
-        self, modem: OfdmModem, channel: ChannelModel, allocations: Sequence[Allocation], sync_subcarriers: int
+        self,
+        modem: OfdmModem,
+        channel: ChannelModel,
+        allocations: Sequence[Allocation],
+        sync_subcarriers: int,
+        gain_control: bool = False,
     ) -> None:
-        self.modem, self.allocations = modem, tuple(allocations)
+        self.modem, self.allocations, self._gain_control = modem, tuple(allocations), gain_control
         layers, first = allocations[0].num_layers, 1
         self._slot_symbols: list[torch.Tensor] = []
         dmrs: dict[Allocation, list[int]] = {}
@@ -82,7 +88,8 @@ class Burst:
         # The first DMRS follows at once over the same channel: on the same subcarriers it adds up coherently.
         dmrs0 = spread_to_layers(dmrs_pilots(allocations[0])[:1, :sync_subcarriers], layers)
         dmrs0 = torch.nn.functional.pad(dmrs0, (0, sync_subcarriers - dmrs0.shape[-1]))
-        self._front = self._template(torch.cat((self._sync, dmrs0), dim=1))
+        self.front = self._template(torch.cat((self._sync, dmrs0), dim=1))
+        """[L, N] complex64, how each layer's burst starts, of unit energy."""
         self._back = self._template(self._sync)
         self._known = [_Known([0, first], pilots, layers, modem, channel)]
         for a, symbols in dmrs.items():
@@ -107,13 +114,18 @@ class Burst:
     def receive(self, samples: torch.Tensor) -> BurstReception:
         """Find the burst in each row of `samples` [B, R, n], correct its offsets, return its grids."""
         modem = self.modem
-        detection = detect(samples, self._front, self._back, (self.num_symbols - 1) * modem.symbol_length)
+        detection = detect(samples, self.front, self._back, (self.num_symbols - 1) * modem.symbol_length)
         offset = self._carrier_offset(samples, detection.start)
         time = (torch.arange(samples.shape[-1]) - detection.start[:, None]) / modem.sample_rate
         phase = (-2 * torch.pi * offset[:, None] * time)[:, None]
         steady = samples * torch.polar(torch.ones_like(phase), phase)
         z = [known.estimates(modem, steady, detection.start) for known in self._known]
         no = noise_power(z, [known.excess for known in self._known])
+        if self._gain_control:
+            energy = torch.stack([pilots.abs().square().flatten(1).mean(1) for pilots in z]).mean(0)
+            gain = (energy - no).clamp_min(no / 10).rsqrt()
+            steady, no = steady * gain[:, None, None], no * gain.square()
+            z = [pilots * gain[:, None, None, None, None] for pilots in z]
         likelihood = torch.stack([k.search.likelihood(mine, no) for k, mine in zip(self._known, z, strict=True)]).sum(0)
         delay = self._known[0].search.best(likelihood)
         signals = []

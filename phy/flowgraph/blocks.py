@@ -1,0 +1,250 @@
+"""GNU Radio blocks of TaskWave, for Companion and for flowgraphs of your own.
+
+They run under GNU Radio's interpreter and know samples and messages only; images, prompts and models are with the
+engine (`taskwave radio`), which they reach at its address. Bursts travel between blocks as PDUs: a dictionary with
+`number`, and a vector of complex64 samples.
+"""
+
+import queue
+import threading
+from typing import Any
+
+import numpy as np
+import pmt
+import zmq
+from gnuradio import gr
+
+from taskwave.phy.flowgraph.wire import Message, Samples, WireError, pack, unpack
+
+_JOIN_SECONDS = 1.0
+_BURSTS, _EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
+_FLUSH = 2048
+"""Zeros after a burst where nothing else follows, so that filters behind the framer let go of all of it."""
+_THRESHOLD = 16.0
+"""Of the synchroniser, over the mean of noise alone: a false alarm in 9 million samples. The engine looks again."""
+_MARGIN = 512
+"""Samples before and after a burst that the synchroniser hands on with it."""
+
+
+def _pdu(number: int, samples: Samples, **values: int) -> Any:
+    meta = pmt.make_dict()
+    for key, value in {"number": number, **values}.items():
+        meta = pmt.dict_add(meta, pmt.intern(key), pmt.from_long(value))
+    return pmt.cons(meta, pmt.init_c32vector(len(samples), samples.tolist()))
+
+
+def _open_pdu(message: Any) -> tuple[dict[str, int], Samples]:
+    """Values and samples of a PDU; raises `ValueError` for anything else."""
+    if not pmt.is_pair(message) or not pmt.is_dict(pmt.car(message)) or not pmt.is_c32vector(pmt.cdr(message)):
+        raise ValueError("a message that is no PDU of complex samples")
+    values = pmt.to_python(pmt.car(message)) or {}
+    return values, np.array(pmt.c32vector_elements(pmt.cdr(message)), dtype=np.complex64)
+
+
+class _EngineClient(gr.basic_block):  # type: ignore[misc]
+    """A block that is joined to the engine; a thread of its own talks with it."""
+
+    def __init__(self, name: str, address: str, role: str, direction: str) -> None:
+        gr.basic_block.__init__(self, name, None, None)
+        if direction not in ("forward", "reverse"):
+            raise ValueError(f"direction {direction!r}: it is forward (images) or reverse (prompts)")
+        self._join = Message("join", 0, {"role": role, "direction": direction})
+        self._address, self._running = address, False
+        self._outgoing: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def start(self) -> bool:
+        """GNU Radio's call before the flowgraph runs."""
+        self._running = True
+        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread.start()
+        return True
+
+    def stop(self) -> bool:
+        """GNU Radio's call when it ends."""
+        self._running = False
+        self._thread.join()
+        return True
+
+    def take(self, message: Message) -> None:
+        """Act on what the engine sent."""
+
+    def _talk(self) -> None:
+        context = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(self._address)
+        waited = _JOIN_SECONDS
+        while self._running:
+            if waited >= _JOIN_SECONDS:  # again and again: it also says that this block is alive
+                socket.send_multipart(pack(self._join))
+                waited = 0.0
+            if socket.poll(5):
+                try:
+                    self.take(unpack(socket.recv_multipart()))
+                except WireError as error:
+                    gr.log.warn(f"{self.name()}: {error}")
+            else:
+                waited += 0.005
+            while not self._outgoing.empty():
+                socket.send_multipart(pack(self._outgoing.get()))
+        context.destroy()
+
+
+class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
+    """Bursts that the engine wants on the air. Message ports: prompt (in: text), bursts (out: PDU)."""
+
+    def __init__(self, address: str = "tcp://127.0.0.1:47100", direction: str = "forward") -> None:
+        _EngineClient.__init__(self, "TaskWave source", address, "source", direction)
+        self.message_port_register_out(_BURSTS)
+        self.message_port_register_in(_PROMPT)
+        self.set_msg_handler(_PROMPT, self._ask)
+
+    def take(self, message: Message) -> None:
+        """A burst."""
+        if message.kind == "burst":
+            self.message_port_pub(_BURSTS, _pdu(message.number, message.arrays[0].reshape(-1)))
+
+    def _ask(self, message: Any) -> None:
+        """A text, or a pair whose second part is one (as edit boxes send it)."""
+        text = pmt.cdr(message) if pmt.is_pair(message) else message
+        if pmt.is_symbol(text):
+            self._outgoing.put(Message("prompt", 0, {"text": pmt.symbol_to_string(text)[:1000]}))
+
+
+class semantic_sink(_EngineClient):  # noqa: N801
+    """Bursts that were heard, for the engine; and what it makes of them.
+
+    Message ports: bursts (in: PDU), expect (out: PDU for the synchroniser), image, mask (out: PDU of pixels with
+    `height` and `width`), constellation (out: PDU of complex symbols), prompt (out: text the receiver asked with).
+    """
+
+    def __init__(self, address: str = "tcp://127.0.0.1:47100", direction: str = "forward") -> None:
+        _EngineClient.__init__(self, "TaskWave sink", address, "sink", direction)
+        self.message_port_register_in(_BURSTS)
+        self.set_msg_handler(_BURSTS, self._heard)
+        for name in ("expect", "image", "mask", "constellation", "prompt"):
+            self.message_port_register_out(pmt.intern(name))
+
+    def take(self, message: Message) -> None:
+        """What to listen for, or something to show."""
+        if message.kind == "expect":
+            length = int(message.values["length"])
+            front = message.arrays[0].reshape(-1)
+            self.message_port_pub(_EXPECT, _pdu(message.number, front, length=length))
+        elif message.kind == "picture":
+            for name, array in zip(message.values["names"], message.arrays, strict=True):
+                self.message_port_pub(pmt.intern(name), _shown(array))
+            if message.values.get("prompt"):
+                self.message_port_pub(_PROMPT, pmt.intern(str(message.values["prompt"])))
+
+    def _heard(self, message: Any) -> None:
+        values, samples = _open_pdu(message)
+        self._outgoing.put(Message("heard", values.get("number", 0), {}, [samples]))
+
+
+def _shown(array: Any) -> Any:
+    """PDU of pixels [1, H, W, 3] or of symbols."""
+    if array.dtype == np.complex64:
+        return pmt.cons(pmt.PMT_NIL, pmt.init_c32vector(array.size, array.reshape(-1).tolist()))
+    meta = pmt.dict_add(pmt.make_dict(), pmt.intern("height"), pmt.from_long(array.shape[1]))
+    meta = pmt.dict_add(meta, pmt.intern("width"), pmt.from_long(array.shape[2]))
+    return pmt.cons(meta, pmt.init_u8vector(array.size, array.reshape(-1).tolist()))
+
+
+class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801
+    """Bursts (message port bursts, PDU) onto a stream, between zeros.
+
+    Args:
+        idle: zeros while there is no burst, as a radio needs; else the stream stops between bursts.
+        amplitude: of the samples, whose mean energy is that of the occupied share of the band.
+    """
+
+    def __init__(self, idle: bool = False, amplitude: float = 1.0) -> None:
+        gr.sync_block.__init__(self, "TaskWave OFDM framer", None, [np.complex64])
+        self._idle, self._amplitude = idle, amplitude
+        self._waiting: queue.SimpleQueue[Samples] = queue.SimpleQueue()
+        self._current = np.zeros(0, dtype=np.complex64)
+        self.message_port_register_in(_BURSTS)
+        self.set_msg_handler(_BURSTS, self._take)
+
+    def _take(self, message: Any) -> None:
+        _, samples = _open_pdu(message)
+        rests = np.zeros(_FLUSH, dtype=np.complex64)
+        self._waiting.put(np.concatenate((self._amplitude * samples, rests)).astype(np.complex64))
+
+    def work(self, input_items: Any, output_items: Any) -> int:
+        """GNU Radio's call for more."""
+        out = output_items[0]
+        if len(self._current) == 0:
+            try:
+                self._current = self._waiting.get(block=not self._idle, timeout=None if self._idle else 0.02)
+            except queue.Empty:
+                if not self._idle:
+                    return 0
+                out[:] = 0
+                return len(out)
+            self.add_item_tag(0, self.nitems_written(0), pmt.intern("tx_sob"), pmt.PMT_T)
+        count = min(len(out), len(self._current))
+        out[:count] = self._current[:count]
+        self._current = self._current[count:]
+        if len(self._current) == 0:
+            last = self.nitems_written(0) + count - 1
+            self.add_item_tag(0, last, pmt.intern("tx_eob"), pmt.PMT_T)
+        return count
+
+
+class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801
+    """Finds the burst that is expected (message port expect) in a stream and hands it on (message port bursts).
+
+    A matched filter for its first symbols, normalised by the power around; the engine does the rest.
+    """
+
+    def __init__(self) -> None:
+        gr.sync_block.__init__(self, "TaskWave OFDM synchroniser", [np.complex64], None)
+        self._lock = threading.Lock()
+        self._front = np.zeros(0, dtype=np.complex64)
+        self._length, self._number, self._start = 0, 0, -1
+        self._held = np.zeros(0, dtype=np.complex64)
+        self.message_port_register_in(_EXPECT)
+        self.message_port_register_out(_BURSTS)
+        self.set_msg_handler(_EXPECT, self._listen)
+
+    def _listen(self, message: Any) -> None:
+        values, front = _open_pdu(message)
+        with self._lock:
+            self._front, self._length, self._number = front, values["length"], values["number"]
+            self._start = -1
+
+    def work(self, input_items: Any, output_items: Any) -> int:
+        """GNU Radio's call with more."""
+        with self._lock:
+            self._held = np.concatenate((self._held, input_items[0]))
+            self._look()
+            # What may still be the margin or the beginning of a burst is kept.
+            if self._start < 0:
+                self._held = self._held[-(len(self._front) + 2 * _MARGIN) :]
+        return len(input_items[0])
+
+    def _look(self) -> None:
+        if self._number == 0:
+            return
+        if self._start < 0 and len(self._held) > 2 * len(self._front):
+            self._start = self._find()
+        end = self._start + self._length + _MARGIN
+        if self._start >= 0 and len(self._held) >= end:
+            window = self._held[max(0, self._start - _MARGIN) : end]
+            self.message_port_pub(_BURSTS, _pdu(self._number, window))
+            self._held, self._number, self._start = self._held[end:], 0, -1
+
+    def _find(self) -> int:
+        """Where the burst starts in what is held, or -1."""
+        size = 1 << (len(self._held) - 1).bit_length()
+        lags = len(self._held) - len(self._front) + 1
+        spectrum = np.fft.fft(self._held, size) * np.fft.fft(self._front, size).conj()
+        matched = np.abs(np.fft.ifft(spectrum)[:lags]) ** 2
+        energy = np.concatenate(([0.0], np.cumsum(np.abs(self._held.astype(np.complex128)) ** 2)))
+        level = (energy[len(self._front) :] - energy[: -len(self._front)]) / len(self._front)
+        metric = matched / np.maximum(level, 1e-20)
+        best = int(metric.argmax())
+        # The peak must be whole: a rise at the end is looked at again with more samples.
+        return best if metric[best] > _THRESHOLD and best < lags - _MARGIN else -1

@@ -1,0 +1,72 @@
+"""Slots as bursts through a flowgraph that is running already: a software channel or a real radio."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from taskwave.phy.channels import ChannelModel
+from taskwave.phy.config import RadioConfig
+from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB, Allocation
+from taskwave.phy.medium import SlotSignal, Stream
+from taskwave.phy.waveform.burst import Burst, BurstReception
+from taskwave.phy.waveform.ofdm import OfdmModem
+
+if TYPE_CHECKING:
+    from taskwave.phy.air import Air
+
+_LISTEN_SECONDS = 3.0
+"""For a burst, from when it is handed to the flowgraph."""
+
+
+class LiveMedium:
+    """One antenna at each end; the receiver controls its gain.
+
+    Args:
+        config: of the radio; its channel is what the receiver expects, not what the flowgraph does.
+        channel: the model of that channel.
+        exchange: where flowgraphs join.
+
+    Raises:
+        ValueError: more than one antenna.
+    """
+
+    def __init__(self, config: RadioConfig, channel: ChannelModel, exchange: Exchange) -> None:
+        if (config.num_tx_ant, config.num_rx_ant) != (1, 1):
+            raise ValueError(
+                f"a live flowgraph has one antenna at each end, not {config.num_tx_ant} and {config.num_rx_ant}: "
+                "set radio.num_tx_ant, radio.num_rx_ant and radio.num_layers to 1"
+            )
+        self.config, self.channel, self.exchange = config, channel, exchange
+        self.modem = OfdmModem(NUM_SUBCARRIERS_PER_PRB * config.max_prb, config.subcarrier_spacing_khz * 1e3)
+        self.receptions: list[BurstReception] = []
+        """Of the latest bursts, to be read and cleared by whoever shows them."""
+        self._bursts: dict[tuple[Allocation, ...], Burst] = {}
+
+    def carry(
+        self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: "Air", stream: Stream
+    ) -> list[SlotSignal]:
+        """See `taskwave.phy.medium.Medium`. Raises `FlowgraphError` when no flowgraph is there."""
+        key = tuple(allocations)
+        if key not in self._bursts:
+            self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_subcarriers, gain_control=True)
+        burst = self._bursts[key]
+        # A window as long for what is not heard, so that the receiver finds nothing in it.
+        windows = [torch.zeros(1, burst.length + 1, dtype=torch.complex64) for _ in range(air.batch)]
+        front = burst.front.sum(0).numpy().astype(np.complex64)
+        for row, samples in enumerate(burst.transmit(grids)):
+            heard = self.exchange.send(samples[0].numpy(), front, air.direction, _LISTEN_SECONDS)
+            if heard is not None and len(heard) > burst.length:
+                windows[row] = torch.from_numpy(heard)[None]
+        received = [burst.receive(window[None]) for window in windows]
+        self.receptions += received
+        return [
+            SlotSignal(
+                torch.cat([r.signals[slot].y for r in received]),
+                torch.cat([r.no for r in received]),
+                lost=torch.cat([~r.found for r in received]),
+            )
+            for slot in range(len(key))
+        ]

@@ -1,0 +1,84 @@
+"""Real radios and recordings by name: `uhd:…`, `soapy:…`, `sigmf:…`. Runs under GNU Radio's interpreter."""
+
+from pathlib import Path
+from typing import Any
+
+from gnuradio import blocks, gr
+
+_ITEM = gr.sizeof_gr_complex
+_KINDS = "uhd:ARGUMENTS, soapy:driver=NAME,… or sigmf:PATH"
+
+
+def _split(device: str) -> tuple[str, str]:
+    kind, colon, rest = device.partition(":")
+    if not colon or kind not in ("uhd", "soapy", "sigmf") or (kind != "uhd" and not rest):
+        raise ValueError(f"there is no radio {device!r}: name one as {_KINDS}")
+    return kind, rest
+
+
+class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
+    """Transmits, or records.
+
+    Args:
+        device: name of the radio, or `sigmf:PATH` for a recording `PATH.sigmf-data` with its `PATH.sigmf-meta`.
+        samp_rate: samples per second.
+        center_freq: carrier [Hz].
+        gain: of the transmitter [dB].
+        transmit: without it a radio is not even opened, and the samples are dropped.
+    """
+
+    def __init__(
+        self, device: str, samp_rate: float, center_freq: float, gain: float = 0, transmit: bool = False
+    ) -> None:
+        gr.hier_block2.__init__(self, "TaskWave radio sink", gr.io_signature(1, 1, _ITEM), gr.io_signature(0, 0, 0))
+        kind, rest = _split(device)
+        sink: Any
+        if kind == "sigmf":
+            path = str(Path(rest).with_suffix(".sigmf-data"))
+            sink = blocks.sigmf_sink_minimal(_ITEM, path, samp_rate, center_freq, "", "TaskWave", "", False)
+        elif not transmit:
+            sink = blocks.null_sink(_ITEM)
+        elif kind == "uhd":
+            from gnuradio import uhd  # noqa: PLC0415 - only where it is asked for
+
+            sink = uhd.usrp_sink(rest, uhd.stream_args(cpu_format="fc32", channels=[0]), "")
+            sink.set_samp_rate(samp_rate)
+            sink.set_center_freq(center_freq, 0)
+            sink.set_gain(gain, 0)
+        else:
+            from gnuradio import soapy  # noqa: PLC0415
+
+            sink = soapy.sink(rest, "fc32", 1, "", "", [""], [""])
+            sink.set_sample_rate(0, samp_rate)
+            sink.set_frequency(0, center_freq)
+            sink.set_gain(0, gain)
+        self.connect(self, sink)
+
+
+class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
+    """Receives, or plays a recording once. Arguments as those of `radio_sink`; `gain` is the receiver's."""
+
+    def __init__(self, device: str, samp_rate: float, center_freq: float, gain: float = 0) -> None:
+        gr.hier_block2.__init__(self, "TaskWave radio source", gr.io_signature(0, 0, 0), gr.io_signature(1, 1, _ITEM))
+        kind, rest = _split(device)
+        source: Any
+        if kind == "sigmf":
+            path = Path(rest).with_suffix(".sigmf-data")
+            if not path.is_file():
+                raise ValueError(f"there is no recording {path}: give the path of one, without its ending")
+            source = blocks.file_source(_ITEM, str(path), False)
+        elif kind == "uhd":
+            from gnuradio import uhd  # noqa: PLC0415
+
+            source = uhd.usrp_source(rest, uhd.stream_args(cpu_format="fc32", channels=[0]))
+            source.set_samp_rate(samp_rate)
+            source.set_center_freq(center_freq, 0)
+            source.set_gain(gain, 0)
+        else:
+            from gnuradio import soapy  # noqa: PLC0415
+
+            source = soapy.source(rest, "fc32", 1, "", "", [""], [""])
+            source.set_sample_rate(0, samp_rate)
+            source.set_frequency(0, center_freq)
+            source.set_gain(0, gain)
+        self.connect(source, self)

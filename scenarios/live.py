@@ -1,0 +1,169 @@
+"""The semantic link live: images from a folder through a running flowgraph, for a task that is typed meanwhile."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from taskwave.links import registry
+from taskwave.links.base import Delivery, Task
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.flowgraph.live import LiveMedium
+from taskwave.phy.flowgraph.wire import Message, Pixels
+from taskwave.semantic.weights import Models
+
+SIZE = (192, 256)
+"""Height and width of the pictures on the air."""
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+_ANSWER = np.array([0, 150, 120])
+_MOST_SYMBOLS = 1000
+"""Of a message, to be shown."""
+_OCCASIONS = 3
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Pictures of a folder by name.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))}): name another folder")
+    return found
+
+
+def read_picture(path: Path) -> torch.Tensor:
+    """[3, H, W] float in [0, 1], the middle of a picture at `SIZE`.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    height, width = SIZE
+    try:
+        with Image.open(path) as file:
+            picture = file.convert("RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as a picture: {error}") from None
+    scale = max(width / picture.width, height / picture.height)
+    box_width, box_height = width / scale, height / scale
+    left, top = (picture.width - box_width) / 2, (picture.height - box_height) / 2
+    box = (left, top, left + box_width, top + box_height)
+    small = picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+    return torch.from_numpy(np.array(small)).movedim(-1, 0).float() / 255
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one picture took."""
+
+    delivery: Delivery
+    snr_db: float
+    """Mean over the bursts that were found, as the receiver estimates it; NaN where none was."""
+    carrier_offset_hz: float
+    """Of the first burst."""
+    lost: int
+    bursts: int
+    seconds: float
+
+
+class LiveSession:
+    """Transmitter and receiver of one link, joined by nothing but the samples that a flowgraph carries.
+
+    Args:
+        models: networks of both ends.
+        config: of the radio.
+        exchange: where the flowgraph joins.
+        link: its name.
+        es_n0_db: Es/N0 [dB] that both ends plan for; the flowgraph's own is what it is.
+        budget: channel uses a picture.
+    """
+
+    def __init__(
+        self, models: Models, config: RadioConfig, exchange: Exchange, link: str, es_n0_db: float, budget: int
+    ) -> None:
+        self.exchange, self.es_n0_db, self.budget = exchange, es_n0_db, budget
+        self._radio = Radio(config)
+        self._radio.rehearsal = Radio(config)
+        self._medium = LiveMedium(config, self._radio.channel, exchange)
+        self._radio.medium = self._medium
+        self._radio.tap = self._take
+        self._fading = self._radio.draw(1, _OCCASIONS, 0)
+        self._link = registry.create(link, models, self._radio)
+        self._symbols: list[torch.Tensor] = []
+
+    def send(self, picture: torch.Tensor, task: Task) -> Report:
+        """One picture [3, H, W] for one task; what came of it is shown by the flowgraph, too.
+
+        Raises:
+            FlowgraphError: no flowgraph is there.
+            BudgetError: the budget is too small for the link.
+        """
+        self._medium.receptions.clear()
+        self._symbols.clear()
+        start = time.monotonic()
+        air = AirInterface(self._radio, self._fading, self.es_n0_db, 0)
+        (delivery,) = self._link.run(picture[None], [task], self.budget, air)
+        seconds = time.monotonic() - start
+        found = [r for r in self._medium.receptions if bool(r.found.all())]
+        noise = [float(r.no.mean()) for r in found]
+        self._publish(delivery, task)
+        return Report(
+            delivery,
+            float(-10 * np.log10(np.mean(noise))) if noise else float("nan"),
+            float(found[0].carrier_offset_hz) if found else float("nan"),
+            len(self._medium.receptions) - len(found),
+            len(self._medium.receptions),
+            seconds,
+        )
+
+    def _take(self, name: str, value: torch.Tensor) -> None:
+        if name == "constellation":
+            self._symbols.append(value[0, :_MOST_SYMBOLS])
+
+    def _publish(self, delivery: Delivery, task: Task) -> None:
+        symbols = torch.cat(self._symbols).numpy() if self._symbols else np.zeros(1, dtype=np.complex64)
+        shown = {"constellation": symbols}
+        if delivery.image is not None:
+            shown |= {"image": to_pixels(delivery.image[0]), "mask": highlight(delivery, task)}
+        prompt = delivery.messages[0] if delivery.messages else ""
+        values = {"names": list(shown), "prompt": prompt}
+        self.exchange.publish(Message("picture", 0, values, list(shown.values())))
+
+
+def to_pixels(picture: torch.Tensor) -> Pixels:
+    """[H, W, 3] uint8 of [3, H, W] in [0, 1]."""
+    return (picture.clamp(0, 1) * 255).round().byte().movedim(0, -1).numpy()
+
+
+def highlight(delivery: Delivery, task: Task) -> Pixels:
+    """[H, W, 3] uint8: the received picture in grey, what it holds of the task's classes in colour."""
+    assert delivery.image is not None
+    grey = to_pixels(delivery.image[0]).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    answer = np.isin(delivery.prediction[0].numpy(), task.classes)[..., None]
+    pixels: Pixels = np.where(answer, 0.4 * grey + 0.6 * _ANSWER, 0.7 * grey).astype(np.uint8)
+    return pixels
+
+
+def panorama(picture: torch.Tensor, delivery: Delivery, task: Task) -> Image.Image:
+    """Side by side: the picture, what first arrived, what arrived in the end, the answer."""
+    stages = [picture, *(stage[0] for name, stage in delivery.stages.items() if name == "coarse")]
+    if delivery.image is not None:
+        stages.append(delivery.image[0])
+    parts = [to_pixels(stage) for stage in stages]
+    if delivery.image is not None:
+        parts.append(highlight(delivery, task))
+    return Image.fromarray(np.concatenate(parts, axis=1))
+
+
+def rounds(found: list[Path], count: int | None) -> Iterator[Path]:
+    """The pictures over and over, `count` in all (None: for ever)."""
+    sent = 0
+    while count is None or sent < count:
+        yield found[sent % len(found)]
+        sent += 1

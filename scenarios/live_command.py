@@ -1,0 +1,110 @@
+"""What `taskwave radio` does: engine, flowgraph and keyboard brought together."""
+
+import queue
+import shlex
+import sys
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from taskwave.links.base import Task
+from taskwave.phy.flowgraph.client import FlowgraphError
+from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled
+from taskwave.scenarios import loading
+from taskwave.scenarios.config import parse_task
+from taskwave.scenarios.live import LiveSession, Report, panorama, pictures, read_picture, rounds
+from taskwave.semantic.weights import load_models
+
+_JOIN_SECONDS = 30.0
+NO_FLOWGRAPH = "none"
+
+
+def radio(
+    scenario_name: str,
+    overrides: list[str],
+    folder: Path,
+    task_text: str,
+    flowgraph: str,
+    arguments: str,
+    listen: str,
+    out: Path | None,
+    count: int | None,
+    console: Console,
+) -> None:
+    """Send pictures of `folder` for ever, or `count` of them; each line on the keyboard is the next task."""
+    scenario = loading.load(scenario_name, overrides)
+    found, task = pictures(folder), parse_task(task_text)
+    models = load_models(scenario.weights)
+    exchange = Exchange(listen)
+    running: RunningFlowgraph | None = None
+    try:
+        if flowgraph != NO_FLOWGRAPH:
+            path = bundled().get(flowgraph, Path(flowgraph))
+            running = RunningFlowgraph(path, [f"--address={listen}", *shlex.split(arguments)])
+        sweep = scenario.sweep
+        session = LiveSession(models, scenario.radio, exchange, sweep.links[0], sweep.es_n0_db[0], sweep.budgets[0])
+        _wait_for(exchange, running, console)
+        threading.Thread(target=_read_keyboard, args=(exchange.prompts,), daemon=True).start()
+        console.print("Type what the receiver shall look for (cars; signs and poles on the left; …), Ctrl-C to end.")
+        for number, path in enumerate(rounds(found, count)):
+            task = _latest(exchange.prompts, task, console)
+            picture = read_picture(path)
+            if running is not None:
+                running.check()
+            report = session.send(picture, task)
+            console.print(_line(path.name, task, report), markup=False)
+            if out is not None:
+                out.mkdir(parents=True, exist_ok=True)
+                panorama(picture, report.delivery, task).save(out / f"{number:04d}-{path.stem}.png")
+    finally:
+        if running is not None:
+            running.close()
+        exchange.close()
+
+
+def _wait_for(exchange: Exchange, running: RunningFlowgraph | None, console: Console) -> None:
+    """Until sources and sinks of both directions are there."""
+    deadline = time.monotonic() + _JOIN_SECONDS
+    if running is None:
+        console.print(f"Waiting at {exchange.address} for flowgraphs …")
+    while not (exchange.joined("forward") and exchange.joined("reverse")):
+        if running is not None:
+            running.check()
+            if time.monotonic() > deadline:
+                raise FlowgraphError(
+                    f"the flowgraph did not join at {exchange.address} within {_JOIN_SECONDS:.0f} s: it needs a "
+                    "TaskWave Source and a TaskWave Sink for each direction, with this address."
+                )
+        time.sleep(0.05)
+
+
+def _read_keyboard(prompts: "queue.SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        prompts.put(line)
+
+
+def _latest(prompts: "queue.SimpleQueue[str]", task: Task, console: Console) -> Task:
+    """The task typed last, of those that are understood."""
+    while not prompts.empty():
+        text = prompts.get().strip()
+        if not text:
+            continue
+        try:
+            task = parse_task(text)
+        except ValueError as error:
+            console.print(f"not understood: {error}", markup=False)
+    return task
+
+
+def _line(name: str, task: Task, report: Report) -> str:
+    delivery = report.delivery
+    uses, back = int(delivery.channel_uses[0]), int(delivery.feedback_uses[0])
+    asked = f", asked for {delivery.messages[0]!r}" if delivery.messages and delivery.messages[0] else ""
+    lost = f", {report.lost} of {report.bursts} bursts lost" if report.lost else ""
+    return (
+        f"{name}: {task.prompt!r}{asked}; {uses:,} channel uses ({back} back), SNR {report.snr_db:.1f} dB, "
+        f"carrier {report.carrier_offset_hz:+.0f} Hz{lost}, {report.seconds:.2f} s"
+    )
