@@ -95,12 +95,15 @@ def radio(
     listen: Annotated[str, typer.Option(help="Where flowgraphs join.")] = "tcp://127.0.0.1:47100",
     out: Annotated[Path | None, typer.Option(help="Keep a picture of every transmission here.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Transmissions; without it, until Ctrl-C.")] = None,
+    every: Annotated[float, typer.Option(min=0, help="Seconds from one picture to the next, at least.")] = 0.0,
 ) -> None:
     """The link live: pictures through a running GNU Radio flowgraph, for the task you type."""
     from taskwave.scenarios import live_command
 
     try:
-        live_command.radio(scenario, overrides or [], images, task, flowgraph, arguments, listen, out, count, console)
+        live_command.radio(
+            scenario, overrides or [], images, task, flowgraph, arguments, listen, out, count, every, console
+        )
     except KeyboardInterrupt:
         messages.print("\nStopped.")
         raise typer.Exit(130) from None

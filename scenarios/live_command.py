@@ -32,6 +32,7 @@ def radio(
     listen: str,
     out: Path | None,
     count: int | None,
+    every: float,
     console: Console,
 ) -> None:
     """Send pictures of `folder` for ever, or `count` of them; each line on the keyboard is the next task."""
@@ -54,11 +55,13 @@ def radio(
             picture = read_picture(path)
             if running is not None:
                 running.check()
+            due = time.monotonic() + every
             report = session.send(picture, task)
             console.print(_line(path.name, task, report), markup=False)
             if out is not None:
                 out.mkdir(parents=True, exist_ok=True)
                 panorama(picture, report.delivery, task).save(out / f"{number:04d}-{path.stem}.png")
+            time.sleep(max(0.0, due - time.monotonic()))
     finally:
         if running is not None:
             running.close()

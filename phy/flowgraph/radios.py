@@ -1,17 +1,18 @@
-"""Real radios and recordings by name: `uhd:…`, `soapy:…`, `sigmf:…`. Runs under GNU Radio's interpreter."""
+"""Radios, recordings and sockets by name, for flowgraphs. Runs under the interpreter of GNU Radio."""
 
 from pathlib import Path
 from typing import Any
 
-from gnuradio import blocks, gr
+from gnuradio import blocks, gr, zeromq
 
 _ITEM = gr.sizeof_gr_complex
-_KINDS = "uhd:ARGUMENTS, soapy:driver=NAME,… or sigmf:PATH"
+_TIMEOUT_MS = 1
+_KINDS = "uhd:ARGUMENTS, soapy:driver=NAME,…, sigmf:PATH or zmq:ADDRESS"
 
 
 def _split(device: str) -> tuple[str, str]:
     kind, colon, rest = device.partition(":")
-    if not colon or kind not in ("uhd", "soapy", "sigmf") or (kind != "uhd" and not rest):
+    if not colon or kind not in ("uhd", "soapy", "sigmf", "zmq") or (kind != "uhd" and not rest):
         raise ValueError(f"there is no radio {device!r}: name one as {_KINDS}")
     return kind, rest
 
@@ -20,7 +21,8 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
     """Transmits, or records.
 
     Args:
-        device: name of the radio, or `sigmf:PATH` for a recording `PATH.sigmf-data` with its `PATH.sigmf-meta`.
+        device: name of the radio; `sigmf:PATH` records `PATH.sigmf-data` with its `PATH.sigmf-meta`; `zmq:ADDRESS`
+            binds a socket that a `radio_source` elsewhere connects to, at the pace of `samp_rate`.
         samp_rate: samples per second.
         center_freq: carrier [Hz].
         gain: of the transmitter [dB].
@@ -36,6 +38,8 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
         if kind == "sigmf":
             path = str(Path(rest).with_suffix(".sigmf-data"))
             sink = blocks.sigmf_sink_minimal(_ITEM, path, samp_rate, center_freq, "", "TaskWave", "", False)
+        elif kind == "zmq":
+            sink = zeromq.pub_sink(_ITEM, 1, rest, _TIMEOUT_MS, False, -1)
         elif not transmit:
             sink = blocks.null_sink(_ITEM)
         elif kind == "uhd":
@@ -52,7 +56,10 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
             sink.set_sample_rate(0, samp_rate)
             sink.set_frequency(0, center_freq)
             sink.set_gain(0, gain)
-        self.connect(self, sink)
+        if kind in ("uhd", "soapy") and transmit:
+            self.connect(self, sink)
+        else:  # nothing else keeps the pace
+            self.connect(self, blocks.throttle(_ITEM, samp_rate), sink)
 
 
 class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
@@ -67,6 +74,8 @@ class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
             if not path.is_file():
                 raise ValueError(f"there is no recording {path}: give the path of one, without its ending")
             source = blocks.file_source(_ITEM, str(path), False)
+        elif kind == "zmq":
+            source = zeromq.sub_source(_ITEM, 1, rest, _TIMEOUT_MS, False, -1)
         elif kind == "uhd":
             from gnuradio import uhd  # noqa: PLC0415
 

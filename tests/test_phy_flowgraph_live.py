@@ -1,0 +1,200 @@
+"""Blocks, example flowgraphs and the engine that they join."""
+
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import zmq
+from PIL import Image
+
+from taskwave.links.base import Task
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.flowgraph.client import FlowgraphError
+from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_graph
+from taskwave.phy.flowgraph.live import LiveMedium
+from taskwave.phy.flowgraph.wire import Message, pack
+from taskwave.phy.symbol_link import SymbolLink
+from taskwave.scenarios.live import LiveSession, panorama, pictures, read_picture, rounds
+from taskwave.semantic.weights import Models
+
+CONFIG = RadioConfig(channel="tdl-c", subcarrier_spacing_khz=15, num_tx_ant=1, num_rx_ant=1, num_layers=1,
+                     max_prb=25, sync_symbols=True)  # fmt: skip
+CARS, SIGNS = Task("cars", (8,)), Task("signs", (6,))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    exchange = Exchange(f"ipc://{tmp_path}/engine")
+    yield exchange
+    exchange.close()
+
+
+def joined(exchange: Exchange) -> bool:
+    return exchange.joined("forward") and exchange.joined("reverse")
+
+
+def live_radio(exchange: Exchange) -> tuple[Radio, LiveMedium]:
+    radio = Radio(CONFIG)
+    medium = LiveMedium(CONFIG, radio.channel, exchange)
+    radio.medium = medium
+    return radio, medium
+
+
+def snr_db(radio: Radio, num_symbols: int, reverse: bool = False) -> float:
+    air = AirInterface(radio, radio.draw(1, 1, 0), 20.0, 1)
+    symbols = torch.randn(1, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+    received = SymbolLink(radio).send(symbols, air.reverse(0) if reverse else air.forward(0))
+    error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
+    return float(10 * torch.log10(1 / error - 1))
+
+
+@pytest.mark.gnuradio
+@pytest.mark.parametrize("name", list(bundled()))
+def test_examples_compile(name: str, tmp_path: Path) -> None:
+    program = compile_graph(bundled()[name], tmp_path)
+    compile(program.read_text(), str(program), "exec")
+
+
+@pytest.mark.gnuradio
+def test_bursts_go_through_the_loopback_both_ways(exchange: Exchange) -> None:
+    running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}", "--es-n0=20"])
+    try:
+        assert wait_until(lambda: joined(exchange))
+        radio, medium = live_radio(exchange)
+        # Two echoes of 0.13 in all add to the signal's energy.
+        assert 16 < snr_db(radio, 2000) < 23
+        assert 16 < snr_db(radio, 60, reverse=True) < 23
+        offsets = [float(r.carrier_offset_hz) for r in medium.receptions]
+        assert offsets == pytest.approx([700, -700], abs=25)
+        os.kill(running.pid, signal.SIGKILL)
+        with pytest.raises(FlowgraphError, match="status -9"):
+            while True:
+                running.check()
+        assert wait_until(lambda: not joined(exchange))
+        with pytest.raises(FlowgraphError, match="no flowgraph with a source and a sink for the forward direction"):
+            snr_db(radio, 60)
+    finally:
+        running.close()
+
+
+@pytest.mark.gnuradio
+def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_models: Models, tmp_path: Path) -> None:
+    Image.effect_noise((400, 200), 60).save(tmp_path / "a.png")
+    picture = read_picture(pictures(tmp_path)[0])
+    assert picture.shape == (3, 192, 256)
+    running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}"])
+    try:
+        assert wait_until(lambda: joined(exchange))
+        session = LiveSession(tiny_models, CONFIG, exchange, "task-adaptive", 15.0, 3000)
+        for task in (CARS, SIGNS):
+            report = session.send(picture, task)
+            assert report.lost == 0
+            assert report.bursts == 4  # general part, prompt, header, detail
+            assert report.delivery.heard[0] is not None
+            assert task.prompt.removesuffix("s") in report.delivery.heard[0]
+            assert panorama(picture, report.delivery, task).size == (4 * 256, 192)
+        bitwise = LiveSession(tiny_models, CONFIG, exchange, "jpeg", 15.0, 3000)
+        assert bitwise.send(picture, CARS).bursts == 1
+    finally:
+        running.close()
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_two_flowgraphs_make_one_link(exchange: Exchange, tmp_path: Path) -> None:
+    """The two stations of the examples, each a process of its own, joined by sockets in place of radios."""
+    there, back = (f"zmq:ipc://{tmp_path}/{name}" for name in ("there", "back"))
+    common = [f"--address={exchange.address}", "--samp-rate=1e6"]
+    stations = [
+        RunningFlowgraph(bundled()[name], [*common, f"--tx-device={tx}", f"--rx-device={rx}"])
+        for name, tx, rx in (("radio_transmitter", there, back), ("radio_receiver", back, there))
+    ]
+    try:
+        assert wait_until(lambda: joined(exchange))
+        radio, _ = live_radio(exchange)
+        # A socket drops what is sent before the other end is there.
+        assert wait_until(lambda: snr_db(radio, 300) > 25, 30)
+        assert snr_db(radio, 60, reverse=True) > 25
+    finally:
+        for station in stations:
+            station.close()
+
+
+def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
+    stranger = zmq.Context.instance().socket(zmq.DEALER)
+    stranger.setsockopt(zmq.LINGER, 0)
+    stranger.connect(exchange.address)
+    garbage = [
+        [b"GET / HTTP/1.1"],
+        [b"\xff" * 16, b"{}"],
+        pack(Message("join", 0, {"role": "king", "direction": "forward"})),
+        pack(Message("carry", 0)),
+        pack(Message("heard", 0)),
+        pack(Message("prompt", 0, {"text": 7})),
+    ]
+    for frames in garbage:
+        stranger.send_multipart(frames)
+    assert wait_until(lambda: exchange.refused == len(garbage))
+    stranger.send_multipart(pack(Message("prompt", 0, {"text": "signs"})))
+    assert exchange.prompts.get(timeout=5) == "signs"
+    stranger.send_multipart(pack(Message("join", 0, {"role": "sink", "direction": "reverse"})))
+    time.sleep(0.1)
+    assert not exchange.joined("reverse")  # a sink alone
+    stranger.close()
+
+
+def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
+    """Blocks that are there but never hear anything."""
+    members = []
+    for role in ("source", "sink"):
+        member = zmq.Context.instance().socket(zmq.DEALER)
+        member.setsockopt(zmq.LINGER, 0)
+        member.connect(exchange.address)
+        member.send_multipart(pack(Message("join", 0, {"role": role, "direction": "forward"})))
+        members.append(member)
+    assert wait_until(lambda: exchange.joined("forward"))
+    radio, medium = live_radio(exchange)
+    assert snr_db(radio, 60) == -math.inf
+    assert not bool(medium.receptions[0].found.any())
+    for member in members:
+        member.close()
+
+
+def test_an_address_in_use_is_told(exchange: Exchange) -> None:
+    first = Exchange("tcp://127.0.0.1:47199")
+    with pytest.raises(FlowgraphError, match=r"cannot listen at tcp://127\.0\.0\.1:47199.*--listen"):
+        Exchange("tcp://127.0.0.1:47199")
+    first.close()
+
+
+def test_more_antennas_are_refused(exchange: Exchange) -> None:
+    config = RadioConfig(sync_symbols=True)
+    with pytest.raises(ValueError, match="one antenna at each end, not 2 and 2"):
+        LiveMedium(config, Radio(config).channel, exchange)
+
+
+def test_pictures_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no picture"):
+        pictures(tmp_path)
+    (tmp_path / "b.png").write_bytes(b"not a picture")
+    Image.new("RGB", (30, 40), (255, 0, 0)).save(tmp_path / "a.jpg")
+    found = pictures(tmp_path)
+    assert [path.name for path in rounds(found, 3)] == ["a.jpg", "b.png", "a.jpg"]
+    assert float(read_picture(found[0])[0].mean()) > 0.98
+    with pytest.raises(ValueError, match=r"b\.png cannot be read as a picture"):
+        read_picture(found[1])
+    with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc file or one of loopback"):
+        compile_graph(tmp_path / "nowhere.grc", tmp_path)
