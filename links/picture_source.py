@@ -87,13 +87,17 @@ class PictureSource:
         """Decode, answer, and account: the same picture serves every task.
 
         Args: one payload per image (None: outage); `uses` [B] channel uses; `like` [B, 3, H, W], for size and device.
+        A payload with an error that its CRC did not see, and that decodes to no picture, is an outage as well.
         """
         height, width = like.shape[-2:]
         images = torch.full_like(like, OUTAGE_GREY)
         outage = torch.tensor([p is None for p in payloads])
         for i, payload in enumerate(payloads):
             if payload is not None:
-                images[i] = to_image(restore(self.codec, payload, height, width)).to(like)
+                try:
+                    images[i] = to_image(restore(self.codec, payload, height, width)).to(like)
+                except ValueError:
+                    outage[i] = True
         prediction = self.segmentation.predict(images)
         prediction[outage.to(prediction.device)] = NO_ANSWER
         return [

@@ -30,7 +30,7 @@ class ControlReception:
     bits: torch.Tensor
     """[B, k] uint8, as decoded, right or wrong."""
     ok: torch.Tensor
-    """[B] bool, the CRC holds. About one message in 2**11 / 8 of those that fail to decode still passes."""
+    """[B] bool, the message was detected and its CRC holds. About one message in 2**11 / 8 of those that fail to decode still passes."""
     channel_uses: int
     """REs occupied by each image's message."""
 
@@ -96,7 +96,8 @@ class ControlLink:
             llr = self._modulation.llr(received.symbols, received.noise_variance)
             bits, ok = decoder(llr.reshape(-1, coded))
         bits = bits.reshape(batch, -1)[:, :num_bits].to(torch.uint8)
-        return ControlReception(bits, ok.reshape(batch, segments).all(dim=1), received.channel_uses)
+        ok = ok.reshape(batch, segments).all(dim=1) & ~received.lost
+        return ControlReception(bits, ok, received.channel_uses)
 
     def _shape(self, num_bits: int, code_rate: float) -> tuple[int, int, int]:
         """Code words, message bits of each, coded bits of each."""

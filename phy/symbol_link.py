@@ -23,7 +23,9 @@ class SymbolReception:
     noise_variance: torch.Tensor
     """[B, n] float32, variance of that complex noise (channel estimation error included where it is known)."""
     channel_uses: int
-    """REs occupied by each image's message: data, pilots, padding."""
+    """REs occupied by each image's message: data, pilots, padding, synchronisation."""
+    lost: torch.Tensor
+    """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
 
 
 class SymbolLink:
@@ -81,7 +83,10 @@ class SymbolLink:
         if tap is not None:
             tap("constellation", x_hat)
             tap("noise_variance", no_eff)
-        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols))
+        lost = signals[0].lost
+        if lost is None:
+            lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
+        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols), lost)
 
     def _slot(self, allocation: Allocation) -> SlotTransceiver:
         if allocation not in self._slots:

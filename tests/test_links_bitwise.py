@@ -57,6 +57,15 @@ def rayleigh() -> Radio:
     return Radio(RadioConfig(channel="rayleigh", num_layers=2))
 
 
+def test_a_payload_that_decodes_to_no_picture_is_an_outage(images: torch.Tensor, models: Models) -> None:
+    """A CRC of 16 bits lets one wrong block in 65,536 pass."""
+    source = PictureSource("avif", models.segmentation)
+    payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
+    (delivery,) = source.deliver(payloads, torch.full((3,), 500), images, 1)
+    assert delivery.outage.tolist() == [True, True, False]
+    assert bool((delivery.prediction[:2] == NO_ANSWER).all())
+
+
 def air_at(radio: Radio, es_n0_db: float, batch: int = 3) -> AirInterface:
     return AirInterface(radio, radio.draw(batch, 1, seed=1), es_n0_db, seed=2)
 

@@ -1,11 +1,18 @@
 """Control and feedback messages: polar code, CRC, cost, and honesty about errors."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.control_link import ControlLink, FeedbackLink
+from taskwave.phy.grid import Allocation
+from taskwave.phy.mcs import mcs
+from taskwave.phy.medium import FrequencyDomain, SlotSignal, Stream
 from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.transport_link import TransportLink
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +119,24 @@ def test_impossible_messages_are_refused(radio: Radio, message: torch.Tensor, ex
 def test_feedback_goes_backward_only(radio: Radio) -> None:
     with pytest.raises(ValueError, match=r"use AirInterface.reverse"):
         FeedbackLink(radio).send(bits(1, 20), interface(radio, 1, 10.0).forward(0))
+
+
+def test_a_burst_that_was_not_detected_brings_no_message() -> None:
+    """Out of nothing the decoder makes zeros, whose CRC holds."""
+    radio = Radio(RadioConfig(channel="awgn"))
+    radio.medium = Deaf()
+    air = interface(radio, 3, 30.0).forward(0)
+    assert ControlLink(radio).send(bits(3, 40), air).ok.tolist() == [True, False, True]
+    payloads = [bytes([i] * 20) for i in range(3)]
+    received = TransportLink(radio, mcs(5)).send(payloads, 600, air).payloads
+    assert [p is None for p in received] == [False, True, False]
+
+
+class Deaf(FrequencyDomain):
+    """Does not detect the second burst of three."""
+
+    def carry(
+        self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: Air, stream: Stream
+    ) -> list[SlotSignal]:
+        signals = super().carry(allocations, grids, air, stream)
+        return [replace(signal, lost=torch.tensor([False, True, False])) for signal in signals]

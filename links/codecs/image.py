@@ -85,10 +85,11 @@ class ImageCodec:
     def decode(self, codestream: bytes, level: int, height: int, width: int) -> Pixels:
         """A codestream, zero bytes behind it allowed, to [H, W, 3] uint8.
 
-        Raises `ValueError` when it does not decode; a CRC in front makes sure that never happens on the air.
+        Raises `ValueError` when it does not decode.
         """
-        file = self.container.rebuild(codestream, self._template(level, height, width))
+        template = self._template(level, height, width)
         try:
+            file = self.container.rebuild(codestream, template)
             return np.array(Image.open(io.BytesIO(file)).convert("RGB"))
         except (OSError, ValueError, SyntaxError, RuntimeError) as error:  # each decoder has its own
             raise ValueError(f"{len(codestream)} bytes are no {self.name} codestream: {error}") from error
