@@ -30,7 +30,8 @@ class ControlReception:
     bits: torch.Tensor
     """[B, k] uint8, as decoded, right or wrong."""
     ok: torch.Tensor
-    """[B] bool, the message was detected and its CRC holds. About one message in 2**11 / 8 of those that fail to decode still passes."""
+    """[B] bool, the message was detected and its CRC holds. About one message in 2**11 / 8 of those that fail to decode
+    still passes."""
     channel_uses: int
     """REs occupied by each image's message."""
 

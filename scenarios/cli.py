@@ -84,7 +84,7 @@ def loopback(
 
 @app.command()
 def radio(
-    images: Annotated[Path, typer.Argument(help="A folder of pictures; they are sent over and over.")],
+    images: Annotated[Path, typer.Argument(help="A folder of pictures, or a camera (/dev/video0).")],
     scenario: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Weights, radio, SNR, budget, link.")] = "live",
     overrides: Overrides = None,
     task: Annotated[str, typer.Option(help="The first task; later ones are typed while it runs.")] = "cars",

@@ -1,13 +1,11 @@
-"""The semantic link live: images from a folder through a running flowgraph, for a task that is typed meanwhile."""
+"""The semantic link live: one picture after another through a running flowgraph, each for a task of its own."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from taskwave.links import registry
 from taskwave.links.base import Delivery, Task
@@ -17,45 +15,10 @@ from taskwave.phy.flowgraph.live import LiveMedium
 from taskwave.phy.flowgraph.wire import Message, Pixels
 from taskwave.semantic.weights import Models
 
-SIZE = (192, 256)
-"""Height and width of the pictures on the air."""
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _ANSWER = np.array([0, 150, 120])
 _MOST_SYMBOLS = 1000
 """Of a message, to be shown."""
 _OCCASIONS = 3
-
-
-def pictures(folder: Path) -> list[Path]:
-    """Pictures of a folder by name.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))}): name another folder")
-    return found
-
-
-def read_picture(path: Path) -> torch.Tensor:
-    """[3, H, W] float in [0, 1], the middle of a picture at `SIZE`.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-    height, width = SIZE
-    try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from None
-    scale = max(width / picture.width, height / picture.height)
-    box_width, box_height = width / scale, height / scale
-    left, top = (picture.width - box_width) / 2, (picture.height - box_height) / 2
-    box = (left, top, left + box_width, top + box_height)
-    small = picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
-    return torch.from_numpy(np.array(small)).movedim(-1, 0).float() / 255
 
 
 @dataclass(frozen=True)
@@ -159,11 +122,3 @@ def panorama(picture: torch.Tensor, delivery: Delivery, task: Task) -> Image.Ima
     if delivery.image is not None:
         parts.append(highlight(delivery, task))
     return Image.fromarray(np.concatenate(parts, axis=1))
-
-
-def rounds(found: list[Path], count: int | None) -> Iterator[Path]:
-    """The pictures over and over, `count` in all (None: for ever)."""
-    sent = 0
-    while count is None or sent < count:
-        yield found[sent % len(found)]
-        sent += 1

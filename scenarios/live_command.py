@@ -5,6 +5,7 @@ import shlex
 import sys
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,8 @@ from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled
 from taskwave.scenarios import loading
 from taskwave.scenarios.config import parse_task
-from taskwave.scenarios.live import LiveSession, Report, panorama, pictures, read_picture, rounds
+from taskwave.scenarios.live import LiveSession, Report, panorama
+from taskwave.scenarios.live_pictures import open_pictures
 from taskwave.semantic.weights import load_models
 
 _JOIN_SECONDS = 30.0
@@ -25,7 +27,7 @@ NO_FLOWGRAPH = "none"
 def radio(
     scenario_name: str,
     overrides: list[str],
-    folder: Path,
+    images: Path,
     task_text: str,
     flowgraph: str,
     arguments: str,
@@ -35,9 +37,9 @@ def radio(
     every: float,
     console: Console,
 ) -> None:
-    """Send pictures of `folder` for ever, or `count` of them; each line on the keyboard is the next task."""
+    """Send the pictures of `images` for ever, or `count` of them; each line on the keyboard is the next task."""
     scenario = loading.load(scenario_name, overrides)
-    found, task = pictures(folder), parse_task(task_text)
+    pictures, task = open_pictures(images), parse_task(task_text)
     models = load_models(scenario.weights)
     exchange = Exchange(listen)
     running: RunningFlowgraph | None = None
@@ -50,17 +52,16 @@ def radio(
         _wait_for(exchange, running, console)
         threading.Thread(target=_read_keyboard, args=(exchange.prompts,), daemon=True).start()
         console.print("Type what the receiver shall look for (cars; signs and poles on the left; …), Ctrl-C to end.")
-        for number, path in enumerate(rounds(found, count)):
+        for number, (name, picture) in enumerate(islice(pictures, count)):
             task = _latest(exchange.prompts, task, console)
-            picture = read_picture(path)
             if running is not None:
                 running.check()
             due = time.monotonic() + every
             report = session.send(picture, task)
-            console.print(_line(path.name, task, report), markup=False)
+            console.print(_line(name, task, report), markup=False)
             if out is not None:
                 out.mkdir(parents=True, exist_ok=True)
-                panorama(picture, report.delivery, task).save(out / f"{number:04d}-{path.stem}.png")
+                panorama(picture, report.delivery, task).save(out / f"{number:04d}-{Path(name).stem}.png")
             time.sleep(max(0.0, due - time.monotonic()))
     finally:
         if running is not None:

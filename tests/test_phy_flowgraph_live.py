@@ -1,6 +1,5 @@
 """Blocks, example flowgraphs and the engine that they join."""
 
-import math
 import os
 import signal
 import time
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 import zmq
-from PIL import Image
 
 from taskwave.links.base import Task
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
@@ -20,7 +18,7 @@ from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_gra
 from taskwave.phy.flowgraph.live import LiveMedium
 from taskwave.phy.flowgraph.wire import Message, pack
 from taskwave.phy.symbol_link import SymbolLink
-from taskwave.scenarios.live import LiveSession, panorama, pictures, read_picture, rounds
+from taskwave.scenarios.live import LiveSession, panorama
 from taskwave.semantic.weights import Models
 
 CONFIG = RadioConfig(channel="tdl-c", subcarrier_spacing_khz=15, num_tx_ant=1, num_rx_ant=1, num_layers=1,
@@ -91,10 +89,8 @@ def test_bursts_go_through_the_loopback_both_ways(exchange: Exchange) -> None:
 
 
 @pytest.mark.gnuradio
-def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_models: Models, tmp_path: Path) -> None:
-    Image.effect_noise((400, 200), 60).save(tmp_path / "a.png")
-    picture = read_picture(pictures(tmp_path)[0])
-    assert picture.shape == (3, 192, 256)
+def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_models: Models) -> None:
+    picture = torch.rand(3, 192, 256, generator=torch.Generator().manual_seed(1))
     running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}"])
     try:
         assert wait_until(lambda: joined(exchange))
@@ -167,7 +163,7 @@ def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
         members.append(member)
     assert wait_until(lambda: exchange.joined("forward"))
     radio, medium = live_radio(exchange)
-    assert snr_db(radio, 60) == -math.inf
+    assert snr_db(radio, 60) < -10
     assert not bool(medium.receptions[0].found.any())
     for member in members:
         member.close()
@@ -186,15 +182,6 @@ def test_more_antennas_are_refused(exchange: Exchange) -> None:
         LiveMedium(config, Radio(config).channel, exchange)
 
 
-def test_pictures_of_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no picture"):
-        pictures(tmp_path)
-    (tmp_path / "b.png").write_bytes(b"not a picture")
-    Image.new("RGB", (30, 40), (255, 0, 0)).save(tmp_path / "a.jpg")
-    found = pictures(tmp_path)
-    assert [path.name for path in rounds(found, 3)] == ["a.jpg", "b.png", "a.jpg"]
-    assert float(read_picture(found[0])[0].mean()) > 0.98
-    with pytest.raises(ValueError, match=r"b\.png cannot be read as a picture"):
-        read_picture(found[1])
+def test_a_flowgraph_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc file or one of loopback"):
         compile_graph(tmp_path / "nowhere.grc", tmp_path)
