@@ -33,6 +33,8 @@ class Report:
     lost: int
     bursts: int
     seconds: float
+    """From the picture to the answer, and how much of it bursts were on their way through the flowgraph:"""
+    air_seconds: float
 
 
 class LiveSession:
@@ -69,7 +71,7 @@ class LiveSession:
         """
         self._medium.receptions.clear()
         self._symbols.clear()
-        start = time.monotonic()
+        start, on_air = time.monotonic(), self._medium.seconds
         air = AirInterface(self._radio, self._fading, self.es_n0_db, 0)
         (delivery,) = self._link.run(picture[None], [task], self.budget, air)
         seconds = time.monotonic() - start
@@ -83,6 +85,7 @@ class LiveSession:
             len(self._medium.receptions) - len(found),
             len(self._medium.receptions),
             seconds,
+            self._medium.seconds - on_air,
         )
 
     def _take(self, name: str, value: torch.Tensor) -> None:

@@ -14,6 +14,7 @@ from taskwave.links.base import Task
 from taskwave.phy.flowgraph.client import FlowgraphError
 from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled
+from taskwave.phy.flowgraph.medium import carrier_modem
 from taskwave.scenarios import loading
 from taskwave.scenarios.config import parse_task
 from taskwave.scenarios.live import LiveSession, Report, panorama
@@ -41,7 +42,7 @@ def radio(
     scenario = loading.load(scenario_name, overrides)
     pictures, task = open_pictures(images), parse_task(task_text)
     models = load_models(scenario.weights)
-    exchange = Exchange(listen)
+    exchange = Exchange(carrier_modem(scenario.radio).sample_rate, listen)
     running: RunningFlowgraph | None = None
     try:
         if flowgraph != NO_FLOWGRAPH:
@@ -110,5 +111,6 @@ def _line(name: str, task: Task, report: Report) -> str:
     lost = f", {report.lost} of {report.bursts} bursts lost" if report.lost else ""
     return (
         f"{name}: {task.prompt!r}{asked}; {uses:,} channel uses ({back} back), SNR {report.snr_db:.1f} dB, "
-        f"carrier {report.carrier_offset_hz:+.0f} Hz{lost}, {report.seconds:.2f} s"
+        f"carrier {report.carrier_offset_hz:+.0f} Hz{lost}; "
+        f"{report.seconds:.2f} s, {report.air_seconds:.2f} of it in the flowgraph"
     )

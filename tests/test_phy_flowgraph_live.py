@@ -35,7 +35,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    exchange = Exchange(f"ipc://{tmp_path}/engine")
+    exchange = Exchange(7.68e6, f"ipc://{tmp_path}/engine")
     yield exchange
     exchange.close()
 
@@ -113,7 +113,7 @@ def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_mo
 def test_two_flowgraphs_make_one_link(exchange: Exchange, tmp_path: Path) -> None:
     """The two stations of the examples, each a process of its own, joined by sockets in place of radios."""
     there, back = (f"zmq:ipc://{tmp_path}/{name}" for name in ("there", "back"))
-    common = [f"--address={exchange.address}", "--samp-rate=1e6"]
+    common = [f"--address={exchange.address}"]
     stations = [
         RunningFlowgraph(bundled()[name], [*common, f"--tx-device={tx}", f"--rx-device={rx}"])
         for name, tx, rx in (("radio_transmitter", there, back), ("radio_receiver", back, there))
@@ -137,6 +137,7 @@ def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
         [b"GET / HTTP/1.1"],
         [b"\xff" * 16, b"{}"],
         pack(Message("join", 0, {"role": "king", "direction": "forward"})),
+        pack(Message("join", 0, {"role": "sink", "direction": "forward"})),
         pack(Message("carry", 0)),
         pack(Message("heard", 0)),
         pack(Message("prompt", 0, {"text": 7})),
@@ -146,10 +147,21 @@ def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
     assert wait_until(lambda: exchange.refused == len(garbage))
     stranger.send_multipart(pack(Message("prompt", 0, {"text": "signs"})))
     assert exchange.prompts.get(timeout=5) == "signs"
-    stranger.send_multipart(pack(Message("join", 0, {"role": "sink", "direction": "reverse"})))
+    stranger.send_multipart(pack(Message("join", 0, {"role": "sink", "direction": "reverse", "samp_rate": 7.68e6})))
     time.sleep(0.1)
     assert not exchange.joined("reverse")  # a sink alone
     stranger.close()
+
+
+def test_another_sample_rate_is_told(exchange: Exchange) -> None:
+    member = zmq.Context.instance().socket(zmq.DEALER)
+    member.setsockopt(zmq.LINGER, 0)
+    member.connect(exchange.address)
+    member.send_multipart(pack(Message("join", 0, {"role": "source", "direction": "reverse", "samp_rate": 1e6})))
+    time.sleep(0.2)
+    with pytest.raises(FlowgraphError, match=r"runs at 1e\+06 samples per second, this radio needs 7\.68e\+06"):
+        exchange.joined("reverse")
+    member.close()
 
 
 def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
@@ -159,7 +171,7 @@ def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
         member = zmq.Context.instance().socket(zmq.DEALER)
         member.setsockopt(zmq.LINGER, 0)
         member.connect(exchange.address)
-        member.send_multipart(pack(Message("join", 0, {"role": role, "direction": "forward"})))
+        member.send_multipart(pack(Message("join", 0, {"role": role, "direction": "forward", "samp_rate": 7.68e6})))
         members.append(member)
     assert wait_until(lambda: exchange.joined("forward"))
     radio, medium = live_radio(exchange)
@@ -170,9 +182,9 @@ def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
 
 
 def test_an_address_in_use_is_told(exchange: Exchange) -> None:
-    first = Exchange("tcp://127.0.0.1:47199")
+    first = Exchange(7.68e6, "tcp://127.0.0.1:47199")
     with pytest.raises(FlowgraphError, match=r"cannot listen at tcp://127\.0\.0\.1:47199.*--listen"):
-        Exchange("tcp://127.0.0.1:47199")
+        Exchange(7.68e6, "tcp://127.0.0.1:47199")
     first.close()
 
 

@@ -5,7 +5,9 @@ engine (`taskwave radio`), which they reach at its address. Bursts travel betwee
 `number`, and a vector of complex64 samples.
 """
 
+import os
 import queue
+import signal
 import threading
 from typing import Any
 
@@ -26,6 +28,13 @@ _MARGIN = 512
 """Samples before and after a burst that the synchroniser hands on with it."""
 
 
+def _end_with_parent() -> None:
+    """A flowgraph that the engine started ends with it."""
+    parent = os.environ.get("TASKWAVE_PARENT")
+    if parent is not None and os.getppid() != int(parent):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _pdu(number: int, samples: Samples, **values: int) -> Any:
     meta = pmt.make_dict()
     for key, value in {"number": number, **values}.items():
@@ -42,13 +51,21 @@ def _open_pdu(message: Any) -> tuple[dict[str, int], Samples]:
 
 
 class _EngineClient(gr.basic_block):  # type: ignore[misc]
-    """A block that is joined to the engine; a thread of its own talks with it."""
+    """A block that is joined to the engine; a thread of its own talks with it.
 
-    def __init__(self, name: str, address: str, role: str, direction: str) -> None:
+    Args:
+        name: of the block.
+        address: of the engine.
+        role: source or sink.
+        direction: forward (images) or reverse (prompts).
+        samp_rate: of the flowgraph, in samples per second; the engine refuses one that is not the waveform's.
+    """
+
+    def __init__(self, name: str, address: str, role: str, direction: str, samp_rate: float) -> None:
         gr.basic_block.__init__(self, name, None, None)
         if direction not in ("forward", "reverse"):
             raise ValueError(f"direction {direction!r}: it is forward (images) or reverse (prompts)")
-        self._join = Message("join", 0, {"role": role, "direction": direction})
+        self._join = Message("join", 0, {"role": role, "direction": direction, "samp_rate": float(samp_rate)})
         self._address, self._running = address, False
         self._outgoing: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
@@ -76,6 +93,7 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         waited = _JOIN_SECONDS
         while self._running:
             if waited >= _JOIN_SECONDS:  # again and again: it also says that this block is alive
+                _end_with_parent()
                 socket.send_multipart(pack(self._join))
                 waited = 0.0
             if socket.poll(5):
@@ -93,8 +111,8 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
 class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
     """Bursts that the engine wants on the air. Message ports: prompt (in: text), bursts (out: PDU)."""
 
-    def __init__(self, address: str = "tcp://127.0.0.1:47100", direction: str = "forward") -> None:
-        _EngineClient.__init__(self, "TaskWave source", address, "source", direction)
+    def __init__(self, address: str, direction: str, samp_rate: float) -> None:
+        _EngineClient.__init__(self, "TaskWave source", address, "source", direction, samp_rate)
         self.message_port_register_out(_BURSTS)
         self.message_port_register_in(_PROMPT)
         self.set_msg_handler(_PROMPT, self._ask)
@@ -118,8 +136,8 @@ class semantic_sink(_EngineClient):  # noqa: N801
     `height` and `width`), constellation (out: PDU of complex symbols), prompt (out: text the receiver asked with).
     """
 
-    def __init__(self, address: str = "tcp://127.0.0.1:47100", direction: str = "forward") -> None:
-        _EngineClient.__init__(self, "TaskWave sink", address, "sink", direction)
+    def __init__(self, address: str, direction: str, samp_rate: float) -> None:
+        _EngineClient.__init__(self, "TaskWave sink", address, "sink", direction, samp_rate)
         self.message_port_register_in(_BURSTS)
         self.set_msg_handler(_BURSTS, self._heard)
         for name in ("expect", "image", "mask", "constellation", "prompt"):

@@ -26,6 +26,7 @@ class _Member:
 
     role: str
     direction: str
+    samp_rate: float
     seen: float
 
 
@@ -33,14 +34,15 @@ class Exchange:
     """Serves the blocks of one or two flowgraphs. One burst is on its way in each direction at a time.
 
     Args:
+        sample_rate: of the waveform, samples per second.
         address: ZeroMQ endpoint to bind.
 
     Raises:
         FlowgraphError: the address cannot be bound.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
-        self.address = address
+    def __init__(self, sample_rate: float, address: str = DEFAULT_ADDRESS) -> None:
+        self.sample_rate, self.address = sample_rate, address
         self.prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Texts that users of flowgraphs typed."""
         self.refused = 0
@@ -70,9 +72,19 @@ class Exchange:
         self._context.destroy()
 
     def joined(self, direction: Direction) -> bool:
-        """Whether a source and a sink of `direction` are there."""
+        """Whether a source and a sink of `direction` are there.
+
+        Raises:
+            FlowgraphError: their flowgraph has another sample rate than the waveform.
+        """
         oldest = time.monotonic() - _SILENCE_SECONDS
         members = [m for m in list(self._members.values()) if m.direction == direction and m.seen > oldest]
+        wrong = {m.samp_rate for m in members} - {self.sample_rate}
+        if wrong:
+            raise FlowgraphError(
+                f"a flowgraph at {self.address} runs at {wrong.pop():g} samples per second, this radio needs "
+                f"{self.sample_rate:g}: set its samp_rate, or radio.max_prb and radio.subcarrier_spacing_khz."
+            )
         return {m.role for m in members} >= {"source", "sink"}
 
     def send(self, samples: Samples, front: Samples, direction: Direction, seconds: float) -> Samples | None:
@@ -130,9 +142,12 @@ class Exchange:
     def _take(self, sender: bytes, message: Message) -> None:
         if message.kind == "join":
             role, direction = message.values.get("role"), message.values.get("direction")
+            samp_rate = message.values.get("samp_rate")
             if role not in ("source", "sink") or direction not in ("forward", "reverse"):
                 raise WireError(f"role {role!r} and direction {direction!r} do not exist")
-            self._members[sender] = _Member(role, direction, time.monotonic())
+            if not isinstance(samp_rate, float):
+                raise WireError(f"{samp_rate!r} is no sample rate")
+            self._members[sender] = _Member(role, direction, samp_rate, time.monotonic())
         elif message.kind == "heard" and len(message.arrays) == 1 and message.arrays[0].dtype == np.complex64:
             self._heard.put((message.number, message.arrays[0].reshape(-1)))
         elif message.kind == "prompt" and isinstance(message.values.get("text"), str):

@@ -12,6 +12,8 @@ from taskwave.phy.flowgraph.client import FlowgraphError, interpreter
 
 _HERE = Path(__file__).parent
 _COMPILE_SECONDS = 120
+PARENT_VARIABLE = "TASKWAVE_PARENT"
+"""Tells the blocks of a flowgraph which process they must not outlive."""
 
 
 def bundled() -> dict[str, Path]:
@@ -44,10 +46,16 @@ def run_tool(command: Sequence[str]) -> int:
     Raises:
         FlowgraphError: there is no such command.
     """
-    try:
-        return subprocess.run(command, env=environment(), check=False).returncode
-    except FileNotFoundError:
-        raise FlowgraphError(f"there is no command {command[0]}: install GNU Radio (Debian: gnuradio).") from None
+    if command[0] in ("python", "python3"):
+        return subprocess.run([interpreter(), *command[1:]], env=environment(), check=False).returncode
+    program = shutil.which(command[0])
+    if program is None:
+        raise FlowgraphError(f"there is no command {command[0]}: install GNU Radio (Debian: apt-get install gnuradio).")
+    with Path(program).open("rb") as file:
+        first = file.readline()
+    # Its scripts start with `env python3`, which may be another interpreter here.
+    start = [interpreter()] if first.startswith(b"#!") and b"python" in first else []
+    return subprocess.run([*start, program, *command[1:]], env=environment(), check=False).returncode
 
 
 def compile_graph(path: Path, folder: Path) -> Path:
@@ -62,7 +70,6 @@ def compile_graph(path: Path, folder: Path) -> Path:
     compiler = shutil.which("grcc")
     if compiler is None:
         raise FlowgraphError("grcc is not installed: it comes with GNU Radio (Debian: apt-get install gnuradio).")
-    # grcc starts with `env python3`, which may be another interpreter here.
     command = [interpreter(), compiler, "-o", str(folder), str(path)]
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
@@ -93,7 +100,7 @@ class RunningFlowgraph:
         self._errors = (Path(self._folder.name) / "errors").open("w+b")
         self._process = subprocess.Popen(
             [interpreter(), "-u", str(program), *arguments],
-            env=environment(),
+            env={**environment(), PARENT_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,

@@ -1,5 +1,6 @@
 """Slots as bursts through a flowgraph that is running already: a software channel or a real radio."""
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ import torch
 from taskwave.phy.channels import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
-from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB, Allocation
+from taskwave.phy.flowgraph.medium import carrier_modem
+from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal, Stream
 from taskwave.phy.waveform.burst import Burst, BurstReception
-from taskwave.phy.waveform.ofdm import OfdmModem
 
 if TYPE_CHECKING:
     from taskwave.phy.air import Air
@@ -40,9 +41,11 @@ class LiveMedium:
                 "set radio.num_tx_ant, radio.num_rx_ant and radio.num_layers to 1"
             )
         self.config, self.channel, self.exchange = config, channel, exchange
-        self.modem = OfdmModem(NUM_SUBCARRIERS_PER_PRB * config.max_prb, config.subcarrier_spacing_khz * 1e3)
+        self.modem = carrier_modem(config)
         self.receptions: list[BurstReception] = []
         """Of the latest bursts, to be read and cleared by whoever shows them."""
+        self.seconds = 0.0
+        """Spent on the air in all: from handing bursts over to having heard them."""
         self._bursts: dict[tuple[Allocation, ...], Burst] = {}
 
     def carry(
@@ -57,7 +60,9 @@ class LiveMedium:
         windows = [torch.zeros(1, burst.length + 1, dtype=torch.complex64) for _ in range(air.batch)]
         front = burst.front.sum(0).numpy().astype(np.complex64)
         for row, samples in enumerate(burst.transmit(grids)):
+            started = time.monotonic()
             heard = self.exchange.send(samples[0].numpy(), front, air.direction, _LISTEN_SECONDS)
+            self.seconds += time.monotonic() - started
             if heard is not None and len(heard) > burst.length:
                 windows[row] = torch.from_numpy(heard)[None]
         received = [burst.receive(window[None]) for window in windows]

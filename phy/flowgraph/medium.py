@@ -41,6 +41,11 @@ def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate
     return taps
 
 
+def carrier_modem(config: RadioConfig) -> OfdmModem:
+    """The modem of the whole carrier."""
+    return OfdmModem(NUM_SUBCARRIERS_PER_PRB * config.max_prb, config.subcarrier_spacing_khz * 1e3)
+
+
 class FlowgraphMedium:
     """Every message is a burst of its own, with its own arrival, detected and corrected by the receiver.
 
@@ -54,8 +59,7 @@ class FlowgraphMedium:
 
     def __init__(self, config: RadioConfig, impairments: FlowgraphConfig, channel: ChannelModel) -> None:
         self.config, self.impairments, self.channel = config, impairments, channel
-        carrier = NUM_SUBCARRIERS_PER_PRB * config.max_prb
-        self.modem = OfdmModem(carrier, config.subcarrier_spacing_khz * 1e3)
+        self.modem = carrier_modem(config)
         self._bursts: dict[tuple[Allocation, ...], Burst] = {}
 
     @cached_property
