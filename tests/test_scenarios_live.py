@@ -1,6 +1,11 @@
 """Where the live link has its pictures from, and what its command does with the keyboard."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -8,6 +13,7 @@ import pytest
 from PIL import Image
 
 from taskwave.scenarios.live_pictures import open_pictures, read_picture
+from taskwave.scenarios.records import read_records
 
 
 def test_pictures_of_a_folder_come_over_and_over(tmp_path: Path) -> None:
@@ -61,3 +67,107 @@ def test_a_dead_camera_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "ffmpeg").unlink()
     with pytest.raises(RuntimeError, match="ffmpeg is not installed"):
         next(open_pictures(Path("/dev/zero")))
+
+
+TASKWAVE = Path(sys.executable).parent / "taskwave"
+QUICK = ["--set", "images.count=1", "--set", "sweep.budgets=[2000]", "--set", 'sweep.links=["jpeg"]']
+
+
+def child_of(pid: int, seconds: float = 60.0) -> int:
+    """The process that `pid` started last."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[-1])
+        time.sleep(0.05)
+    raise AssertionError(f"process {pid} started none")
+
+
+def ended(pid: int, seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A live link that sends two pictures over and over."""
+    for i in range(2):
+        Image.effect_noise((256, 192), 60).save(tmp_path / f"{i}.png")
+    command = [str(TASKWAVE), "radio", str(tmp_path), "--listen", f"ipc://{tmp_path}/engine", "--every", "0.3"]
+    process = subprocess.Popen(
+        [*command, "--count", "12", "--out", str(tmp_path / "out")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_tasks_are_typed_while_pictures_go(engine: subprocess.Popen[str], tmp_path: Path) -> None:
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    for line in engine.stdout:
+        if line.startswith("1.png"):
+            break
+    out, err = engine.communicate("the vhicle\nsigns and poles\n")
+    assert engine.returncode == 0, err
+    assert "'cars'" in line
+    assert "not understood" in out
+    assert "'signs and poles'" in out.splitlines()[-1]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 12
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_flowgraph_ends_with_its_engine(engine: subprocess.Popen[str]) -> None:
+    assert engine.stdout is not None
+    next(line for line in engine.stdout if line.startswith("0.png"))
+    flowgraph = child_of(engine.pid)
+    engine.kill()
+    assert ended(flowgraph)
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_flowgraph_that_dies_ends_the_engine(engine: subprocess.Popen[str]) -> None:
+    assert engine.stdout is not None
+    next(line for line in engine.stdout if line.startswith("0.png"))
+    os.kill(child_of(engine.pid), signal.SIGKILL)
+    _, err = engine.communicate(timeout=60)
+    assert engine.returncode == 1
+    assert "Traceback" not in err
+    assert "flowgraph ended with status -9" in err or "no flowgraph with a source" in err
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_scenario_keeps_its_points_when_gnu_radio_dies(tmp_path: Path) -> None:
+    run = [
+        str(TASKWAVE),
+        "run",
+        "gnuradio",
+        *QUICK,
+        "--set",
+        "sweep.es_n0_db=[5, 6, 7, 8, 9, 10]",
+        "--out",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True)
+    worker = child_of(process.pid)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("points/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the GNU Radio process ended with status -9" in err
+    assert "Traceback" not in err
+    kept = len(read_records(tmp_path))
+    assert kept >= 4  # four tasks a point
+    subprocess.run(run, check=True, capture_output=True)
+    assert len(read_records(tmp_path)) == 12
