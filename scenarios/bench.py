@@ -15,6 +15,7 @@ from taskwave.links.base import Delivery, Link
 from taskwave.phy.air import AirInterface, Fading, Radio
 from taskwave.phy.definitions import bandwidth_ratio
 from taskwave.scenarios.config import ImageConfig, Scenario, task_name
+from taskwave.scenarios.judge import Judge
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.records import identity
 from taskwave.semantic.data import ImageSet, open_images
@@ -97,6 +98,7 @@ class Bench:
         self.radio = Radio(scenario.radio)
         self.tasks = scenario.parsed_tasks()
         self.image_set, self.indices = open_chosen(scenario.images)
+        self._judge = Judge(scenario.judge) if scenario.judge is not None else None
         self._profile = profile
         self._links: dict[str, Link] = {}
         self._batch: Batch | None = None
@@ -145,6 +147,7 @@ class Bench:
                 "es_n0_db": point.es_n0_db,
                 "budget": point.budget,
                 "link": [point.link, registry.origin(point.link)],
+                **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )
 
@@ -173,7 +176,7 @@ class Bench:
                     f"link {point.link!r} spent {spent} channel uses, but the budget is {point.budget}: "
                     "a fault of the link; its results would not be comparable"
                 )
-        return deliveries
+        return self._judge(deliveries) if self._judge is not None else deliveries
 
     def records(self, point: Point, deliveries: list[Delivery]) -> list[dict[str, Any]]:
         """The records of a point, in the columns of `records.SCHEMA`."""

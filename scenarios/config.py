@@ -109,6 +109,8 @@ class Scenario(_Table):
     seed: int = Field(ge=0)
     weights: str = Field(min_length=1)
     """A bundled set (`streets`, `camvid`) or the path of a folder with trained weights."""
+    judge: Folder | None = None
+    """Folder of a task network that judges the pictures of all links. None: the one in `weights`."""
     tasks: Annotated[tuple[Prompt, ...], BeforeValidator(_tuple), Field(min_length=1)]
     """One prompt a task, in free wording."""
     images: ImageConfig

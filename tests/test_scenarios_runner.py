@@ -6,13 +6,16 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+import torch
 
 from taskwave.links import registry
 from taskwave.scenarios import loading, runner, strip
 from taskwave.scenarios.bench import Bench, Point, plan
 from taskwave.scenarios.profiling import OWN, Profile
 from taskwave.scenarios.records import SCHEMA, PointStore, StorageError, read_records
+from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.metrics import iou_counts
+from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 
 TOY = Path(__file__).parent / "toy"
 
@@ -220,6 +223,23 @@ def test_profile_splits_a_link_into_stages(bench, tmp_path: Path) -> None:
     assert "phy.symbol_link.SymbolLink.send" in set(stages["stage"]) and OWN in set(stages["stage"])
     assert stages["share"].sum() == pytest.approx(1)
     assert stages["ms"].sum() == pytest.approx(float(table[table["stage"] == "total"]["ms"].iloc[0]))
+
+
+def test_a_judge_answers_for_every_picture(bench, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)).eval()
+    net.save_pretrained(tmp_path / "judge")
+    plain, judged = bench(), bench(f'judge="{tmp_path / "judge"}"')
+    point = Point(0, 0.0, 200, "toy")
+    assert plain.key(point) != judged.key(point)
+    own, other = plain.deliver(point)[0], judged.deliver(point)[0]
+    assert own.image is not None and other.image is not None
+    assert torch.equal(own.image, other.image)
+    expected = SegmentationTask(net).predict(own.image)
+    expected[own.outage] = NO_ANSWER
+    assert torch.equal(other.prediction, expected) and not torch.equal(own.prediction, expected)
+    with pytest.raises(FileNotFoundError, match="no task network in"):
+        bench(f'judge="{tmp_path}"')
 
 
 def test_strip_shows_stages_and_answers(bench, tmp_path: Path) -> None:

@@ -84,6 +84,19 @@ def _load(kind: type[Net], folder: Path, device: str) -> Net:
         ) from error
 
 
+def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
+    """A segmentation network of the user's by folder, and a digest of its files.
+
+    Raises `FileNotFoundError` where there is none, `ValueError` for damaged files.
+    """
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"no task network in {folder}: name the folder that holds its config.json, as "
+            "`taskwave train set RECIPE --stage segmentation --out DIR` leaves it in DIR/segmentation/final"
+        )
+    return SegmentationTask(_load(SegmentationNet, folder, "cpu")), _digest(folder)
+
+
 def _digest(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
