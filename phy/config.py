@@ -24,8 +24,10 @@ MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
 MAX_DOPPLER_OVER_SPACING = 0.03
 """Above it inter-carrier interference, (2 pi f_D T)^2 / 24 of the signal, exceeds -28 dB; the model leaves it out."""
 
-_SYNC_PRB = 6
-"""Width of the synchronisation symbols: 144 REs in all are found at 0 dB by a single antenna."""
+_SYNC_SYMBOLS = 3
+"""Of a message."""
+_SYNC_BLOCK_PRB = 2
+"""Width of their blocks, one at each edge of the carrier, against fading. A single antenna finds 144 REs at 0 dB."""
 
 
 class RadioConfig(BaseModel, frozen=True, extra="forbid"):
@@ -62,8 +64,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     feedback_es_n0_offset_db: float = Field(default=0.0, ge=-40, le=40)
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
     sync_symbols: bool | None = None
-    """Each message has a synchronisation symbol before and after it, and is charged for both. None: only where they
-    are needed, with `flowgraph`."""
+    """Each message has synchronisation symbols and is charged for them. None: only where they are needed, with
+    `flowgraph`."""
     flowgraph: FlowgraphConfig | None = None
     """Messages travel as bursts of samples through GNU Radio. None: the channel is applied to resource elements."""
 
@@ -83,15 +85,18 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self.channel if self.flowgraph is None else f"{self.channel}/gnuradio"
 
     @property
-    def sync_subcarriers(self) -> int:
-        """Subcarriers of a synchronisation symbol: the lowest ones of the carrier."""
-        return NUM_SUBCARRIERS_PER_PRB * min(_SYNC_PRB, self.max_prb)
+    def sync_blocks(self) -> tuple[range, ...]:
+        """Subcarriers of a synchronisation symbol; a carrier too narrow for two blocks is filled by one."""
+        carrier, width = NUM_SUBCARRIERS_PER_PRB * self.max_prb, NUM_SUBCARRIERS_PER_PRB * _SYNC_BLOCK_PRB
+        if carrier < 2 * width:
+            return (range(carrier),)
+        return range(width), range(carrier - width, carrier)
 
     @property
     def sync_uses(self) -> int:
         """REs of each message that are spent on synchronisation."""
         needed = self.flowgraph is not None if self.sync_symbols is None else self.sync_symbols
-        return 2 * self.sync_subcarriers if needed else 0
+        return _SYNC_SYMBOLS * sum(map(len, self.sync_blocks)) if needed else 0
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -11,7 +11,7 @@ from taskwave.phy.medium import FrequencyDomain
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.waveform.burst import Burst, BurstReception
 from taskwave.phy.waveform.ofdm import OfdmModem
-from taskwave.phy.waveform.synchronization import FALSE_ALARM, carrier_offset, detect, noise_power
+from taskwave.phy.waveform.synchronization import FALSE_ALARM, Part, carrier_offset, detect, noise_power
 
 SISO = RadioConfig(channel="awgn", num_tx_ant=1, num_rx_ant=1, num_layers=1)
 BATCH = 200
@@ -32,7 +32,7 @@ class Trial:
         self.symbols = torch.randn(BATCH, sum(sizes), dtype=torch.complex64, generator=draw)
         self.grids = [s.transmit(part) for s, part in zip(self.slots, self.symbols.split(sizes, 1), strict=True)]
         self.modem = OfdmModem(12 * config.max_prb, config.subcarrier_spacing_khz * 1e3)
-        self.burst = Burst(self.modem, radio.channel, self.allocations, config.sync_subcarriers)
+        self.burst = Burst(self.modem, radio.channel, self.allocations, config.sync_blocks)
         taps = multipath_taps(
             self.air.path_coefficients(config.num_layers), radio.channel.delays, self.modem.sample_rate
         )
@@ -168,7 +168,7 @@ def test_noise_alone_seldom_passes_for_a_burst(antennas: int) -> None:
     windows, alarms = 4000, 0
     for _ in range(windows // 500):
         noise = 3.0 * torch.randn(500, antennas, 6000, dtype=torch.complex64, generator=draw)
-        alarms += int(detect(noise, body, body, 2500).found.sum())
+        alarms += int(detect(noise, [Part(body, 0), Part(body, 2500)]).found.sum())
     assert alarms <= windows * FALSE_ALARM
 
 
@@ -178,7 +178,7 @@ def test_threshold_is_that_of_the_distribution(monkeypatch: pytest.MonkeyPatch) 
     body = torch.randn(1, 512, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
     body = body / body.abs().square().sum().sqrt()
     noise = torch.randn(20000, 2, 1024, dtype=torch.complex64, generator=torch.Generator().manual_seed(3))
-    alarms = int(detect(noise, body, body, 512).found.sum())
+    alarms = int(detect(noise, [Part(body, 0), Part(body, 512)]).found.sum())
     assert abs(alarms - 2000) <= 5 * math.sqrt(20000 * 0.1 * 0.9) + 1
 
 

@@ -54,7 +54,7 @@ class LiveMedium:
         """See `taskwave.phy.medium.Medium`. Raises `FlowgraphError` when no flowgraph is there."""
         key = tuple(allocations)
         if key not in self._bursts:
-            self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_subcarriers, gain_control=True)
+            self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_blocks, gain_control=True)
         burst = self._bursts[key]
         # A window as long for what is not heard, so that the receiver finds nothing in it.
         windows = [torch.zeros(1, burst.length + 1, dtype=torch.complex64) for _ in range(air.batch)]

@@ -78,7 +78,7 @@ class FlowgraphMedium:
         """The burst of a message of these allocations; made once."""
         key = tuple(allocations)
         if key not in self._bursts:
-            self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_subcarriers)
+            self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_blocks)
         return self._bursts[key]
 
     def transport(self, samples: torch.Tensor, air: "Air", stream: Stream) -> torch.Tensor:

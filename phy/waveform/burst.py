@@ -1,4 +1,7 @@
-"""A message on the air: a synchronisation symbol, the slots, the same symbol again."""
+"""A message on the air: its slots, and synchronisation symbols before and after the first DMRS and at the end.
+
+The last of them, far away, measures the carrier offset precisely, but up to a multiple; the others tell which.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +12,15 @@ from taskwave.phy.channels import ChannelModel
 from taskwave.phy.config import MAX_CARRIER_OFFSET_OVER_SPACING
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal
-from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers, sync_pilots
+from taskwave.phy.pilots import dmrs_pilots, spread_to_layers, sync_pilots
+from taskwave.phy.waveform.known import KnownBlock
 from taskwave.phy.waveform.ofdm import OfdmModem
-from taskwave.phy.waveform.synchronization import DelaySearch, carrier_offset, detect, noise_power
+from taskwave.phy.waveform.synchronization import Part, carrier_offset, detect, noise_power
+
+_SYNC_IN_FRONT = (0, 2)
+"""OFDM symbols of a burst; symbol 1 is the first DMRS. One more synchronisation symbol is the last."""
+_MOST_PIECES = 6
+"""Of the first DMRS that detection looks at besides those next to the synchronisation symbols."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +39,6 @@ class BurstReception:
     """[B], estimated variance of noise."""
 
 
-class _Known:
-    """Known symbols of one kind: their places, their pilots, and the search for their delay."""
-
-    def __init__(
-        self, symbols: list[int], pilots: torch.Tensor, num_layers: int, modem: OfdmModem, channel: ChannelModel
-    ) -> None:
-        self.symbols = torch.tensor(symbols)
-        self.pilots, self.num_layers, self.width = pilots, num_layers, pilots.shape[-1]
-        rows = [torch.arange(layer, self.width, num_layers) for layer in range(num_layers)]
-        self.search = DelaySearch(
-            torch.stack(rows),
-            channel.delays,
-            channel.powers,
-            modem.subcarrier_spacing_hz,
-            1 / modem.sample_rate,
-            modem.advance,
-        )
-        turn = 2 * torch.pi * num_layers * modem.subcarrier_spacing_hz * channel.delays
-        self.excess = float((channel.powers * (2 - 2 * turn.cos()).square()).sum()) / 6
-
-    def estimates(self, modem: OfdmModem, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        """[B, R, L, K, P], the channel at the pilots."""
-        return least_squares(modem.demodulate(samples, start, self.symbols, self.width), self.pilots, self.num_layers)
-
-
 class Burst:
     """Makes and reads bursts of these allocations, one a slot. Reusable.
 
@@ -62,7 +46,7 @@ class Burst:
         modem: of the carrier.
         channel: whose power-delay profile the receiver expects.
         allocations: of the message.
-        sync_subcarriers: of the synchronisation symbols.
+        sync_blocks: subcarriers of the synchronisation symbols, from the lowest block to the highest.
         gain_control: whatever the gain of the radio, scale what is received to a channel of unit energy.
     """
 
@@ -71,30 +55,55 @@ class Burst:
         modem: OfdmModem,
         channel: ChannelModel,
         allocations: Sequence[Allocation],
-        sync_subcarriers: int,
+        sync_blocks: Sequence[range],
         gain_control: bool = False,
     ) -> None:
         self.modem, self.allocations, self._gain_control = modem, tuple(allocations), gain_control
-        layers, first = allocations[0].num_layers, 1
+        layers = allocations[0].num_layers
+        free = [i for i in range(sum(a.num_ofdm_symbols for a in allocations) + 3) if i not in _SYNC_IN_FRONT]
         self._slot_symbols: list[torch.Tensor] = []
         dmrs: dict[Allocation, list[int]] = {}
         for a in allocations:
-            self._slot_symbols.append(torch.arange(first, first + a.num_ofdm_symbols))
-            dmrs.setdefault(a, []).extend(first + symbol for symbol in a.dmrs)
-            first += a.num_ofdm_symbols
-        self.num_symbols = first + 1
-        pilots = sync_pilots(sync_subcarriers)
-        self._sync = spread_to_layers(pilots, layers)
-        # The first DMRS follows at once over the same channel: on the same subcarriers it adds up coherently.
-        dmrs0 = spread_to_layers(dmrs_pilots(allocations[0])[:1, :sync_subcarriers], layers)
-        dmrs0 = torch.nn.functional.pad(dmrs0, (0, sync_subcarriers - dmrs0.shape[-1]))
-        self.front = self._template(torch.cat((self._sync, dmrs0), dim=1))
-        """[L, N] complex64, how each layer's burst starts, of unit energy."""
-        self._back = self._template(self._sync)
-        self._known = [_Known([0, first], pilots, layers, modem, channel)]
+            mine, free = free[: a.num_ofdm_symbols], free[a.num_ofdm_symbols :]
+            self._slot_symbols.append(torch.tensor(mine))
+            dmrs.setdefault(a, []).extend(mine[symbol] for symbol in a.dmrs)
+        (last,) = free
+        self.num_symbols = last + 1
+        pilots = sync_pilots(sync_blocks[-1].stop)
+        grid = spread_to_layers(pilots, layers)
+        self._sync = torch.stack([_only(grid, block) for block in sync_blocks]).sum(0)
+        self._parts = self._known_parts(grid, allocations[0], sync_blocks)
+        where = [*_SYNC_IN_FRONT, last]
+        self._known = [
+            KnownBlock(where, pilots[:, block.start : block.stop], block.start, layers, modem, channel)
+            for block in sync_blocks
+        ]
         for a, symbols in dmrs.items():
-            repeats = len(symbols) // len(a.dmrs)
-            self._known.append(_Known(symbols, dmrs_pilots(a).repeat(repeats, 1), layers, modem, channel))
+            repeated = dmrs_pilots(a).repeat(len(symbols) // len(a.dmrs), 1)
+            self._known.append(KnownBlock(symbols, repeated, 0, layers, modem, channel))
+
+    @property
+    def front(self) -> torch.Tensor:
+        """[L, N] complex64, how each layer's burst starts at the lower edge of the carrier, of unit energy."""
+        return self._parts[0].template
+
+    def _known_parts(self, sync: torch.Tensor, allocation: Allocation, blocks: Sequence[range]) -> list[Part]:
+        """What detection looks for: pieces of the band, each with a channel of its own, at beginning and end."""
+        dmrs = spread_to_layers(dmrs_pilots(allocation)[:1], allocation.num_layers)
+        step = self.modem.symbol_length
+        parts = []
+        for block in blocks:
+            # The first DMRS lies between over the same channel: on the same subcarriers it adds up coherently.
+            mine = _only(sync, block)
+            front = torch.cat((mine, _only(dmrs, block, sync.shape[-1]), mine), dim=1)
+            parts.append(Part(self._template(front), 0))
+            parts.append(Part(self._template(mine), (self.num_symbols - 1) * step))
+        width = len(blocks[0])
+        starts = range(blocks[0].stop, min(dmrs.shape[-1], blocks[-1].start) - width + 1, width)
+        for start in starts[:: max(1, -(-len(starts) // _MOST_PIECES))]:
+            piece = _only(dmrs, range(start, start + width))
+            parts.append(Part(self._template(piece), step))
+        return parts
 
     def _template(self, grid: torch.Tensor) -> torch.Tensor:
         """Samples of a grid [L, S, F] without the first prefix, of unit energy for each layer."""
@@ -109,17 +118,19 @@ class Burst:
     def transmit(self, grids: Sequence[torch.Tensor]) -> torch.Tensor:
         """Samples [B, L, length] complex64 of `grids` [B, L, S, F], one a slot."""
         sync = self.modem.modulate(self._sync).expand(len(grids[0]), -1, -1)
-        return torch.cat((sync, *(self.modem.modulate(grid) for grid in grids), sync), dim=-1)
+        first, *others = [self.modem.modulate(grid) for grid in grids]
+        step = self.modem.symbol_length
+        return torch.cat((sync, first[..., :step], sync, first[..., step:], *others, sync), dim=-1)
 
     def receive(self, samples: torch.Tensor) -> BurstReception:
         """Find the burst in each row of `samples` [B, R, n], correct its offsets, return its grids."""
         modem = self.modem
-        detection = detect(samples, self.front, self._back, (self.num_symbols - 1) * modem.symbol_length)
+        detection = detect(samples, self._parts)
         offset = self._carrier_offset(samples, detection.start)
         time = (torch.arange(samples.shape[-1]) - detection.start[:, None]) / modem.sample_rate
         phase = (-2 * torch.pi * offset[:, None] * time)[:, None]
         steady = samples * torch.polar(torch.ones_like(phase), phase)
-        z = [known.estimates(modem, steady, detection.start) for known in self._known]
+        z = [known.estimates(steady, detection.start) for known in self._known]
         no = noise_power(z, [known.excess for known in self._known])
         if self._gain_control:
             energy = torch.stack([pilots.abs().square().flatten(1).mean(1) for pilots in z]).mean(0)
@@ -136,10 +147,23 @@ class Burst:
         return BurstReception(signals, detection.found, detection.start + delay, offset, no)
 
     def _carrier_offset(self, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        z = [known.estimates(self.modem, samples, start) for known in self._known]
-        most = max(pilots.shape[-1] for pilots in z)
-        rows = [torch.nn.functional.pad(pilots, (0, most - pilots.shape[-1])) for pilots in z]
+        modem = self.modem
+        z = [known.estimates(samples, start) for known in self._known]
+        # The same subcarrier has the same place in all rows; zeros are where it is not known.
+        places = [known.first // known.num_layers for known in self._known]
+        most = max(place + pilots.shape[-1] for place, pilots in zip(places, z, strict=True))
+        rows = [
+            torch.nn.functional.pad(pilots, (place, most - place - pilots.shape[-1]))
+            for place, pilots in zip(places, z, strict=True)
+        ]
         symbols = torch.cat([known.symbols for known in self._known])
-        times = symbols * (self.modem.symbol_length / self.modem.sample_rate)
-        limit = MAX_CARRIER_OFFSET_OVER_SPACING * self.modem.subcarrier_spacing_hz
+        times = symbols * (modem.symbol_length / modem.sample_rate)
+        limit = MAX_CARRIER_OFFSET_OVER_SPACING * modem.subcarrier_spacing_hz
         return carrier_offset(torch.cat(rows, dim=3), times, limit)
+
+
+def _only(grid: torch.Tensor, block: range, width: int = 0) -> torch.Tensor:
+    """A grid [..., F] with nothing but the subcarriers of `block`, at least `width` wide."""
+    kept = grid.new_zeros(*grid.shape[:-1], max(width, grid.shape[-1]))
+    kept[..., block.start : min(block.stop, grid.shape[-1])] = grid[..., block.start : block.stop]
+    return kept

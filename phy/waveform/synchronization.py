@@ -19,44 +19,56 @@ _DELAY_STEP = 0.5
 
 
 @dataclass(frozen=True)
+class Part:
+    """A piece of a burst that is known and over which a channel hardly changes."""
+
+    template: torch.Tensor
+    """[L, N] complex64, as each layer sends it, of unit energy."""
+    shift: int
+    """Samples from the start of the burst to its own."""
+
+
+@dataclass(frozen=True)
 class Detection:
     """Of one burst in each row of samples."""
 
     found: torch.Tensor
     """[B] bool."""
     start: torch.Tensor
-    """[B] int64, most likely start of the beginning, found or not."""
+    """[B] int64, most likely start, found or not."""
 
 
-def detect(samples: torch.Tensor, front: torch.Tensor, back: torch.Tensor, gap: int) -> Detection:
-    """Matched filters for the known beginning and end of a burst, normalised by the power around them (CFAR).
+def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
+    """Matched filters for the known parts of a burst, normalised by the power around them (CFAR).
 
-    Noise alone gives a sum of 2 R L unit exponentials at each of the lags; the threshold is such that all lags together
-    pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas, beginning and end do not matter.
+    Noise alone gives a sum of R L exponentials of mean one for each part, at each of the lags; the threshold is such
+    that all lags together pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas and parts do not
+    matter.
 
     Args:
         samples: [B, R, n] complex64.
-        front, back: [L, N] and [L, M] complex64, what each layer sends there, of unit energy.
-        gap: samples from the start of `front` to the start of `back`.
+        parts: that do not overlap in time and frequency at once.
 
     Raises:
         ValueError: the samples are shorter than a burst.
     """
     total = samples.shape[-1]
-    lags = total - gap - back.shape[-1] + 1
+    length = max(part.shift + part.template.shape[-1] for part in parts)
+    lags = total - length + 1
     if lags < 1:
-        raise ValueError(f"{total} samples cannot hold a burst of {gap + back.shape[-1]}: listen longer.")
+        raise ValueError(f"{total} samples cannot hold a burst of {length}: listen longer.")
     size = 1 << (total - 1).bit_length()
     spectrum = torch.fft.fft(samples, size)[:, :, None]
     energy = torch.nn.functional.pad(samples.abs().square().mean(1).double().cumsum(-1), (1, 0))
     matched, level = torch.zeros(()), torch.zeros(())
-    for template, shift in ((front, 0), (back, gap)):
-        length, kept = template.shape[-1], slice(shift, shift + lags)
-        product = spectrum * torch.fft.fft(template, size).conj()
+    for part in parts:
+        width, kept = part.template.shape[-1], slice(part.shift, part.shift + lags)
+        product = spectrum * torch.fft.fft(part.template, size).conj()
         matched = matched + torch.fft.ifft(product)[..., kept].abs().square().sum(dim=(1, 2))
-        level = level + ((energy[:, length:] - energy[:, :-length]) / length)[:, kept].to(matched) / 2
+        level = level + ((energy[:, width:] - energy[:, :-width]) / width)[:, kept].to(matched) / len(parts)
     best, start = (matched / level.clamp_min(torch.finfo(level.dtype).tiny)).max(dim=-1)
-    threshold = gamma.isf(FALSE_ALARM / lags, 2 * samples.shape[1] * len(front))
+    layers = len(parts[0].template)
+    threshold = gamma.isf(FALSE_ALARM / lags, len(parts) * samples.shape[1] * layers)
     return Detection(best > threshold, start)
 
 
@@ -65,7 +77,9 @@ def carrier_offset(z: torch.Tensor, times: torch.Tensor, limit_hz: float) -> tor
 
     The likelihood needs the correlations between the known symbols only, at their `times` [K] (seconds).
     """
-    rows = z.permute(0, 3, 1, 2, 4).flatten(2)
+    # Each subcarrier counts as the mean over the symbols in which it is known.
+    known = (z.abs() > 0).sum(dim=-2, keepdim=True).clamp_min(1)
+    rows = (z / known.sqrt()).permute(0, 3, 1, 2, 4).flatten(2)
     correlation = rows @ rows.mH
     lags = times[:, None] - times[None, :]
     first, second = torch.triu_indices(len(times), len(times), 1)
