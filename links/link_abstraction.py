@@ -79,7 +79,7 @@ class SuccessPrediction:
     """Probability that a transport block arrives, over channels drawn once per radio."""
 
     def __init__(self, radio: Radio) -> None:
-        self._radio = radio.rehearsal
+        self._radio = radio.rehearsal or radio
         self._link = SymbolLink(self._radio)
         self._fading = self._radio.draw(CALIBRATION_DRAWS, 1, CALIBRATION_SEED)
         self._sinr: dict[tuple[int, float], torch.Tensor] = {}

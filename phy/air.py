@@ -29,8 +29,8 @@ class Radio:
         self.config = config
         self.channel = ChannelModel(config)
         self.medium = self._medium()
-        self.rehearsal = self
-        """The radio that link adaptation may try things on beforehand: another one where this one is on the air."""
+        self.rehearsal: Radio | None = None
+        """The radio that link adaptation tries things on beforehand, where this one is on the air; None: itself."""
         self.tap: Tap | None = None
         """Receives the inner signals of every message."""
 

@@ -118,7 +118,8 @@ def loopback(
     rows = loopbacks.curves(config, ratios, bursts, LOOPBACK_SYMBOLS, scenario.seed)
     curves = pd.DataFrame(track(rows, "SNRs", len(ratios), console=messages))
     batches = -(-windows // loopbacks.BATCH)
-    alarms = sum(track(loopbacks.false_alarms(config, windows, scenario.seed), "noise", batches, console=messages))
+    noise = loopbacks.false_alarms(config, windows, LOOPBACK_SYMBOLS, scenario.seed)
+    alarms = sum(track(noise, "noise", batches, console=messages))
     console.print(loopback_report.table(curves))
     console.print(f"{alarms} of {windows:,} windows of noise alone passed for a burst")
     console.print(loopback_report.speed(loopbacks.speed(config, LOOPBACK_SYMBOLS), LOOPBACK_SYMBOLS))
@@ -189,13 +190,15 @@ def compare(folder: Path, other: Path | None, scheme: str | None, against: Seque
 def _join(records: pd.DataFrame, others: pd.DataFrame, label: str) -> pd.DataFrame:
     """Records of two runs as one; links of the second one are marked with its folder's name.
 
-    A channel in GNU Radio and its simulation are the same channel.
+    A channel in GNU Radio and its simulation are the same channel, and bear the name of the first.
     """
-    channels = [set(runs["channel"].str.removesuffix("/gnuradio")) for runs in (records, others)]
-    for key, mine, theirs in (("channel", *channels), ("image", set(records["image"]), set(others["image"]))):
-        if mine != theirs:
+    simulated = [runs["channel"].str.removesuffix("/gnuradio") for runs in (records, others)]
+    for key, mine, theirs in (("channel", *simulated), ("image", records["image"], others["image"])):
+        if set(mine) != set(theirs):
             raise ValueError(f"the two runs differ in {key}: they can only be compared over the same")
-    return pd.concat([records, others.assign(link=others["link"] + f" ({label})")], ignore_index=True)
+    names = dict(zip(simulated[0], records["channel"], strict=True))
+    marked = others.assign(link=others["link"] + f" ({label})", channel=simulated[1].map(names))
+    return pd.concat([records, marked], ignore_index=True)
 
 
 def _write(table: pd.DataFrame, path: Path) -> Path:

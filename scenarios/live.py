@@ -42,7 +42,7 @@ class LiveSession:
 
     Args:
         models: networks of both ends.
-        config: of the radio.
+        config: of the radio; without a flowgraph of its own, and with synchronisation charged.
         exchange: where the flowgraph joins.
         link: its name.
         es_n0_db: Es/N0 [dB] that both ends plan for; the flowgraph's own is what it is.
@@ -53,8 +53,7 @@ class LiveSession:
         self, models: Models, config: RadioConfig, exchange: Exchange, link: str, es_n0_db: float, budget: int
     ) -> None:
         self.exchange, self.es_n0_db, self.budget = exchange, es_n0_db, budget
-        self._radio = Radio(config)
-        self._radio.rehearsal = Radio(config)
+        self._radio, self._radio.rehearsal = Radio(config), Radio(config)
         self._medium = LiveMedium(config, self._radio.channel, exchange)
         self._radio.medium = self._medium
         self._radio.tap = self._take

@@ -11,8 +11,9 @@ from pathlib import Path
 from rich.console import Console
 
 from taskwave.links.base import Task
-from taskwave.phy.flowgraph.client import FlowgraphError
+from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.flowgraph.interpreter import FlowgraphError
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled
 from taskwave.phy.flowgraph.medium import carrier_modem
 from taskwave.scenarios import loading
@@ -42,14 +43,16 @@ def radio(
     scenario = loading.load(scenario_name, overrides)
     pictures, task = open_pictures(images), parse_task(task_text)
     models = load_models(scenario.weights)
-    exchange = Exchange(carrier_modem(scenario.radio).sample_rate, listen)
+    config = live_config(scenario.radio)
+    exchange = Exchange(carrier_modem(config).sample_rate, listen)
     running: RunningFlowgraph | None = None
     try:
         if flowgraph != NO_FLOWGRAPH:
             path = bundled().get(flowgraph, Path(flowgraph))
-            running = RunningFlowgraph(path, [f"--address={listen}", *shlex.split(arguments)])
+            address = listen.replace("*", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
+            running = RunningFlowgraph(path, [f"--address={address}", *shlex.split(arguments)])
         sweep = scenario.sweep
-        session = LiveSession(models, scenario.radio, exchange, sweep.links[0], sweep.es_n0_db[0], sweep.budgets[0])
+        session = LiveSession(models, config, exchange, sweep.links[0], sweep.es_n0_db[0], sweep.budgets[0])
         _wait_for(exchange, running, console)
         threading.Thread(target=_read_keyboard, args=(exchange.prompts,), daemon=True).start()
         console.print("Type what the receiver shall look for (cars; signs and poles on the left; …), Ctrl-C to end.")
@@ -68,6 +71,19 @@ def radio(
         if running is not None:
             running.close()
         exchange.close()
+
+
+def live_config(config: RadioConfig) -> RadioConfig:
+    """The radio of a scenario on the air.
+
+    Raises:
+        ValueError: it leaves synchronisation out of the count, or has impairments of its own.
+    """
+    if config.flowgraph is not None:
+        raise ValueError("[radio.flowgraph] is for simulated runs: give the flowgraph its impairments with --arguments")
+    if not config.sync_uses:
+        raise ValueError("a live link synchronises, and pays for it: --set radio.sync_symbols=true")
+    return config
 
 
 def _wait_for(exchange: Exchange, running: RunningFlowgraph | None, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import cycle
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from taskwave.phy.flowgraph.client import last_words
 from taskwave.phy.flowgraph.wire import Pixels
 
 SIZE = (192, 256)
@@ -54,7 +56,7 @@ def read_picture(path: Path) -> torch.Tensor:
     try:
         with Image.open(path) as file:
             picture = file.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as a picture: {error}") from None
     scale = max(width / picture.width, height / picture.height)
     box_width, box_height = width / scale, height / scale
@@ -74,31 +76,32 @@ def _camera(device: Path) -> Iterator[Named]:
         raise RuntimeError("ffmpeg is not installed: it reads cameras (Debian: apt-get install ffmpeg).")
     height, width = SIZE
     fit = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
-    process = subprocess.Popen(
-        [program, "-loglevel", "error", "-f", "v4l2", "-i", str(device), "-vf", fit,
-         "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    latest, arrived = [b""], threading.Event()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [program, "-loglevel", "error", "-f", "v4l2", "-i", str(device), "-vf", fit,
+             "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+        latest: list[bytes] = []
+        arrived = threading.Event()
 
-    def read() -> None:
-        assert process.stdout is not None
-        while len(frame := process.stdout.read(_FRAME_BYTES)) == _FRAME_BYTES:
-            latest[0] = frame
+        def read() -> None:
+            assert process.stdout is not None
+            while len(frame := process.stdout.read(_FRAME_BYTES)) == _FRAME_BYTES:
+                latest[:] = [frame]
+                arrived.set()
+            latest.clear()
             arrived.set()
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
-        while arrived.wait(_CAMERA_SECONDS):
-            arrived.clear()
-            pixels = np.frombuffer(latest[0], dtype=np.uint8).reshape(height, width, 3)
-            yield device.name, _to_tensor(pixels.copy())
-        process.kill()
-        _, said = process.communicate()
-        words = said.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(f"the camera {device} gives no picture: {words[-1] if words else 'ffmpeg waits in vain'}")
-    finally:
-        process.kill()
-        thread.join()
-        process.communicate()
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        try:
+            while arrived.wait(_CAMERA_SECONDS) and (frames := latest[:]):
+                arrived.clear()
+                pixels = np.frombuffer(frames[0], dtype=np.uint8).reshape(height, width, 3)
+                yield device.name, _to_tensor(pixels.copy())
+            raise RuntimeError(f"the camera {device} gives no picture{last_words(errors)}.")
+        finally:
+            process.kill()
+            thread.join()
+            process.communicate()

@@ -12,7 +12,6 @@ import torch
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
-from taskwave.phy.medium import LOST_NOISE
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
@@ -21,9 +20,7 @@ ORDERS = {2: "QPSK", 4: "16-QAM", 6: "64-QAM"}
 BATCH = 25
 """Bursts at a time: a matter of memory and of how often progress is shown."""
 _FINER_DB = 0.5
-_BEYOND_DB = 3.0
-_WINDOW_SYMBOLS = 384
-"""Of the burst that is looked for in noise alone."""
+_BEYOND_DB, _AHEAD_DB = 6.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Scores:
     """By modulation order."""
     detected: float
     """Share of bursts."""
+    bursts: int
 
 
 def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
@@ -70,16 +68,22 @@ def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: in
             errors.append(float((estimate - symbols).abs().square().mean()))
             decided = modulation.llr(received.symbols, received.noise_variance) > 0
             rates[order] = float((decided != bits.bool()).float().mean())
-            lost.append(float((received.noise_variance[:, 0] >= LOST_NOISE).float().mean()))
-        yield Scores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)))
+            lost.append(float(received.lost.float().mean()))
+        yield Scores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)), batch)
 
 
 def mean(scores: Sequence[Scores]) -> Scores:
-    """Of batches of the same size."""
+    """Over all bursts of several batches."""
+    counts = [s.bursts for s in scores]
+
+    def average(values: Sequence[float]) -> float:
+        return float(np.average(values, weights=counts))
+
     return Scores(
-        float(np.mean([s.error for s in scores])),
-        {order: float(np.mean([s.bit_error_rate[order] for s in scores])) for order in ORDERS},
-        float(np.mean([s.detected for s in scores])),
+        average([s.error for s in scores]),
+        {order: average([s.bit_error_rate[order] for s in scores]) for order in ORDERS},
+        average([s.detected for s in scores]),
+        sum(counts),
     )
 
 
@@ -88,15 +92,16 @@ def curves(
 ) -> Iterator[dict[str, float]]:
     """A row for each SNR: what both ways reach, and how many decibels of Es/N0 the loopback is behind.
 
-    `loss_db` is the Es/N0 at which the simulation has the loopback's error, below that of the row.
+    `loss_db` is the Es/N0 at which the simulation has the loopback's error, below that of the row; infinite beyond
+    `_BEYOND_DB`.
     """
     looped, simulated = both_ways(config)
     for es_n0_db in ratios:
         real = mean(list(score(looped, es_n0_db, bursts, num_symbols, seed)))
         ideal = mean(list(score(simulated, es_n0_db, bursts, num_symbols, seed)))
-        around = np.arange(es_n0_db - _BEYOND_DB, es_n0_db + _BEYOND_DB + 1e-9, _FINER_DB)
+        around = np.arange(es_n0_db - _BEYOND_DB, es_n0_db + _AHEAD_DB + 1e-9, _FINER_DB)
         errors = [mean(list(score(simulated, float(x), bursts, num_symbols, seed))).error for x in around]
-        equal = float(np.interp(-math.log(real.error), -np.log(errors), around))
+        equal = float(np.interp(-math.log(real.error), -np.log(errors), around, left=-math.inf))
         row = {
             "es_n0_db": es_n0_db,
             "error_db": 10 * math.log10(real.error),
@@ -110,11 +115,11 @@ def curves(
         yield row
 
 
-def false_alarms(config: RadioConfig, windows: int, seed: int) -> Iterator[int]:
-    """Bursts found in windows of GNU Radio's noise alone, batch by batch; `windows` in all."""
+def false_alarms(config: RadioConfig, windows: int, num_symbols: int, seed: int) -> Iterator[int]:
+    """Bursts of `num_symbols` found in windows of GNU Radio's noise alone, batch by batch; `windows` in all."""
     radio, _ = both_ways(config)
     assert isinstance(radio.medium, FlowgraphMedium)
-    allocations = radio.allocator(config.num_layers).allocate(_WINDOW_SYMBOLS)
+    allocations = radio.allocator(config.num_layers).allocate(num_symbols)
     burst = radio.medium.burst(allocations)
     silence = torch.zeros(BATCH, config.num_layers, burst.length, dtype=torch.complex64)
     for first in range(0, windows, BATCH):

@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 import torch
 
-from taskwave.phy.flowgraph.client import FlowgraphError, FlowgraphWorker
+from taskwave.phy.flowgraph.client import FlowgraphWorker
+from taskwave.phy.flowgraph.interpreter import FlowgraphError
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.control_link import FeedbackLink
-from taskwave.phy.flowgraph.client import INTERPRETER_VARIABLE, FlowgraphError, FlowgraphWorker
+from taskwave.phy.flowgraph.client import FlowgraphWorker
 from taskwave.phy.flowgraph.config import FlowgraphConfig
+from taskwave.phy.flowgraph.interpreter import INTERPRETER_VARIABLE, FlowgraphError
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.phy.symbol_link import SymbolLink
 

@@ -12,8 +12,8 @@ import zmq
 
 from taskwave.links.base import Task
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
-from taskwave.phy.flowgraph.client import FlowgraphError
 from taskwave.phy.flowgraph.exchange import Exchange
+from taskwave.phy.flowgraph.interpreter import FlowgraphError
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_graph
 from taskwave.phy.flowgraph.live import LiveMedium
 from taskwave.phy.flowgraph.wire import Message, pack
@@ -140,6 +140,7 @@ def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
         pack(Message("join", 0, {"role": "sink", "direction": "forward"})),
         pack(Message("carry", 0)),
         pack(Message("heard", 0)),
+        [pack(Message("join", 0))[0], b'{"samp_rate": NaN}'],
         pack(Message("prompt", 0, {"text": 7})),
     ]
     for frames in garbage:
@@ -195,5 +196,5 @@ def test_more_antennas_are_refused(exchange: Exchange) -> None:
 
 
 def test_a_flowgraph_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc file or one of loopback"):
-        compile_graph(tmp_path / "nowhere.grc", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc or \.py file, or loopback"):
+        RunningFlowgraph(tmp_path / "nowhere.grc", [])

@@ -130,15 +130,27 @@ def test_offset_and_noise_are_measured() -> None:
     assert float(found.no.mean()) == pytest.approx(0.1, rel=0.03)
 
 
+@pytest.mark.parametrize("gain", [1e-6, 1.0, 300.0])
+def test_gain_control_takes_any_gain(gain: float) -> None:
+    trial = Trial(SISO, 400, 25.0, 500.0)
+    burst = Burst(trial.modem, Radio(SISO).channel, trial.allocations, SISO.sync_blocks, gain_control=True)
+    received = burst.receive(gain * trial.heard)
+    assert bool(received.found.all())
+    assert float(received.no.mean()) == pytest.approx(10**-2.5, rel=0.05)
+    (slot,) = trial.slots
+    assert trial.error([slot.receive(received.signals[0])]) == pytest.approx(25, abs=0.5)
+
+
 def test_carrier_offset_reaches_the_bound() -> None:
     """Cramér-Rao: one amplitude and phase per pilot subcarrier unknown, K known symbols at times t."""
-    times, offset, no, pilots, trials = torch.tensor([0.0, 1, 11, 15]) * 35.7e-6, 900.0, 0.05, 40, 2000
+    symbols, offset, no, pilots, trials = torch.tensor([0, 2, 11, 15]), 900.0, 0.05, 40, 2000
+    times = symbols * 35.7e-6
     draw = torch.Generator().manual_seed(1)
     h = torch.randn(trials, 1, 1, 1, pilots, dtype=torch.complex64, generator=draw)
     h = h / h.abs().square().mean(-1, keepdim=True).sqrt()
     turn = torch.polar(torch.ones_like(times), 2 * torch.pi * offset * times)[None, None, None, :, None]
     noise = torch.randn(trials, 1, 1, len(times), pilots, dtype=torch.complex64, generator=draw)
-    estimate = carrier_offset(h * turn + math.sqrt(no) * noise, times, 3000.0)
+    estimate = carrier_offset(h * turn + math.sqrt(no) * noise, symbols, 35.7e-6, 3000.0)
     spread = (times - times.mean()).square().sum()
     bound = no / (2 * (2 * torch.pi) ** 2 * pilots * spread)
     assert abs(float(estimate.mean()) - offset) < 5 * math.sqrt(float(bound) / trials)

@@ -60,9 +60,8 @@ def test_a_camera_gives_its_latest_picture(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_dead_camera_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taskwave.scenarios.live_pictures._CAMERA_SECONDS", 1.0)
     fake_ffmpeg(tmp_path, monkeypatch, "sys.exit('no such device')")
-    with pytest.raises(RuntimeError, match="camera /dev/zero gives no picture: no such device"):
+    with pytest.raises(RuntimeError, match=r"camera /dev/zero gives no picture \(no such device\)"):
         next(open_pictures(Path("/dev/zero")))
     (tmp_path / "ffmpeg").unlink()
     with pytest.raises(RuntimeError, match="ffmpeg is not installed"):
@@ -153,7 +152,7 @@ def test_a_scenario_keeps_its_points_when_gnu_radio_dies(tmp_path: Path) -> None
         "gnuradio",
         *QUICK,
         "--set",
-        "sweep.es_n0_db=[5, 6, 7, 8, 9, 10]",
+        "sweep.es_n0_db=[8, 9, 10]",
         "--out",
         str(tmp_path),
     ]

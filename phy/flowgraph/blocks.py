@@ -9,6 +9,9 @@ import os
 import queue
 import signal
 import threading
+import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -16,16 +19,12 @@ import pmt
 import zmq
 from gnuradio import gr
 
-from taskwave.phy.flowgraph.wire import Message, Samples, WireError, pack, unpack
+from taskwave.phy.flowgraph.wire import Message, Samples, pack, unpack
 
 _JOIN_SECONDS = 1.0
-_BURSTS, _EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
+BURSTS, EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
 _FLUSH = 2048
 """Zeros after a burst where nothing else follows, so that filters behind the framer let go of all of it."""
-_THRESHOLD = 16.0
-"""Of the synchroniser, over the mean of noise alone: a false alarm in 9 million samples. The engine looks again."""
-_MARGIN = 512
-"""Samples before and after a burst that the synchroniser hands on with it."""
 
 
 def _end_with_parent() -> None:
@@ -35,19 +34,34 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _pdu(number: int, samples: Samples, **values: int) -> Any:
+def make_pdu(number: int, samples: Samples, **values: int) -> Any:
     meta = pmt.make_dict()
     for key, value in {"number": number, **values}.items():
         meta = pmt.dict_add(meta, pmt.intern(key), pmt.from_long(value))
     return pmt.cons(meta, pmt.init_c32vector(len(samples), samples.tolist()))
 
 
-def _open_pdu(message: Any) -> tuple[dict[str, int], Samples]:
-    """Values and samples of a PDU; raises `ValueError` for anything else."""
+def open_pdu(message: Any, *keys: str) -> tuple[list[int], Samples]:
+    """The values of `keys` and the samples of a PDU; raises `ValueError` for anything else."""
     if not pmt.is_pair(message) or not pmt.is_dict(pmt.car(message)) or not pmt.is_c32vector(pmt.cdr(message)):
         raise ValueError("a message that is no PDU of complex samples")
     values = pmt.to_python(pmt.car(message)) or {}
-    return values, np.array(pmt.c32vector_elements(pmt.cdr(message)), dtype=np.complex64)
+    if not all(isinstance(values.get(key), int) for key in keys):
+        raise ValueError(f"a PDU without {' or '.join(keys)}")
+    return [values[key] for key in keys], np.array(pmt.c32vector_elements(pmt.cdr(message)), dtype=np.complex64)
+
+
+def attentive(handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """A method that handles messages and, where one is bad, says so and goes on."""
+
+    @wraps(handle)  # GNU Radio finds handlers by their names
+    def careful(block: Any, message: Any) -> None:
+        try:
+            handle(block, message)
+        except (ValueError, LookupError, TypeError) as error:
+            gr.log.warn(f"{block.name()}: {type(error).__name__}: {error}")
+
+    return careful
 
 
 class _EngineClient(gr.basic_block):  # type: ignore[misc]
@@ -71,8 +85,15 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
 
     def start(self) -> bool:
         """GNU Radio's call before the flowgraph runs."""
+        self._context = zmq.Context()
+        socket = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        try:
+            socket.connect(self._address)
+        except zmq.ZMQError as error:
+            raise ValueError(f"the engine's address {self._address} cannot be reached: {error}") from None
         self._running = True
-        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread = threading.Thread(target=self._talk, args=(socket,), daemon=True)
         self._thread.start()
         return True
 
@@ -85,27 +106,22 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
     def take(self, message: Message) -> None:
         """Act on what the engine sent."""
 
-    def _talk(self) -> None:
-        context = zmq.Context()
-        socket = context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.connect(self._address)
-        waited = _JOIN_SECONDS
+    @attentive
+    def _receive(self, frames: Any) -> None:
+        self.take(unpack(frames))
+
+    def _talk(self, socket: Any) -> None:
+        due = 0.0
         while self._running:
-            if waited >= _JOIN_SECONDS:  # again and again: it also says that this block is alive
+            if time.monotonic() >= due:  # again and again: it also says that this block is alive
                 _end_with_parent()
                 socket.send_multipart(pack(self._join))
-                waited = 0.0
+                due = time.monotonic() + _JOIN_SECONDS
             if socket.poll(5):
-                try:
-                    self.take(unpack(socket.recv_multipart()))
-                except WireError as error:
-                    gr.log.warn(f"{self.name()}: {error}")
-            else:
-                waited += 0.005
+                self._receive(socket.recv_multipart())
             while not self._outgoing.empty():
                 socket.send_multipart(pack(self._outgoing.get()))
-        context.destroy()
+        self._context.destroy(linger=0)
 
 
 class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
@@ -113,15 +129,16 @@ class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
 
     def __init__(self, address: str, direction: str, samp_rate: float) -> None:
         _EngineClient.__init__(self, "TaskWave source", address, "source", direction, samp_rate)
-        self.message_port_register_out(_BURSTS)
+        self.message_port_register_out(BURSTS)
         self.message_port_register_in(_PROMPT)
         self.set_msg_handler(_PROMPT, self._ask)
 
     def take(self, message: Message) -> None:
         """A burst."""
         if message.kind == "burst":
-            self.message_port_pub(_BURSTS, _pdu(message.number, message.arrays[0].reshape(-1)))
+            self.message_port_pub(BURSTS, make_pdu(message.number, message.arrays[0].reshape(-1)))
 
+    @attentive
     def _ask(self, message: Any) -> None:
         """A text, or a pair whose second part is one (as edit boxes send it)."""
         text = pmt.cdr(message) if pmt.is_pair(message) else message
@@ -138,26 +155,28 @@ class semantic_sink(_EngineClient):  # noqa: N801
 
     def __init__(self, address: str, direction: str, samp_rate: float) -> None:
         _EngineClient.__init__(self, "TaskWave sink", address, "sink", direction, samp_rate)
-        self.message_port_register_in(_BURSTS)
-        self.set_msg_handler(_BURSTS, self._heard)
+        self.message_port_register_in(BURSTS)
+        self.set_msg_handler(BURSTS, self._heard)
         for name in ("expect", "image", "mask", "constellation", "prompt"):
             self.message_port_register_out(pmt.intern(name))
 
     def take(self, message: Message) -> None:
         """What to listen for, or something to show."""
         if message.kind == "expect":
-            length = int(message.values["length"])
-            front = message.arrays[0].reshape(-1)
-            self.message_port_pub(_EXPECT, _pdu(message.number, front, length=length))
+            length, pieces = int(message.values["length"]), int(message.values["pieces"])
+            fronts = message.arrays[0].reshape(-1)
+            self.message_port_pub(EXPECT, make_pdu(message.number, fronts, length=length, pieces=pieces))
+            self._outgoing.put(Message("heard", message.number))  # ready
         elif message.kind == "picture":
             for name, array in zip(message.values["names"], message.arrays, strict=True):
                 self.message_port_pub(pmt.intern(name), _shown(array))
             if message.values.get("prompt"):
                 self.message_port_pub(_PROMPT, pmt.intern(str(message.values["prompt"])))
 
+    @attentive
     def _heard(self, message: Any) -> None:
-        values, samples = _open_pdu(message)
-        self._outgoing.put(Message("heard", values.get("number", 0), {}, [samples]))
+        (number,), samples = open_pdu(message, "number")
+        self._outgoing.put(Message("heard", number, {}, [samples]))
 
 
 def _shown(array: Any) -> Any:
@@ -182,11 +201,12 @@ class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801
         self._idle, self._amplitude = idle, amplitude
         self._waiting: queue.SimpleQueue[Samples] = queue.SimpleQueue()
         self._current = np.zeros(0, dtype=np.complex64)
-        self.message_port_register_in(_BURSTS)
-        self.set_msg_handler(_BURSTS, self._take)
+        self.message_port_register_in(BURSTS)
+        self.set_msg_handler(BURSTS, self._take)
 
+    @attentive
     def _take(self, message: Any) -> None:
-        _, samples = _open_pdu(message)
+        _, samples = open_pdu(message)
         rests = np.zeros(_FLUSH, dtype=np.complex64)
         self._waiting.put(np.concatenate((self._amplitude * samples, rests)).astype(np.complex64))
 
@@ -209,60 +229,3 @@ class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801
             last = self.nitems_written(0) + count - 1
             self.add_item_tag(0, last, pmt.intern("tx_eob"), pmt.PMT_T)
         return count
-
-
-class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801
-    """Finds the burst that is expected (message port expect) in a stream and hands it on (message port bursts).
-
-    A matched filter for its first symbols, normalised by the power around; the engine does the rest.
-    """
-
-    def __init__(self) -> None:
-        gr.sync_block.__init__(self, "TaskWave OFDM synchroniser", [np.complex64], None)
-        self._lock = threading.Lock()
-        self._front = np.zeros(0, dtype=np.complex64)
-        self._length, self._number, self._start = 0, 0, -1
-        self._held = np.zeros(0, dtype=np.complex64)
-        self.message_port_register_in(_EXPECT)
-        self.message_port_register_out(_BURSTS)
-        self.set_msg_handler(_EXPECT, self._listen)
-
-    def _listen(self, message: Any) -> None:
-        values, front = _open_pdu(message)
-        with self._lock:
-            self._front, self._length, self._number = front, values["length"], values["number"]
-            self._start = -1
-
-    def work(self, input_items: Any, output_items: Any) -> int:
-        """GNU Radio's call with more."""
-        with self._lock:
-            self._held = np.concatenate((self._held, input_items[0]))
-            self._look()
-            # What may still be the margin or the beginning of a burst is kept.
-            if self._start < 0:
-                self._held = self._held[-(len(self._front) + 2 * _MARGIN) :]
-        return len(input_items[0])
-
-    def _look(self) -> None:
-        if self._number == 0:
-            return
-        if self._start < 0 and len(self._held) > 2 * len(self._front):
-            self._start = self._find()
-        end = self._start + self._length + _MARGIN
-        if self._start >= 0 and len(self._held) >= end:
-            window = self._held[max(0, self._start - _MARGIN) : end]
-            self.message_port_pub(_BURSTS, _pdu(self._number, window))
-            self._held, self._number, self._start = self._held[end:], 0, -1
-
-    def _find(self) -> int:
-        """Where the burst starts in what is held, or -1."""
-        size = 1 << (len(self._held) - 1).bit_length()
-        lags = len(self._held) - len(self._front) + 1
-        spectrum = np.fft.fft(self._held, size) * np.fft.fft(self._front, size).conj()
-        matched = np.abs(np.fft.ifft(spectrum)[:lags]) ** 2
-        energy = np.concatenate(([0.0], np.cumsum(np.abs(self._held.astype(np.complex128)) ** 2)))
-        level = (energy[len(self._front) :] - energy[: -len(self._front)]) / len(self._front)
-        metric = matched / np.maximum(level, 1e-20)
-        best = int(metric.argmax())
-        # The peak must be whole: a rise at the end is looked at again with more samples.
-        return best if metric[best] > _THRESHOLD and best < lags - _MARGIN else -1

@@ -9,40 +9,23 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-import taskwave
+from taskwave.phy.flowgraph.interpreter import (
+    INTERPRETER_VARIABLE,
+    FlowgraphError,
+    environment,
+    import_zmq,
+    interpreter,
+)
 from taskwave.phy.flowgraph.wire import Message, Samples, WireError, pack, unpack
 
 if TYPE_CHECKING:
     import zmq
 
-INTERPRETER_VARIABLE = "TASKWAVE_GNURADIO_PYTHON"
-"""Names the Python interpreter that has GNU Radio."""
-DEFAULT_INTERPRETER = "/usr/bin/python3"
 START_SECONDS = 30.0
 ANSWER_SECONDS = 300.0
 _POLL_MS = 200
-
-
-class FlowgraphError(RuntimeError):
-    """GNU Radio is missing, its process is gone, or it does not answer."""
-
-
-def interpreter() -> str:
-    """The Python interpreter that runs GNU Radio.
-
-    Raises:
-        FlowgraphError: it does not exist.
-    """
-    name = os.environ.get(INTERPRETER_VARIABLE, DEFAULT_INTERPRETER)
-    path = shutil.which(name)
-    if path is None:
-        raise FlowgraphError(
-            f"there is no Python interpreter {name} for GNU Radio: set {INTERPRETER_VARIABLE} to the one that can "
-            "`import gnuradio`."
-        )
-    return path
 
 
 class FlowgraphWorker:
@@ -53,35 +36,25 @@ class FlowgraphWorker:
     """
 
     def __init__(self) -> None:
-        try:
-            import zmq  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise FlowgraphError(
-                "pyzmq is not installed: pip install 'taskwave[gnuradio]' to use [radio.flowgraph]."
-            ) from None
-        python = interpreter()
-        self._folder = tempfile.mkdtemp(prefix="taskwave-")
-        self.address = f"ipc://{self._folder}/worker"
-        root = str(Path(str(taskwave.__file__)).parent.parent)
-        # Appended, not put first: the interpreter's own NumPy is the one that GNU Radio was built for.
-        code = (
-            f"import sys; sys.path.append({root!r}); "
-            f"from taskwave.phy.flowgraph.worker import main; main({self.address!r})"
-        )
-        self._errors = (Path(self._folder) / "errors").open("w+b")
+        zmq, python, values = import_zmq(), interpreter(), environment()
+        folder = tempfile.mkdtemp(prefix="taskwave-")
+        self.address = f"ipc://{folder}/worker"
+        self._errors = (Path(folder) / "errors").open("w+b")
+        code = f"from taskwave.phy.flowgraph.worker import main; main({self.address!r}, {os.getpid()})"
         self.process = subprocess.Popen(
-            [python, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors
+            [python, "-c", code], env=values, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors
         )
-        self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        context = zmq.Context()
+        self._socket = context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(self.address)
         self._number = 0
-        self._finalizer = weakref.finalize(
-            self, _shut_down, self._context, self._socket, self.process, self._folder, self._errors
-        )
+        self._finalizer = weakref.finalize(self, _shut_down, context, self.process, folder, self._errors)
         try:
+            self._socket.connect(self.address)
             self.version = str(self._ask("hello", {}, (), START_SECONDS).values.get("gnuradio"))
+        except zmq.ZMQError as error:
+            self.close()
+            raise FlowgraphError(f"{self.address} cannot be opened: {error}; set TMPDIR to a shorter path.") from None
         except FlowgraphError as error:
             self.close()
             raise FlowgraphError(
@@ -108,47 +81,48 @@ class FlowgraphWorker:
     def _ask(self, kind: str, values: Mapping[str, object], arrays: Sequence[Samples], seconds: float) -> Message:
         self._number += 1
         try:
-            frames = pack(Message(kind, self._number, values, arrays))  # type: ignore[arg-type]
-            self._socket.send_multipart(frames)
-            while True:
-                reply = unpack(self._receive(seconds))
-                if reply.kind == "error":
-                    raise FlowgraphError(f"{reply.values.get('message')}.")
-                # An answer to an earlier request, which was interrupted, is of no interest any more.
-                if reply.number == self._number:
-                    return reply
+            self._socket.send_multipart(pack(Message(kind, self._number, values, arrays)))  # type: ignore[arg-type]
         except WireError as error:
-            raise FlowgraphError(f"the GNU Radio process sent something else than a message: {error}.") from None
+            raise FlowgraphError(f"{error}") from None
+        while True:
+            try:
+                reply = unpack(self._receive(seconds))
+            except WireError as error:
+                raise FlowgraphError(f"the GNU Radio process sent something else than a message: {error}.") from None
+            # An answer to an earlier request, which was interrupted, is of no interest any more.
+            if reply.number not in (0, self._number):
+                continue
+            if reply.kind == "error":
+                raise FlowgraphError(f"{reply.values.get('message')}.")
+            return reply
 
     def _receive(self, seconds: float) -> list[bytes]:
         deadline = time.monotonic() + seconds
         while not self._socket.poll(_POLL_MS):
             code = self.process.poll()
             if code is not None:
-                raise FlowgraphError(f"the GNU Radio process ended with status {code}{self._last_words()}.")
+                raise FlowgraphError(f"the GNU Radio process ended with status {code}{last_words(self._errors)}.")
             if time.monotonic() > deadline:
                 raise FlowgraphError(f"the GNU Radio process did not answer within {seconds:.0f} s.")
-        return self._socket.recv_multipart()
+        frames: list[bytes] = self._socket.recv_multipart()
+        return frames
 
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f" ({lines[-1][:300]})" if lines else ""
+
+def last_words(errors: IO[bytes]) -> str:
+    """The last line a process wrote to its file of errors, in brackets; nothing if there is none."""
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    return f" ({lines[-1][:300]})" if lines else ""
 
 
 def _shut_down(
-    context: "zmq.Context[zmq.Socket[bytes]]",
-    socket: "zmq.Socket[bytes]",
-    process: "subprocess.Popen[bytes]",
-    folder: str,
-    errors: object,
+    context: "zmq.Context[zmq.Socket[bytes]]", process: "subprocess.Popen[bytes]", folder: str, errors: IO[bytes]
 ) -> None:
-    socket.close()
-    context.term()
+    context.destroy(linger=0)
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=5)
     process.kill()
     process.wait()
-    errors.close()  # type: ignore[attr-defined]
+    errors.close()
     shutil.rmtree(folder, ignore_errors=True)

@@ -29,4 +29,5 @@ class FlowgraphConfig(BaseModel, frozen=True, extra="forbid"):
     iq_phase_deg: float = Field(default=0.0, ge=-30, le=30)
     """Their departure from quadrature [degrees]."""
     third_order: float = Field(default=0.0, ge=-0.2, le=0)
-    """Third-order coefficient c of the power amplifier: y = x (1 + c |x|^2), at a mean power of one per layer."""
+    """Third-order coefficient c of the power amplifier: y = x (1 + c |x|^2). The mean of |x|^2 is the share of the FFT
+    that the message occupies, over its layers: 0.6 for the whole default carrier on one layer."""

@@ -7,17 +7,20 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import zmq
 
 from taskwave.phy.air import Direction
-from taskwave.phy.flowgraph.client import FlowgraphError
+from taskwave.phy.flowgraph.interpreter import FlowgraphError, import_zmq
 from taskwave.phy.flowgraph.wire import Message, Samples, WireError, pack, unpack
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:47100"
 """Reached from this machine only."""
+MOST_BYTES = 1 << 26
+"""Of one frame: eight million samples."""
 _POLL_MS = 5
 _SILENCE_SECONDS = 5.0
 """Blocks say every second that they are there."""
+_READY_SECONDS = 1.0
+"""For a sink to say that its synchroniser listens."""
 
 
 @dataclass
@@ -31,17 +34,18 @@ class _Member:
 
 
 class Exchange:
-    """Serves the blocks of one or two flowgraphs. One burst is on its way in each direction at a time.
+    """Serves the blocks of one or two flowgraphs. One burst is on its way at a time.
 
     Args:
         sample_rate: of the waveform, samples per second.
         address: ZeroMQ endpoint to bind.
 
     Raises:
-        FlowgraphError: the address cannot be bound.
+        FlowgraphError: ZeroMQ is not installed, or the address cannot be bound.
     """
 
     def __init__(self, sample_rate: float, address: str = DEFAULT_ADDRESS) -> None:
+        zmq = import_zmq()
         self.sample_rate, self.address = sample_rate, address
         self.prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Texts that users of flowgraphs typed."""
@@ -49,18 +53,17 @@ class Exchange:
         """Messages that were no messages of the protocol."""
         self._members: dict[bytes, _Member] = {}
         self._outgoing: queue.SimpleQueue[tuple[str, str, Message]] = queue.SimpleQueue()
-        self._heard: queue.SimpleQueue[tuple[int, Samples]] = queue.SimpleQueue()
-        self._number = 0
+        self._heard: queue.SimpleQueue[tuple[int, Samples | None]] = queue.SimpleQueue()
+        self._number, self._expected = 0, ""
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.LINGER, 0)
+        for option, value in ((zmq.LINGER, 0), (zmq.MAXMSGSIZE, MOST_BYTES), (zmq.RCVHWM, 16)):
+            self._socket.setsockopt(option, value)
         try:
             self._socket.bind(address)
         except zmq.ZMQError as error:
             self._context.destroy()
-            raise FlowgraphError(
-                f"cannot listen at {address}: {error}. Choose another address with --listen."
-            ) from None
+            raise FlowgraphError(f"cannot listen at {address}: {error}. Choose another with --listen.") from None
         self._open = True
         self._thread = threading.Thread(target=self._serve, name="exchange", daemon=True)
         self._thread.start()
@@ -87,17 +90,13 @@ class Exchange:
             )
         return {m.role for m in members} >= {"source", "sink"}
 
-    def send(self, samples: Samples, front: Samples, direction: Direction, seconds: float) -> Samples | None:
-        """Put a burst on the air and wait for what is heard of it.
+    def send(self, samples: Samples, fronts: Samples, direction: Direction) -> None:
+        """Put a burst on the air as soon as the other end listens for it; then ask `hear` for what came.
 
         Args:
             samples: [n] complex64.
-            front: [N] complex64, how the burst starts, for the synchroniser.
+            fronts: [E, N] complex64, how the burst starts in each piece of the band, for the synchroniser.
             direction: which flowgraph's source and sink.
-            seconds: how long to listen.
-
-        Returns:
-            [m] complex64, a window around the burst; None: nothing was heard.
 
         Raises:
             FlowgraphError: no flowgraph serves this direction.
@@ -107,22 +106,38 @@ class Exchange:
                 f"no flowgraph with a source and a sink for the {direction} direction is connected to {self.address}: "
                 "start one, or see whether it stopped."
             )
-        self._number += 1
-        number = self._number
-        self._outgoing.put(("sink", direction, Message("expect", number, {"length": len(samples)}, [front])))
-        self._outgoing.put(("source", direction, Message("burst", number, {}, [samples])))
-        deadline = time.monotonic() + seconds
+        self._number, self._expected = self._number + 1, direction
+        values = {"length": len(samples), "pieces": len(fronts)}
+        self._outgoing.put(("sink", direction, Message("expect", self._number, values, [fronts])))
+        # Without an answer the burst is sent all the same: the sink may be of another make.
+        self._wait(time.monotonic() + _READY_SECONDS)
+        self._outgoing.put(("source", direction, Message("burst", self._number, {}, [samples])))
+
+    def hear(self, deadline: float) -> Samples | None:
+        """The next window [m] complex64 in which the burst sent last may be; None at `deadline` (`time.monotonic`)."""
+        while (window := self._wait(deadline)) is None and time.monotonic() < deadline:
+            pass
+        return window
+
+    def rest(self, direction: Direction) -> None:
+        """Let the synchroniser rest until the next burst."""
+        nothing = np.zeros((1, 1), dtype=np.complex64)
+        message = Message("expect", self._number, {"length": 0, "pieces": 1}, [nothing])
+        self._outgoing.put(("sink", direction, message))
+
+    def publish(self, message: Message) -> None:
+        """Show all sinks something."""
+        self._outgoing.put(("sink", "", message))
+
+    def _wait(self, deadline: float) -> Samples | None:
+        """The next thing a sink says of the latest burst: a window, or None (it is ready, or says nothing)."""
         while True:
             try:
                 answered, window = self._heard.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return None
-            if answered == number:
+            if answered == self._number:
                 return window
-
-    def publish(self, message: Message) -> None:
-        """Show all sinks something."""
-        self._outgoing.put(("sink", "", message))
 
     def _serve(self) -> None:
         while self._open:
@@ -141,16 +156,33 @@ class Exchange:
 
     def _take(self, sender: bytes, message: Message) -> None:
         if message.kind == "join":
-            role, direction = message.values.get("role"), message.values.get("direction")
-            samp_rate = message.values.get("samp_rate")
-            if role not in ("source", "sink") or direction not in ("forward", "reverse"):
-                raise WireError(f"role {role!r} and direction {direction!r} do not exist")
-            if not isinstance(samp_rate, float):
-                raise WireError(f"{samp_rate!r} is no sample rate")
-            self._members[sender] = _Member(role, direction, samp_rate, time.monotonic())
-        elif message.kind == "heard" and len(message.arrays) == 1 and message.arrays[0].dtype == np.complex64:
-            self._heard.put((message.number, message.arrays[0].reshape(-1)))
+            self._members[sender] = _member(message)
+        elif message.kind == "heard":
+            member = self._members.get(sender)
+            if member is None or (member.role, member.direction) != ("sink", self._expected):
+                raise WireError("a window of a block that is not asked for one")
+            self._heard.put((message.number, _window(message)))
         elif message.kind == "prompt" and isinstance(message.values.get("text"), str):
             self.prompts.put(message.values["text"][:1000])
         else:
             raise WireError(f"a {message.kind!r} message is not for the engine")
+
+
+def _member(message: Message) -> _Member:
+    role, direction, samp_rate = (message.values.get(key) for key in ("role", "direction", "samp_rate"))
+    if role not in ("source", "sink") or direction not in ("forward", "reverse"):
+        raise WireError(f"role {role!r} and direction {direction!r} do not exist")
+    if not isinstance(samp_rate, float):
+        raise WireError(f"{samp_rate!r} is no sample rate")
+    return _Member(role, direction, samp_rate, time.monotonic())
+
+
+def _window(message: Message) -> Samples | None:
+    """The samples of a window; None for a sink that is ready to listen."""
+    if not message.arrays:
+        return None
+    (window,) = message.arrays if len(message.arrays) == 1 else (None,)
+    if window is None or window.dtype != np.complex64 or not np.isfinite(window).all():
+        raise WireError("a window of something else than finite samples")
+    flat: Samples = window.reshape(-1)
+    return flat

@@ -14,6 +14,7 @@ from taskwave.phy.flowgraph.wire import Samples
 
 FLUSH = 128
 """Zeros after a burst: more than the resampler of the channel model holds back."""
+_PHASE_SEED = 0x5EED
 _LEAD = 3
 """Samples by which that resampler is early."""
 
@@ -79,7 +80,7 @@ def _phase_noise(values: Mapping[str, float], seed: int) -> Any:
 
 
 def carry(samples: Samples, taps: Samples, values: Mapping[str, float], seed: int) -> Samples:
-    """What R receive antennas hear of `samples` [T, n]: [R, n + len(taps) - 1] complex64 at least.
+    """What R receive antennas hear of `samples` [T, n]: [R, m] complex64, m at least n and the length of the multipath.
 
     Args:
         samples: complex64, what T transmit antennas send.
@@ -89,12 +90,13 @@ def carry(samples: Samples, taps: Samples, values: Mapping[str, float], seed: in
         seed: of the noise, 1 and up.
     """
     graph = gr.top_block()
-    padded = np.pad(samples, ((0, 0), (_LEAD, taps.shape[2] - 1 + FLUSH)))
+    drift = math.ceil(samples.shape[1] * abs(values["clock_offset"]))
+    padded = np.pad(samples, ((0, 0), (_LEAD, taps.shape[2] - 1 + FLUSH + drift)))
     source, sink = ArraySource(padded), ArraySink(len(taps))
     sent = [_transmitter(graph, source, port, values) for port in range(len(samples))]
     phasor = None
     if values["phase_noise_deg"]:
-        chain = _phase_noise(values, seed)
+        chain = _phase_noise(values, seed ^ _PHASE_SEED)
         graph.connect(*chain)
         phasor = chain[-1]
     for antenna, rows in enumerate(taps):

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import taskwave
-from taskwave.phy.flowgraph.client import FlowgraphError, interpreter
+from taskwave.phy.flowgraph.client import last_words
+from taskwave.phy.flowgraph.interpreter import FlowgraphError, environment, interpreter
 
-_HERE = Path(__file__).parent
+_EXAMPLES = Path(__file__).parent / "examples"
 _COMPILE_SECONDS = 120
 PARENT_VARIABLE = "TASKWAVE_PARENT"
 """Tells the blocks of a flowgraph which process they must not outlive."""
@@ -18,30 +18,11 @@ PARENT_VARIABLE = "TASKWAVE_PARENT"
 
 def bundled() -> dict[str, Path]:
     """Example flowgraphs by name."""
-    return {path.stem: path for path in sorted((_HERE / "examples").glob("*.grc"))}
-
-
-def environment() -> dict[str, str]:
-    """Environment in which GNU Radio finds blocks and modules of TaskWave, and nothing else of this interpreter's.
-
-    A folder that holds one link to the package goes on the module path: the packages beside it are built for another
-    NumPy than GNU Radio's.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "taskwave" / "gnuradio"
-    package = Path(str(taskwave.__file__)).parent.resolve()
-    link = cache / "taskwave"
-    if not (link.is_symlink() and link.resolve() == package):
-        cache.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(package)
-    values = dict(os.environ)
-    for name, path in (("GRC_BLOCKS_PATH", _HERE / "grc"), ("PYTHONPATH", cache)):
-        values[name] = os.pathsep.join(part for part in (str(path), values.get(name)) if part)
-    return values
+    return {path.stem: path for path in sorted(_EXAMPLES.glob("*.grc"))}
 
 
 def run_tool(command: Sequence[str]) -> int:
-    """Exit status of a command of GNU Radio in `environment`.
+    """Exit status of a command of GNU Radio in its environment.
 
     Raises:
         FlowgraphError: there is no such command.
@@ -63,17 +44,17 @@ def compile_graph(path: Path, folder: Path) -> Path:
 
     Raises:
         FlowgraphError: there is no grcc, or it fails.
-        FileNotFoundError: there is no such flowgraph.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no flowgraph {path}: name a .grc file or one of {', '.join(bundled())}")
     compiler = shutil.which("grcc")
     if compiler is None:
         raise FlowgraphError("grcc is not installed: it comes with GNU Radio (Debian: apt-get install gnuradio).")
     command = [interpreter(), compiler, "-o", str(folder), str(path)]
-    done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise FlowgraphError(f"grcc did not compile {path} within {_COMPILE_SECONDS} s.") from None
     made = list(folder.glob("*.py"))
     if done.returncode or len(made) != 1:
         said = (done.stdout + done.stderr).strip().splitlines()
@@ -89,14 +70,15 @@ class RunningFlowgraph:
         arguments: for the program, as `--es-n0=10`.
 
     Raises:
-        FlowgraphError, FileNotFoundError: see `compile_graph`.
+        FileNotFoundError: there is no such file.
+        FlowgraphError: see `compile_graph`.
     """
 
     def __init__(self, path: Path, arguments: Sequence[str]) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no flowgraph {path}: name a .grc or .py file, or {', '.join(bundled())}")
         self._folder = tempfile.TemporaryDirectory(prefix="taskwave-")
         program = compile_graph(path, Path(self._folder.name)) if path.suffix == ".grc" else path
-        if not program.is_file():
-            raise FileNotFoundError(f"there is no flowgraph {program}")
         self._errors = (Path(self._folder.name) / "errors").open("w+b")
         self._process = subprocess.Popen(
             [interpreter(), "-u", str(program), *arguments],
@@ -116,10 +98,7 @@ class RunningFlowgraph:
         """Raise `FlowgraphError` when the process has ended."""
         code = self._process.poll()
         if code is not None:
-            self._errors.seek(0)
-            lines = self._errors.read().decode(errors="replace").strip().splitlines()
-            said = f" ({lines[-1][:300]})" if lines else ""
-            raise FlowgraphError(f"the flowgraph ended with status {code}{said}.")
+            raise FlowgraphError(f"the flowgraph ended with status {code}{last_words(self._errors)}.")
 
     def close(self) -> None:
         """End it."""

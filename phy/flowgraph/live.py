@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
+from taskwave.phy.air import Direction
 from taskwave.phy.channels import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
@@ -56,16 +56,7 @@ class LiveMedium:
         if key not in self._bursts:
             self._bursts[key] = Burst(self.modem, self.channel, key, self.config.sync_blocks, gain_control=True)
         burst = self._bursts[key]
-        # A window as long for what is not heard, so that the receiver finds nothing in it.
-        windows = [torch.zeros(1, burst.length + 1, dtype=torch.complex64) for _ in range(air.batch)]
-        front = burst.front.sum(0).numpy().astype(np.complex64)
-        for row, samples in enumerate(burst.transmit(grids)):
-            started = time.monotonic()
-            heard = self.exchange.send(samples[0].numpy(), front, air.direction, _LISTEN_SECONDS)
-            self.seconds += time.monotonic() - started
-            if heard is not None and len(heard) > burst.length:
-                windows[row] = torch.from_numpy(heard)[None]
-        received = [burst.receive(window[None]) for window in windows]
+        received = [self._exchange(burst, samples, air.direction) for samples in burst.transmit(grids)]
         self.receptions += received
         return [
             SlotSignal(
@@ -75,3 +66,18 @@ class LiveMedium:
             )
             for slot in range(len(key))
         ]
+
+    def _exchange(self, burst: Burst, samples: torch.Tensor, direction: Direction) -> BurstReception:
+        """What becomes of one burst [1, n]; the synchroniser's windows are tried until the burst is in one."""
+        started = time.monotonic()
+        self.exchange.send(samples[0].numpy(), burst.fronts[:, 0].numpy(), direction)
+        while (window := self.exchange.hear(started + _LISTEN_SECONDS)) is not None:
+            if len(window) > burst.length:
+                received = burst.receive(torch.from_numpy(window)[None, None])
+                if bool(received.found):
+                    break
+        else:  # nothing is found in silence
+            received = burst.receive(torch.zeros(1, 1, burst.length + 1, dtype=torch.complex64))
+        self.exchange.rest(direction)
+        self.seconds += time.monotonic() - started
+        return received

@@ -17,6 +17,15 @@ def _split(device: str) -> tuple[str, str]:
     return kind, rest
 
 
+def _check_rate(device: str, got: float, wanted: float) -> None:
+    """A radio takes the nearest rate it has; a burst survives none but the right one."""
+    if abs(got - wanted) > 1e-6 * wanted:
+        raise ValueError(
+            f"{device} has {got:g} samples per second in place of {wanted:g}: choose a clock that it divides, "
+            "or another radio.max_prb or radio.subcarrier_spacing_khz."
+        )
+
+
 class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
     """Transmits, or records.
 
@@ -36,8 +45,7 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
         kind, rest = _split(device)
         sink: Any
         if kind == "sigmf":
-            path = str(Path(rest).with_suffix(".sigmf-data"))
-            sink = blocks.sigmf_sink_minimal(_ITEM, path, samp_rate, center_freq, "", "TaskWave", "", False)
+            sink = blocks.sigmf_sink_minimal(_ITEM, rest, samp_rate, center_freq, "", "TaskWave", "", False)
         elif kind == "zmq":
             sink = zeromq.pub_sink(_ITEM, 1, rest, _TIMEOUT_MS, False, -1)
         elif not transmit:
@@ -47,6 +55,7 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
 
             sink = uhd.usrp_sink(rest, uhd.stream_args(cpu_format="fc32", channels=[0]), "")
             sink.set_samp_rate(samp_rate)
+            _check_rate(device, sink.get_samp_rate(), samp_rate)
             sink.set_center_freq(center_freq, 0)
             sink.set_gain(gain, 0)
         else:
@@ -54,6 +63,7 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
 
             sink = soapy.sink(rest, "fc32", 1, "", "", [""], [""])
             sink.set_sample_rate(0, samp_rate)
+            _check_rate(device, sink.get_sample_rate(0), samp_rate)
             sink.set_frequency(0, center_freq)
             sink.set_gain(0, gain)
         if kind in ("uhd", "soapy") and transmit:
@@ -70,7 +80,7 @@ class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
         kind, rest = _split(device)
         source: Any
         if kind == "sigmf":
-            path = Path(rest).with_suffix(".sigmf-data")
+            path = Path(f"{rest}.sigmf-data")
             if not path.is_file():
                 raise ValueError(f"there is no recording {path}: give the path of one, without its ending")
             source = blocks.file_source(_ITEM, str(path), False)
@@ -81,6 +91,7 @@ class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
 
             source = uhd.usrp_source(rest, uhd.stream_args(cpu_format="fc32", channels=[0]))
             source.set_samp_rate(samp_rate)
+            _check_rate(device, source.get_samp_rate(), samp_rate)
             source.set_center_freq(center_freq, 0)
             source.set_gain(gain, 0)
         else:
@@ -88,6 +99,7 @@ class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
 
             source = soapy.source(rest, "fc32", 1, "", "", [""], [""])
             source.set_sample_rate(0, samp_rate)
+            _check_rate(device, source.get_sample_rate(0), samp_rate)
             source.set_frequency(0, center_freq)
             source.set_gain(0, gain)
         self.connect(source, self)

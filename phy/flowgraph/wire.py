@@ -89,11 +89,16 @@ def unpack(frames: Sequence[bytes]) -> Message:
     return Message(get_args(Kind)[kind], number, _values(text), [_array(frame) for frame in arrays])
 
 
+def _refuse(constant: str) -> float:
+    """NaN and infinities, which are no JSON."""
+    raise WireError(f"the text holds {constant}")
+
+
 def _values(text: bytes) -> dict[str, Any]:
     if len(text) > MOST_TEXT:
         raise WireError(f"{len(text)} bytes of text came, at most {MOST_TEXT} are allowed")
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise WireError(f"the text is not JSON: {error}") from None
     if not isinstance(values, dict):

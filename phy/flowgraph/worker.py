@@ -1,6 +1,6 @@
 """The worker process: answers requests to carry bursts through the flowgraph, until its parent is gone.
 
-Started as `python -c "… main(address)"` with GNU Radio's interpreter; see `client`.
+Started as `python -c "… main(address, parent)"` with GNU Radio's interpreter; see `client`.
 """
 
 import os
@@ -39,9 +39,8 @@ def _carry(request: Message) -> Any:
     return np.stack([carry(*burst[:2], values, burst[2]) for burst in zip(samples, taps, seeds, strict=True)])
 
 
-def main(address: str) -> None:
-    """Serve requests at `address` (a ZeroMQ endpoint to bind)."""
-    parent = os.getppid()
+def main(address: str, parent: int) -> None:
+    """Serve requests at `address` (a ZeroMQ endpoint to bind) as long as the process `parent` is the parent."""
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
@@ -54,8 +53,8 @@ def main(address: str) -> None:
         try:
             request = unpack(frames)
             number = request.number
-            reply = answer(request)
+            reply = pack(answer(request))
         except Exception as error:  # whatever fails is told to the one who asked
-            reply = Message("error", number, {"message": f"{type(error).__name__}: {error}"[:2000]})
-        socket.send_multipart([sender, *pack(reply)])
+            reply = pack(Message("error", number, {"message": f"{type(error).__name__}: {error}"[:2000]}))
+        socket.send_multipart([sender, *reply])
     context.destroy()

@@ -83,9 +83,9 @@ class Burst:
             self._known.append(KnownBlock(symbols, repeated, 0, layers, modem, channel))
 
     @property
-    def front(self) -> torch.Tensor:
-        """[L, N] complex64, how each layer's burst starts at the lower edge of the carrier, of unit energy."""
-        return self._parts[0].template
+    def fronts(self) -> torch.Tensor:
+        """[E, L, N] complex64, how each layer's burst starts at either edge of the carrier, of unit energy."""
+        return torch.stack([part.template for part in self._parts if part.shift == 0])
 
     def _known_parts(self, sync: torch.Tensor, allocation: Allocation, blocks: Sequence[range]) -> list[Part]:
         """What detection looks for: pieces of the band, each with a channel of its own, at beginning and end."""
@@ -126,6 +126,10 @@ class Burst:
         """Find the burst in each row of `samples` [B, R, n], correct its offsets, return its grids."""
         modem = self.modem
         detection = detect(samples, self._parts)
+        if self._gain_control:
+            z = [known.estimates(samples, detection.start) for known in self._known]
+            energy = torch.stack([pilots.abs().square().flatten(1).mean(1) for pilots in z]).mean(0)
+            samples = samples * energy.clamp_min(torch.finfo(energy.dtype).tiny).rsqrt()[:, None, None]
         offset = self._carrier_offset(samples, detection.start)
         time = (torch.arange(samples.shape[-1]) - detection.start[:, None]) / modem.sample_rate
         phase = (-2 * torch.pi * offset[:, None] * time)[:, None]
@@ -133,8 +137,8 @@ class Burst:
         z = [known.estimates(steady, detection.start) for known in self._known]
         no = noise_power(z, [known.excess for known in self._known])
         if self._gain_control:
-            energy = torch.stack([pilots.abs().square().flatten(1).mean(1) for pilots in z]).mean(0)
-            gain = (energy - no).clamp_min(no / 10).rsqrt()
+            # So far signal and noise together had an energy of one.
+            gain = (1 - no).clamp_min(no / 10).rsqrt()
             steady, no = steady * gain[:, None, None], no * gain.square()
             z = [pilots * gain[:, None, None, None, None] for pilots in z]
         likelihood = torch.stack([k.search.likelihood(mine, no) for k, mine in zip(self._known, z, strict=True)]).sum(0)
@@ -157,9 +161,8 @@ class Burst:
             for place, pilots in zip(places, z, strict=True)
         ]
         symbols = torch.cat([known.symbols for known in self._known])
-        times = symbols * (modem.symbol_length / modem.sample_rate)
         limit = MAX_CARRIER_OFFSET_OVER_SPACING * modem.subcarrier_spacing_hz
-        return carrier_offset(torch.cat(rows, dim=3), times, limit)
+        return carrier_offset(torch.cat(rows, dim=3), symbols, modem.symbol_length / modem.sample_rate, limit)
 
 
 def _only(grid: torch.Tensor, block: range, width: int = 0) -> torch.Tensor:

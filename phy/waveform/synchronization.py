@@ -72,24 +72,30 @@ def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
     return Detection(best > threshold, start)
 
 
-def carrier_offset(z: torch.Tensor, times: torch.Tensor, limit_hz: float) -> torch.Tensor:
+def carrier_offset(z: torch.Tensor, symbols: torch.Tensor, symbol_s: float, limit_hz: float) -> torch.Tensor:
     """Carrier offset [B] in Hz, within `limit_hz` of zero: maximum likelihood for a channel that does not change.
 
-    The likelihood needs the correlations between the known symbols only, at their `times` [K] (seconds).
+    The likelihood is the Fourier transform of the correlation between known symbols, summed by their distance.
+
+    Args:
+        z: [B, R, L, K, P], pilots.
+        symbols: [K] int64, the OFDM symbols they are in.
+        symbol_s: duration of one [s].
+        limit_hz: largest offset either way, less than half a turn in a symbol.
     """
     # Each subcarrier counts as the mean over the symbols in which it is known.
     known = (z.abs() > 0).sum(dim=-2, keepdim=True).clamp_min(1)
     rows = (z / known.sqrt()).permute(0, 3, 1, 2, 4).flatten(2)
     correlation = rows @ rows.mH
-    lags = times[:, None] - times[None, :]
-    first, second = torch.triu_indices(len(times), len(times), 1)
-    lags, correlation = lags[first, second], correlation[:, first, second]
-    step = 1 / (16 * float(lags.abs().max()))
-    steps = int(np.ceil(limit_hz / step))
-    offsets = torch.arange(-steps, steps + 1) * step
-    phase = -2 * torch.pi * torch.outer(lags, offsets)
-    likelihood = (correlation @ torch.polar(torch.ones_like(phase), phase)).real
-    return offsets[0] + step * _peak(likelihood)
+    lags = symbols[:, None] - symbols[None, :]
+    later = lags > 0
+    by_lag = correlation.new_zeros(len(z), int(lags.max()) + 1)
+    by_lag.index_add_(1, lags[later], correlation[:, later])
+    size = 1 << (16 * by_lag.shape[1] - 1).bit_length()
+    step = 1 / (size * symbol_s)
+    reach = int(np.ceil(limit_hz / step))
+    spectrum = torch.fft.fft(by_lag, size).real
+    return step * (_peak(torch.cat((spectrum[:, -reach:], spectrum[:, : reach + 1]), dim=1)) - reach)
 
 
 def noise_power(z: Sequence[torch.Tensor], excess: Sequence[float]) -> torch.Tensor:
