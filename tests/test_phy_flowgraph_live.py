@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import zmq
@@ -13,11 +15,14 @@ import zmq
 from taskwave.links.base import Task
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
-from taskwave.phy.flowgraph.interpreter import FlowgraphError
+from taskwave.phy.flowgraph.interpreter import FlowgraphError, environment, interpreter
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_graph
 from taskwave.phy.flowgraph.live import LiveMedium
+from taskwave.phy.flowgraph.medium import carrier_modem
 from taskwave.phy.flowgraph.wire import Message, pack
+from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.waveform.burst import Burst
 from taskwave.scenarios.live import LiveSession, panorama
 from taskwave.semantic.weights import Models
 
@@ -198,3 +203,41 @@ def test_more_antennas_are_refused(exchange: Exchange) -> None:
 def test_a_flowgraph_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc or \.py file, or loopback"):
         RunningFlowgraph(tmp_path / "nowhere.grc", [])
+
+
+SYNCHRONISER = """
+import sys
+import numpy as np
+from taskwave.phy.flowgraph.blocks import make_pdu, open_pdu
+from taskwave.phy.flowgraph.synchroniser import ofdm_synchroniser
+
+given = np.load(sys.argv[1])
+burst, fronts = given["burst"], given["fronts"]
+noise = np.random.default_rng(1).normal(scale=0.1, size=(2, len(burst) + 20000))
+stream = (noise[0] + 1j * noise[1]).astype(np.complex64)
+stream[9000 : 9000 + len(burst)] += burst
+for chunk in (100, 364, 1024, 2044, 4096, 8191, len(stream)):
+    block, windows = ofdm_synchroniser(), []
+    block.message_port_pub = lambda port, message: windows.append(open_pdu(message)[1])
+    block._listen(make_pdu(1, fronts.reshape(-1), length=len(burst), pieces=len(fronts)))
+    for start in range(0, len(stream), chunk):
+        block.work([stream[start : start + chunk]], [])
+    whole = [np.abs(np.correlate(w, burst)).max() > 0.9 * np.vdot(burst, burst).real for w in windows]
+    print(chunk, any(whole), len(windows) <= 4)
+"""
+
+
+@pytest.mark.gnuradio
+def test_the_synchroniser_loses_nothing_in_any_chunks(tmp_path: Path) -> None:
+    radio = Radio(CONFIG)
+    allocations = radio.allocator(1).allocate(300)
+    burst = Burst(carrier_modem(CONFIG), radio.channel, allocations, CONFIG.sync_blocks)
+    slot = SlotTransceiver(radio, allocations[0])
+    symbols = torch.ones(1, allocations[0].num_data_symbols, dtype=torch.complex64)
+    sent = burst.transmit([slot.transmit(symbols)])[0, 0]
+    np.savez(tmp_path / "burst.npz", burst=sent.numpy(), fronts=burst.fronts[:, 0].numpy())
+    command = [interpreter(), "-c", SYNCHRONISER, str(tmp_path / "burst.npz")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 7, done.stderr
+    assert all(line.endswith("True True") for line in lines), lines

@@ -171,6 +171,12 @@ def test_compare_of_two_runs_needs_the_same_images(call, finished: Path, tmp_pat
     other.assemble(["all"])
     code, out, _ = call("compare", finished, other.out)
     assert code == 0 and "new minus new (other)" in out
+    looped = _records(2).assign(channel=lambda records: records["channel"] + "/gnuradio")
+    other.put("all", looped.to_dict("records"), {"code": ""})
+    other.assemble(["all"])
+    code, looped_out, _ = call("compare", finished, other.out)
+    assert code == 0 and looped_out == out, "a channel and the same in GNU Radio are paired"
+    assert call("plot", finished, other.out)[0] == 0
     other.put("all", _records(2).assign(image="x").to_dict("records"), {"code": ""})
     other.assemble(["all"])
     code, _, err = call("compare", finished, other.out)

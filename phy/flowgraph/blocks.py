@@ -23,8 +23,8 @@ from taskwave.phy.flowgraph.wire import Message, Samples, pack, unpack
 
 _JOIN_SECONDS = 1.0
 BURSTS, EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
-_FLUSH = 2048
-"""Zeros after a burst where nothing else follows, so that filters behind the framer let go of all of it."""
+_FLUSH = 8192
+"""Zeros after a burst where nothing else follows: what is behind the framer needs more before it lets go of all of it."""
 
 
 def _end_with_parent() -> None:

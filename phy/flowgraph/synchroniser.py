@@ -14,7 +14,7 @@ _THRESHOLD = 20.0
 _SILENCE = 1e-6
 """Power, over the mean, below which nothing is heard."""
 _MARGIN = 512
-"""Samples before and after a burst that are handed on with it, and that a peak must be away from the end."""
+"""Samples before and after a burst that are handed on with it."""
 
 
 class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
@@ -56,13 +56,14 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
     def _advance(self) -> bool:
         """Look for a start, or hand on what has started; False when more samples are needed."""
         if self._start < 0:
-            # Whether a peak is one shows only from what follows; what was looked at before is not held any more.
-            lags = len(self._held) - self._fronts.shape[1] + 1
-            if lags <= 3 * _MARGIN:
+            # A burst is a little like itself a symbol or two later: a peak is one if none as high follows for so long.
+            guard = self._fronts.shape[1]
+            lags = len(self._held) - guard + 1
+            if lags <= guard + 2 * _MARGIN:
                 return False
-            self._start = self._find(lags)
+            self._start = self._find(lags, guard)
             if self._start < 0:
-                self._held = self._held[lags - 2 * _MARGIN :]
+                self._held = self._held[lags - guard - _MARGIN :]
                 return False
         end = self._start + self._length + _MARGIN
         if len(self._held) < end:
@@ -73,8 +74,8 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
         self._held, self._start = self._held[self._start + self._fronts.shape[1] :], -1
         return True
 
-    def _find(self, lags: int) -> int:
-        """Where the burst starts in what is held, or -1."""
+    def _find(self, lags: int, guard: int) -> int:
+        """Where the burst starts in what is held, `guard` before its last lag or earlier; or -1."""
         width = self._fronts.shape[1]
         size = 1 << (len(self._held) - 1).bit_length()
         if size not in self._spectra:
@@ -84,6 +85,6 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
         level = (energy[width:] - energy[:-width]) / width
         # In digital silence there is rounding only, which is no signal.
         metric = matched / np.maximum(level, _SILENCE * energy[-1] / len(self._held) + 1e-30)
-        best = int(metric[: lags - _MARGIN].argmax())
-        whole = metric[best] >= metric[best : best + _MARGIN].max()
+        best = int(metric[: lags - guard].argmax())
+        whole = metric[best] >= metric[best : best + guard].max()
         return best if metric[best] > _THRESHOLD and whole else -1
