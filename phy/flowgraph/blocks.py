@@ -24,7 +24,7 @@ from taskwave.phy.flowgraph.wire import Message, Samples, pack, unpack
 _JOIN_SECONDS = 1.0
 BURSTS, EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
 _FLUSH = 8192
-"""Zeros after a burst where nothing else follows: what is behind the framer needs more before it lets go of all of it."""
+"""Zeros after a burst where nothing else follows: what is behind the framer needs more before it lets all of it go."""
 
 
 def _end_with_parent() -> None:
