@@ -241,3 +241,41 @@ def test_the_synchroniser_loses_nothing_in_any_chunks(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert len(lines) == 7, done.stderr
     assert all(line.endswith("True True") for line in lines), lines
+
+
+RECORDING = """
+import sys
+import numpy as np
+from gnuradio import blocks, gr
+from taskwave.phy.flowgraph.radios import radio_sink, radio_source
+
+path, sent = sys.argv[1], [complex(i, -i) for i in range(5000)]
+graph = gr.top_block()
+graph.connect(blocks.vector_source_c(sent), radio_sink(f"sigmf:{path}", 1e6, 2.4e9))
+graph.run()
+graph, heard = gr.top_block(), blocks.vector_sink_c()
+graph.connect(radio_source(f"sigmf:{path}", 1e6, 2.4e9), heard)
+graph.run()
+print(list(heard.data()) == sent)
+silent = gr.top_block()
+silent.connect(blocks.vector_source_c(sent), radio_sink("uhd:serial=none", 1e6, 2.4e9))
+silent.run()
+print("silent")
+for bad in ("usrp", "soapy:", "sigmf:/nowhere/x"):
+    try:
+        radio_source(bad, 1e6, 2.4e9)
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.mark.gnuradio
+def test_recordings_and_silent_radios(tmp_path: Path) -> None:
+    command = [interpreter(), "-c", RECORDING, f"{tmp_path}/run1.5"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if ":info:" not in line]
+    assert lines[:2] == ["True", "silent"], done.stdout + done.stderr
+    assert "no radio 'usrp': name one as uhd:" in lines[2]
+    assert "no radio 'soapy:'" in lines[3]
+    assert "no recording /nowhere/x.sigmf-data" in lines[4]
+    assert {path.name for path in tmp_path.iterdir()} == {"run1.5.sigmf-data", "run1.5.sigmf-meta"}
