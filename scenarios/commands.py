@@ -10,6 +10,7 @@ from rich.progress import track
 from transformers.utils import logging as transformers_logging
 
 from taskwave.links.base import BudgetError
+from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.scenarios import gain, loading, loopback_report, plots, report, statistics, strip
 from taskwave.scenarios import loopback as loopbacks
 from taskwave.scenarios.bench import Bench, plan
@@ -96,6 +97,8 @@ def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None
     for name in scenario.sweep.links:
         bench.link(name)
     bench.batch(0)
+    if isinstance(bench.radio.medium, FlowgraphMedium):
+        console.print(f"GNU Radio {bench.radio.medium.worker.version}")
     console.print(
         f"{scenario.name}: good. {sum(1 for _ in plan(scenario))} points, {scenario.images.count} images, "
         f"{len(scenario.tasks)} tasks"

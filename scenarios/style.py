@@ -18,7 +18,7 @@ _COLOURS = {
     "semantic": ("#D55E00", "#E69F00", "#CC79A7", "#8C3B00"),
     "bitwise": ("#0072B2", "#009E73", "#56B4E9", "#004D78"),
     "bound": ("#6E6E6E", "#9C9C9C", "#4A4A4A", "#BDBDBD"),
-    "answer": ("#000000",),
+    "answer": ("#000000", "#7A7A7A"),
 }
 Dashes = tuple[float, tuple[float, ...]] | None
 """matplotlib's (offset, on-off lengths in points); None is a solid line."""
@@ -29,7 +29,7 @@ _LINES: dict[str, Dashes] = {
     "bound": (0, (1, 1.4)),
     "answer": (0, (6, 1.5, 1, 1.5)),
 }
-_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "X"}
+_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "Xd"}
 
 
 def channel_label(name: str) -> str:
