@@ -26,6 +26,30 @@ def _check_rate(device: str, got: float, wanted: float) -> None:
         )
 
 
+def _hardware(device: str, transmits: bool, samp_rate: float, center_freq: float, gain: float) -> Any:
+    """A sink or source of a radio, tuned."""
+    kind, rest = _split(device)
+    radio: Any
+    if kind == "uhd":
+        from gnuradio import uhd  # noqa: PLC0415 - only where it is asked for
+
+        arguments = uhd.stream_args(cpu_format="fc32", channels=[0])
+        radio = uhd.usrp_sink(rest, arguments, "") if transmits else uhd.usrp_source(rest, arguments)
+        radio.set_samp_rate(samp_rate)
+        radio.set_center_freq(center_freq, 0)
+        radio.set_gain(gain, 0)
+        _check_rate(device, radio.get_samp_rate(), samp_rate)
+    else:
+        from gnuradio import soapy  # noqa: PLC0415 - only where it is asked for
+
+        radio = (soapy.sink if transmits else soapy.source)(rest, "fc32", 1, "", "", [""], [""])
+        radio.set_sample_rate(0, samp_rate)
+        radio.set_frequency(0, center_freq)
+        radio.set_gain(0, gain)
+        _check_rate(device, radio.get_sample_rate(0), samp_rate)
+    return radio
+
+
 class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
     """Transmits, or records.
 
@@ -50,26 +74,11 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
             sink = zeromq.pub_sink(_ITEM, 1, rest, _TIMEOUT_MS, False, -1)
         elif not transmit:
             sink = blocks.null_sink(_ITEM)
-        elif kind == "uhd":
-            from gnuradio import uhd  # noqa: PLC0415 - only where it is asked for
-
-            sink = uhd.usrp_sink(rest, uhd.stream_args(cpu_format="fc32", channels=[0]), "")
-            sink.set_samp_rate(samp_rate)
-            _check_rate(device, sink.get_samp_rate(), samp_rate)
-            sink.set_center_freq(center_freq, 0)
-            sink.set_gain(gain, 0)
         else:
-            from gnuradio import soapy  # noqa: PLC0415
-
-            sink = soapy.sink(rest, "fc32", 1, "", "", [""], [""])
-            sink.set_sample_rate(0, samp_rate)
-            _check_rate(device, sink.get_sample_rate(0), samp_rate)
-            sink.set_frequency(0, center_freq)
-            sink.set_gain(0, gain)
-        if kind in ("uhd", "soapy") and transmit:
-            self.connect(self, sink)
-        else:  # nothing else keeps the pace
-            self.connect(self, blocks.throttle(_ITEM, samp_rate), sink)
+            self.connect(self, _hardware(device, True, samp_rate, center_freq, gain))
+            return
+        # Nothing else keeps the pace.
+        self.connect(self, blocks.throttle(_ITEM, samp_rate), sink)
 
 
 class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
@@ -86,20 +95,6 @@ class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
             source = blocks.file_source(_ITEM, str(path), False)
         elif kind == "zmq":
             source = zeromq.sub_source(_ITEM, 1, rest, _TIMEOUT_MS, False, -1)
-        elif kind == "uhd":
-            from gnuradio import uhd  # noqa: PLC0415
-
-            source = uhd.usrp_source(rest, uhd.stream_args(cpu_format="fc32", channels=[0]))
-            source.set_samp_rate(samp_rate)
-            _check_rate(device, source.get_samp_rate(), samp_rate)
-            source.set_center_freq(center_freq, 0)
-            source.set_gain(gain, 0)
         else:
-            from gnuradio import soapy  # noqa: PLC0415
-
-            source = soapy.source(rest, "fc32", 1, "", "", [""], [""])
-            source.set_sample_rate(0, samp_rate)
-            _check_rate(device, source.get_sample_rate(0), samp_rate)
-            source.set_frequency(0, center_freq)
-            source.set_gain(0, gain)
+            source = _hardware(device, False, samp_rate, center_freq, gain)
         self.connect(source, self)
