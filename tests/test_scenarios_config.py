@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from taskwave.phy.air import Radio
 from taskwave.scenarios import loading
 from taskwave.scenarios.config import Scenario, task_name
 
@@ -42,7 +43,10 @@ def test_reads_what_is_written(file: Path) -> None:
 
 @pytest.mark.parametrize("name", list(loading.built_in()))
 def test_built_in_scenarios_are_good(name: str) -> None:
-    assert loading.load(name).name == name
+    scenario = loading.load(name)
+    assert scenario.name == name
+    radio = Radio(scenario.radio)
+    assert radio.allocator(scenario.radio.num_layers).capacity(min(scenario.sweep.budgets)) > 0
 
 
 def test_has_the_promised_scenarios() -> None:
