@@ -1,6 +1,5 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -12,7 +11,6 @@ from taskwave.links import registry
 from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.grid import Allocation
-from taskwave.phy.medium import FrequencyDomain, SlotSignal, Stream
 from taskwave.semantic.classes import CLASSES, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.segmentation import SegmentationTask
 from taskwave.semantic.weights import Models
@@ -116,19 +114,14 @@ def test_charges_what_the_radio_spends(
     link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`deliveries` has run already: what calibration may send is remembered and not sent again."""
-    carry, spent = FrequencyDomain.carry, torch.zeros(2, 2, dtype=torch.int64)
+    response, spent = Air.frequency_response, torch.zeros(2, 2, dtype=torch.int64)
 
-    def counting(
-        medium: FrequencyDomain,
-        slots: Sequence[Allocation],
-        grids: Sequence[torch.Tensor],
-        air: Air,
-        stream: Stream,
-    ) -> list[SlotSignal]:
-        spent[air.images, int(air.direction == "reverse")] += sum(a.channel_uses for a in slots)
-        return carry(medium, slots, grids, air, stream)
+    def counting(way: Air, allocation: Allocation, slot: int) -> torch.Tensor:
+        # Once for each slot on the air, and for each slot an ideal code is asked about.
+        spent[way.images, int(way.direction == "reverse")] += allocation.channel_uses
+        return response(way, allocation, slot)
 
-    monkeypatch.setattr(FrequencyDomain, "carry", counting)
+    monkeypatch.setattr(Air, "frequency_response", counting)
     (delivery,) = link.run(images, [CARS], BUDGET, air)
     assert torch.equal(delivery.channel_uses, spent.sum(1))
     assert torch.equal(delivery.feedback_uses, spent[:, 1])
