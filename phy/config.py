@@ -121,6 +121,11 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     def _possible_flowgraph(self, flowgraph: FlowgraphConfig) -> None:
         if self.csi == "perfect":
             raise ValueError('csi "perfect" needs a simulated channel, flowgraph has none: use csi "lmmse" or "ls".')
+        if flowgraph.fading == "moving" and not (self.channel.startswith(("tdl", "cdl")) and self.speed_mps):
+            raise ValueError(
+                f'flowgraph.fading "moving" needs paths that move, not channel {self.channel} at speed_mps '
+                f"{self.speed_mps:g}: use a tdl or cdl channel and a speed above zero"
+            )
         if self.sync_symbols is False:
             raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out with flowgraph.")
         limit_hz = MAX_CARRIER_OFFSET_OVER_SPACING * self.subcarrier_spacing_khz * 1e3

@@ -58,6 +58,8 @@ def test_table_is_checked() -> None:
         RadioConfig(csi="perfect", flowgraph=FlowgraphConfig())
     with pytest.raises(ValidationError, match="carrier_offset_hz 5000 is more than the receiver looks for"):
         RadioConfig(flowgraph=FlowgraphConfig(carrier_offset_hz=5000))
+    with pytest.raises(ValidationError, match="needs paths that move, not channel awgn"):
+        RadioConfig(channel="awgn", flowgraph=FlowgraphConfig(fading="moving"))
     with pytest.raises(ValidationError, match="nobody can find"):
         RadioConfig(sync_symbols=False, flowgraph=FlowgraphConfig())
     with pytest.raises(ValidationError, match="third_order"):
@@ -124,6 +126,29 @@ def test_impairments_do_what_their_names_say(worker: FlowgraphWorker) -> None:
     assert np.degrees(np.std(shaken)) == pytest.approx(3.0, rel=0.2)
     drift = np.angle(changed(clock_offset=1e-4)[:3000] / clean[:3000])
     assert abs(drift[-1] - drift[0]) == pytest.approx(2 * np.pi * 0.05 * 1e-4 * 3000, rel=0.05)
+
+
+@pytest.mark.gnuradio
+def test_fading_of_gnu_radio_has_the_paths_it_is_given(worker: FlowgraphWorker) -> None:
+    impulses = np.zeros((60, 1, 200), dtype=np.complex64)
+    impulses[:, 0, 50] = 1
+    paths = {"delays": [0.0, 20.0], "amplitudes": [0.8, 0.6], "doppler": 1e-6}
+    heard = worker.carry(impulses, np.repeat(ONE_TAP, 60, axis=0), range(1, 61), {**QUIET, **paths})[:, 0]
+    power = np.mean(np.abs(heard) ** 2, axis=0)
+    first = int(power.argmax())
+    # Exponential powers: five deviations of the mean of 60.
+    assert power[first] == pytest.approx(0.64, rel=0.65)
+    assert power[first + 20] == pytest.approx(0.36, rel=0.65)
+    assert power.sum() == pytest.approx(1.0, rel=0.65)
+
+
+@pytest.mark.gnuradio
+def test_moving_channels_carry_messages() -> None:
+    table = FlowgraphConfig(fading="moving", carrier_offset_hz=1000)
+    moving = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15, flowgraph=table))
+    still = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15))
+    # Other realisations of the same statistics: within what 24 of them scatter.
+    assert abs(snr_db(moving, 15.0) - snr_db(still, 15.0)) < 2.5
 
 
 @pytest.mark.gnuradio

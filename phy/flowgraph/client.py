@@ -62,7 +62,7 @@ class FlowgraphWorker:
                 f"{INTERPRETER_VARIABLE} to the Python interpreter that can import gnuradio and zmq."
             ) from None
 
-    def carry(self, samples: Samples, taps: Samples, seeds: Sequence[int], values: Mapping[str, float]) -> Samples:
+    def carry(self, samples: Samples, taps: Samples, seeds: Sequence[int], values: Mapping[str, object]) -> Samples:
         """What R antennas hear of `samples` [B, T, n] through `taps` [B, R, T, taps]: [B, R, m] complex64.
 
         Raises:

@@ -3,17 +3,23 @@
 Needs neither PyTorch nor GNU Radio.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class FlowgraphConfig(BaseModel, frozen=True, extra="forbid"):
     """Hardware-like impairments, by GNU Radio's own blocks. Zero switches one off.
 
-    The multipath is that of `radio.channel`, as taps; noise is added to reach `es_n0_db`.
+    The multipath is that of `radio.channel`; noise is added to reach `es_n0_db`.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
+    fading: Literal["frozen", "moving"] = "frozen"
+    """frozen: the realisation of `radio.channel` that simulation has, constant for a burst. moving: GNU Radio's
+    selective fading model with the delays and powers of `radio.channel` and the Doppler shift of `radio.speed_mps`,
+    Rayleigh on every path, independent between antennas, begun anew with every burst."""
     carrier_offset_hz: float = Field(default=0.0, ge=-1e5, le=1e5)
     """Carrier of the image transmitter above the one its receiver expects [Hz]; the reverse link sees the opposite."""
     clock_offset_ppm: float = Field(default=0.0, ge=-100, le=100)

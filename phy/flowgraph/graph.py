@@ -14,7 +14,10 @@ from taskwave.phy.flowgraph.wire import Samples
 
 FLUSH = 128
 """Zeros after a burst: more than the resampler of the channel model holds back."""
-_PHASE_SEED = 0x5EED
+_PHASE_SEED, _FADING_SEED = 0x5EED, 0xFADE
+_MOST_PATHS = 64
+"""The fading model seeds its paths with consecutive numbers."""
+_PRECURSORS, _SINUSOIDS = 8, 8
 _LEAD = 3
 """Samples by which that resampler is early."""
 
@@ -56,7 +59,7 @@ class ArraySink(gr.sync_block):  # type: ignore[misc]
         return np.concatenate(self._parts, axis=1)
 
 
-def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Mapping[str, float]) -> tuple[Any, int]:
+def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Mapping[str, Any]) -> tuple[Any, int]:
     """Output of a transmit antenna after its amplifier."""
     out: tuple[Any, int] = (source, port)
     chain = []
@@ -70,7 +73,7 @@ def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Ma
     return out
 
 
-def _phase_noise(values: Mapping[str, float], seed: int) -> Any:
+def _phase_noise(values: Mapping[str, Any], seed: int) -> Any:
     """Source of the oscillators' phasor: low-pass filtered Gaussian phase."""
     corner = 1 - math.exp(-2 * math.pi * values["phase_noise_corner"])
     # A one-pole filter of coefficient a leaves a / (2 - a) of the variance of white noise.
@@ -79,14 +82,27 @@ def _phase_noise(values: Mapping[str, float], seed: int) -> Any:
     return source, smooth, analog.phase_modulator_fc(1.0)
 
 
-def carry(samples: Samples, taps: Samples, values: Mapping[str, float], seed: int) -> Samples:
+def _path(taps: Samples, values: Mapping[str, Any], seed: int) -> Any:
+    """The multipath between one pair of antennas: its taps, or GNU Radio's fading model if `values` have its paths."""
+    if "delays" not in values:
+        return filter.fir_filter_ccc(1, taps.tolist())
+    # Sinc pulses start before their path.
+    delays = [delay + _PRECURSORS for delay in values["delays"]]
+    length = math.ceil(max(delays)) + _PRECURSORS
+    return channels.selective_fading_model(
+        _SINUSOIDS, values["doppler"], False, 1.0, seed, delays, values["amplitudes"], length
+    )
+
+
+def carry(samples: Samples, taps: Samples, values: Mapping[str, Any], seed: int) -> Samples:
     """What R receive antennas hear of `samples` [T, n]: [R, m] complex64, m at least n and the length of the multipath.
 
     Args:
         samples: complex64, what T transmit antennas send.
         taps: [R, T, taps] complex64, of the multipath.
         values: noise_voltage (root of the variance of a complex sample), carrier_offset (cycles per sample),
-            clock_offset (relative), and the impairments of `FlowgraphConfig`.
+            clock_offset (relative), and the impairments of `FlowgraphConfig`; delays, amplitudes and doppler of a
+            fading model take the place of `taps`, if they are given.
         seed: of the noise, 1 and up.
     """
     graph = gr.top_block()
@@ -102,7 +118,7 @@ def carry(samples: Samples, taps: Samples, values: Mapping[str, float], seed: in
     for antenna, rows in enumerate(taps):
         heard = blocks.add_cc()
         for port, row in enumerate(rows):
-            path = filter.fir_filter_ccc(1, row.tolist())
+            path = _path(row, values, (seed ^ _FADING_SEED) % 2**30 + _MOST_PATHS * (antenna * len(rows) + port))
             graph.connect(sent[port], path, (heard, port))
         model = channels.channel_model(
             noise_voltage=values["noise_voltage"],

@@ -49,7 +49,7 @@ def carrier_modem(config: RadioConfig) -> OfdmModem:
 class FlowgraphMedium:
     """Every message is a burst of its own, with its own arrival, detected and corrected by the receiver.
 
-    The multipath of the channel model is frozen for the length of a burst.
+    The multipath of the channel model is frozen for the length of a burst, unless GNU Radio's own takes its place.
 
     Args:
         config: of the radio.
@@ -94,8 +94,20 @@ class FlowgraphMedium:
             seeds.append(int(torch.randint(1, 2**31 - 16, (), generator=draw)))
         coefficients = air.path_coefficients(samples.shape[1])
         taps = multipath_taps(coefficients, self.channel.delays, self.modem.sample_rate)
-        heard = self.worker.carry(delayed.numpy(), taps.numpy().astype(np.complex64), seeds, self._values(air))
+        values = {**self._values(air), **self._fading()}
+        heard = self.worker.carry(delayed.numpy(), taps.numpy().astype(np.complex64), seeds, values)
         return torch.from_numpy(heard)
+
+    def _fading(self) -> dict[str, float | list[float]]:
+        """Paths for GNU Radio's fading model: delays in samples, amplitudes, Doppler shift in cycles per sample."""
+        if self.impairments.fading == "frozen":
+            return {}
+        delays = self.channel.delays.double() * self.modem.sample_rate
+        return {
+            "delays": delays.tolist(),
+            "amplitudes": self.channel.powers.double().sqrt().tolist(),
+            "doppler": self.config.max_doppler_hz / self.modem.sample_rate,
+        }
 
     def _values(self, air: "Air") -> dict[str, float]:
         table, rate = self.impairments, self.modem.sample_rate
