@@ -1,6 +1,7 @@
 """Running a scenario with the links of another (toy) package over the real radio and the generated streets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import torch
 from taskwave.links import registry
 from taskwave.scenarios import loading, runner, strip
 from taskwave.scenarios.bench import Bench, Point, plan
+from taskwave.scenarios.judge import Judge
 from taskwave.scenarios.profiling import OWN, Profile
 from taskwave.scenarios.records import SCHEMA, PointStore, StorageError, read_records
 from taskwave.semantic.classes import NO_ANSWER
@@ -236,8 +238,11 @@ def test_a_judge_answers_for_every_picture(bench, tmp_path: Path) -> None:
     assert own.image is not None and other.image is not None
     assert torch.equal(own.image, other.image)
     expected = SegmentationTask(net).predict(own.image)
-    expected[own.outage] = NO_ANSWER
     assert torch.equal(other.prediction, expected) and not torch.equal(own.prediction, expected)
+    (lost,) = Judge(tmp_path / "judge")([replace(own, outage=torch.tensor([True, False]))])
+    assert bool((lost.prediction[0] == NO_ANSWER).all()) and torch.equal(lost.prediction[1], expected[1])
+    (answer,) = Judge(tmp_path / "judge")([replace(own, image=None)])
+    assert answer.prediction is own.prediction
     with pytest.raises(FileNotFoundError, match="no task network in"):
         bench(f'judge="{tmp_path}"')
 
