@@ -62,7 +62,7 @@ def radio(
                 running.check()
             due = time.monotonic() + every
             report = session.send(picture, task)
-            console.print(_line(name, task, report), markup=False)
+            console.print(_line(name, task, report), markup=False, soft_wrap=True)
             if out is not None:
                 out.mkdir(parents=True, exist_ok=True)
                 panorama(picture, report.delivery, task).save(out / f"{number:04d}-{Path(name).stem}.png")
