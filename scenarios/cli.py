@@ -74,12 +74,13 @@ def loopback(
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-loopback.")] = None,
     bursts: Annotated[int, typer.Option(min=1, help="Bursts at each SNR and modulation.")] = 200,
+    symbols: Annotated[int, typer.Option(min=1, help="Of a burst: the general part of an image by default.")] = 384,
     windows: Annotated[int, typer.Option(min=1, help="Windows of noise alone, to count false alarms.")] = 2000,
 ) -> None:
     """Symbols, bits, detection and speed through GNU Radio, against the same radio in pure simulation."""
     from taskwave.scenarios import commands
 
-    commands.loopback(scenario, overrides or [], out, bursts, windows, console, messages)
+    commands.loopback(scenario, overrides or [], out, bursts, symbols, windows, console, messages)
 
 
 @app.command()

@@ -22,9 +22,6 @@ from taskwave.scenarios.runner import run as run_points
 from taskwave.scenarios.style import channel_label
 from taskwave.semantic.weights import Models, load_models
 
-LOOPBACK_SYMBOLS = 384
-"""Of a burst of the loopback: the general representation of an image of 256x192 pixels."""
-
 
 def run(
     name_or_file: str,
@@ -110,6 +107,7 @@ def loopback(
     overrides: Sequence[str],
     out: Path | None,
     bursts: int,
+    symbols: int,
     windows: int,
     console: Console,
     messages: Console,
@@ -118,17 +116,15 @@ def loopback(
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / f"{scenario.name}-loopback"
     config, ratios = scenario.radio, scenario.sweep.es_n0_db
-    rows = loopbacks.curves(config, ratios, bursts, LOOPBACK_SYMBOLS, scenario.seed)
+    rows = loopbacks.curves(config, ratios, bursts, symbols, scenario.seed)
     curves = pd.DataFrame(track(rows, "SNRs", len(ratios), console=messages))
     batches = -(-windows // loopbacks.BATCH)
-    noise = loopbacks.false_alarms(config, windows, LOOPBACK_SYMBOLS, scenario.seed)
+    noise = loopbacks.false_alarms(config, windows, symbols, scenario.seed)
     alarms = sum(track(noise, "noise", batches, console=messages))
     console.print(loopback_report.table(curves))
     console.print(f"{alarms} of {windows:,} windows of noise alone passed for a burst")
-    console.print(loopback_report.speed(loopbacks.speed(config, LOOPBACK_SYMBOLS), LOOPBACK_SYMBOLS))
-    title = (
-        f"{channel_label(config.channel_name)}, {bursts} bursts of {LOOPBACK_SYMBOLS} symbols a point and modulation"
-    )
+    console.print(loopback_report.speed(loopbacks.speed(config, symbols), symbols))
+    title = f"{channel_label(config.channel_name)}, {bursts} bursts of {symbols} symbols a point and modulation"
     picture = plots.save(loopback_report.figure(curves, title), folder / "loopback.png")
     for path in (_write(curves, folder / "loopback.csv"), picture):
         console.print(str(path), markup=False)

@@ -19,6 +19,7 @@ import pmt
 import zmq
 from gnuradio import gr
 
+from taskwave.phy.flowgraph.interpreter import PARENT_VARIABLE
 from taskwave.phy.flowgraph.wire import Message, Samples, pack, unpack
 
 _JOIN_SECONDS = 1.0
@@ -29,7 +30,7 @@ _FLUSH = 8192
 
 def _end_with_parent() -> None:
     """A flowgraph that the engine started ends with it."""
-    parent = os.environ.get("TASKWAVE_PARENT")
+    parent = os.environ.get(PARENT_VARIABLE)
     if parent is not None and os.getppid() != int(parent):
         os.kill(os.getpid(), signal.SIGTERM)
 

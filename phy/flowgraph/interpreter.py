@@ -11,6 +11,8 @@ import taskwave
 INTERPRETER_VARIABLE = "TASKWAVE_GNURADIO_PYTHON"
 """Names the Python interpreter that has GNU Radio."""
 DEFAULT_INTERPRETER = "/usr/bin/python3"
+PARENT_VARIABLE = "TASKWAVE_PARENT"
+"""Tells the blocks of a flowgraph which process they must not outlive."""
 BLOCKS = Path(__file__).parent / "grc"
 """Descriptions of the blocks for Companion."""
 

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taskwave.phy.flowgraph.client import last_words
-from taskwave.phy.flowgraph.interpreter import FlowgraphError, environment, interpreter
+from taskwave.phy.flowgraph.interpreter import PARENT_VARIABLE, FlowgraphError, environment, interpreter
 
 _EXAMPLES = Path(__file__).parent / "examples"
 _COMPILE_SECONDS = 120
-PARENT_VARIABLE = "TASKWAVE_PARENT"
-"""Tells the blocks of a flowgraph which process they must not outlive."""
 
 
 def bundled() -> dict[str, Path]:
