@@ -9,6 +9,7 @@ from PIL import Image
 
 from taskwave.links import registry
 from taskwave.links.base import Delivery, Task
+from taskwave.links.picture_source import to_pixels
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.flowgraph.live import LiveMedium
@@ -99,11 +100,6 @@ class LiveSession:
         prompt = delivery.messages[0] if delivery.messages else ""
         values = {"names": list(shown), "prompt": prompt}
         self.exchange.publish(Message("picture", 0, values, list(shown.values())))
-
-
-def to_pixels(picture: torch.Tensor) -> Pixels:
-    """[H, W, 3] uint8 of [3, H, W] in [0, 1]."""
-    return (picture.clamp(0, 1) * 255).round().byte().movedim(0, -1).numpy()
 
 
 def highlight(delivery: Delivery, task: Task) -> Pixels:

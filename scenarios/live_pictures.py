@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from taskwave.links.picture_source import to_image
 from taskwave.phy.flowgraph.client import last_words
-from taskwave.phy.flowgraph.wire import Pixels
 
 SIZE = (192, 256)
 """Height and width of the pictures on the air."""
@@ -62,11 +62,7 @@ def read_picture(path: Path) -> torch.Tensor:
     box_width, box_height = width / scale, height / scale
     left, top = (picture.width - box_width) / 2, (picture.height - box_height) / 2
     box = (left, top, left + box_width, top + box_height)
-    return _to_tensor(np.array(picture.resize((width, height), Image.Resampling.BICUBIC, box=box)))
-
-
-def _to_tensor(pixels: Pixels) -> torch.Tensor:
-    return torch.from_numpy(pixels).movedim(-1, 0).float() / 255
+    return to_image(np.array(picture.resize((width, height), Image.Resampling.BICUBIC, box=box)))
 
 
 def _camera(device: Path) -> Iterator[Named]:
@@ -99,7 +95,7 @@ def _camera(device: Path) -> Iterator[Named]:
             while arrived.wait(_CAMERA_SECONDS) and (frames := latest[:]):
                 arrived.clear()
                 pixels = np.frombuffer(frames[0], dtype=np.uint8).reshape(height, width, 3)
-                yield device.name, _to_tensor(pixels.copy())
+                yield device.name, to_image(pixels.copy())
             raise RuntimeError(f"the camera {device} gives no picture{last_words(errors)}.")
         finally:
             process.kill()

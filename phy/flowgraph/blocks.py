@@ -36,6 +36,7 @@ def _end_with_parent() -> None:
 
 
 def make_pdu(number: int, samples: Samples, **values: int) -> Any:
+    """A PDU of `samples` [n] with `number` and other values."""
     meta = pmt.make_dict()
     for key, value in {"number": number, **values}.items():
         meta = pmt.dict_add(meta, pmt.intern(key), pmt.from_long(value))
