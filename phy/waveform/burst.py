@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.phy.channels import ChannelModel
-from taskwave.phy.config import MAX_CARRIER_OFFSET_OVER_SPACING
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal
 from taskwave.phy.pilots import dmrs_pilots, spread_to_layers, sync_pilots
+from taskwave.phy.waveform.acquisition import Acquisition
 from taskwave.phy.waveform.known import KnownBlock
 from taskwave.phy.waveform.ofdm import OfdmModem
-from taskwave.phy.waveform.synchronization import Part, carrier_offset, detect, noise_power
+from taskwave.phy.waveform.synchronization import Part, detect
 
 _SYNC_IN_FRONT = (0, 2)
 """OFDM symbols of a burst; symbol 1 is the first DMRS. One more synchronisation symbol is the last."""
@@ -81,6 +81,7 @@ class Burst:
         for a, symbols in dmrs.items():
             repeated = dmrs_pilots(a).repeat(len(symbols) // len(a.dmrs), 1)
             self._known.append(KnownBlock(symbols, repeated, 0, layers, modem, channel))
+        self._acquisition = Acquisition(modem, channel, self._known)
 
     @property
     def fronts(self) -> torch.Tensor:
@@ -130,39 +131,22 @@ class Burst:
             z = [known.estimates(samples, detection.start) for known in self._known]
             energy = torch.stack([pilots.abs().square().flatten(1).mean(1) for pilots in z]).mean(0)
             samples = samples * energy.clamp_min(torch.finfo(energy.dtype).tiny).rsqrt()[:, None, None]
-        offset = self._carrier_offset(samples, detection.start)
+        z = [known.estimates(samples, detection.start) for known in self._known]
+        offset, delay = self._acquisition.offsets(z, self._acquisition.noise_power(z))
         time = (torch.arange(samples.shape[-1]) - detection.start[:, None]) / modem.sample_rate
         phase = (-2 * torch.pi * offset[:, None] * time)[:, None]
         steady = samples * torch.polar(torch.ones_like(phase), phase)
-        z = [known.estimates(steady, detection.start) for known in self._known]
-        no = noise_power(z, [known.excess for known in self._known])
+        no = self._acquisition.noise_power([known.estimates(steady, detection.start) for known in self._known])
         if self._gain_control:
             # So far signal and noise together had an energy of one.
             gain = (1 - no).clamp_min(no / 10).rsqrt()
             steady, no = steady * gain[:, None, None], no * gain.square()
-            z = [pilots * gain[:, None, None, None, None] for pilots in z]
-        likelihood = torch.stack([k.search.likelihood(mine, no) for k, mine in zip(self._known, z, strict=True)]).sum(0)
-        delay = self._known[0].search.best(likelihood)
         signals = []
         for allocation, symbols in zip(self.allocations, self._slot_symbols, strict=True):
             width = allocation.num_subcarriers
             y = modem.demodulate(steady, detection.start, symbols, width) * modem.ramp(delay, width)
             signals.append(SlotSignal(y, no, lost=~detection.found))
         return BurstReception(signals, detection.found, detection.start + delay, offset, no)
-
-    def _carrier_offset(self, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        modem = self.modem
-        z = [known.estimates(samples, start) for known in self._known]
-        # The same subcarrier has the same place in all rows; zeros are where it is not known.
-        places = [known.first // known.num_layers for known in self._known]
-        most = max(place + pilots.shape[-1] for place, pilots in zip(places, z, strict=True))
-        rows = [
-            torch.nn.functional.pad(pilots, (place, most - place - pilots.shape[-1]))
-            for place, pilots in zip(places, z, strict=True)
-        ]
-        symbols = torch.cat([known.symbols for known in self._known])
-        limit = MAX_CARRIER_OFFSET_OVER_SPACING * modem.subcarrier_spacing_hz
-        return carrier_offset(torch.cat(rows, dim=3), symbols, modem.symbol_length / modem.sample_rate, limit)
 
 
 def _only(grid: torch.Tensor, block: range, width: int = 0) -> torch.Tensor:

@@ -35,8 +35,9 @@ class KnownBlock:
         self._pilots, self._modem = pilots, modem
         self._end = first + pilots.shape[-1]
         rows = [torch.arange(first + layer, self._end, num_layers) for layer in range(num_layers)]
+        self._subcarriers = torch.stack(rows)
         self.search = DelaySearch(
-            torch.stack(rows),
+            self._subcarriers,
             channel.delays,
             channel.powers,
             modem.subcarrier_spacing_hz,
@@ -46,6 +47,17 @@ class KnownBlock:
         turn = 2 * torch.pi * num_layers * modem.subcarrier_spacing_hz * channel.delays
         self.excess = float((channel.powers * (2 - 2 * turn.cos()).square()).sum()) / 6
         """Mean power of second differences of the channel itself, as noise would have it."""
+
+    def rotations(self, delays: torch.Tensor) -> torch.Tensor:
+        """[L, P, paths] complex128, the response of unit paths at `delays` [s] at each layer's pilots."""
+        phase = -2 * torch.pi * self._modem.subcarrier_spacing_hz * self._subcarriers[..., None] * delays.double()
+        return torch.polar(torch.ones_like(phase), phase)
+
+    def advanced(self, z: torch.Tensor, delay: torch.Tensor) -> torch.Tensor:
+        """Pilots [B, R, L, K, P] of a channel that is `delay` [B] samples late, without that delay."""
+        cycles = self._subcarriers * delay[:, None, None] / self._modem.fft_size
+        phase = (2 * torch.pi * cycles)[:, None, :, None]
+        return z * torch.polar(torch.ones_like(phase), phase)
 
     def estimates(self, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Channel at the pilots, [B, R, L, K, P], in `samples` [B, R, n] of a burst that begins at `start` [B]."""

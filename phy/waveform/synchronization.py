@@ -14,7 +14,7 @@ from scipy.stats import gamma
 FALSE_ALARM = 1e-3
 """Chance that noise alone passes for a burst somewhere in a window."""
 
-_DELAY_STEP = 0.5
+DELAY_STEP = 0.5
 """Samples between delays that are tried; a parabola finds the peak between them."""
 
 
@@ -72,30 +72,32 @@ def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
     return Detection(best > threshold, start)
 
 
-def carrier_offset(z: torch.Tensor, symbols: torch.Tensor, symbol_s: float, limit_hz: float) -> torch.Tensor:
-    """Carrier offset [B] in Hz, within `limit_hz` of zero: maximum likelihood for a channel that does not change.
+def carrier_offset(
+    rows: torch.Tensor, symbols: torch.Tensor, symbol_s: float, limit_hz: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Carrier offset [B] in Hz, within `limit_hz` of zero, and how likely it is [B], up to a factor.
 
-    The likelihood is the Fourier transform of the correlation between known symbols, summed by their distance.
+    Maximum likelihood for a channel that does not change: the squared norm of the sum of rows, each turned back, is the
+    Fourier transform of the correlation between them, summed by their distance.
 
     Args:
-        z: [B, R, L, K, P], pilots.
+        rows: [B, K, M] complex64, what each known symbol says about the channel (see `Acquisition`).
         symbols: [K] int64, the OFDM symbols they are in.
         symbol_s: duration of one [s].
         limit_hz: largest offset either way, less than half a turn in a symbol.
     """
-    # Each subcarrier counts as the mean over the symbols in which it is known.
-    known = (z.abs() > 0).sum(dim=-2, keepdim=True).clamp_min(1)
-    rows = (z / known.sqrt()).permute(0, 3, 1, 2, 4).flatten(2)
     correlation = rows @ rows.mH
     lags = symbols[:, None] - symbols[None, :]
     later = lags > 0
-    by_lag = correlation.new_zeros(len(z), int(lags.max()) + 1)
+    by_lag = correlation.new_zeros(len(rows), int(lags.max()) + 1)
     by_lag.index_add_(1, lags[later], correlation[:, later])
+    by_lag[:, 0] += correlation.diagonal(dim1=1, dim2=2).sum(-1) / 2
     size = 1 << (16 * by_lag.shape[1] - 1).bit_length()
     step = 1 / (size * symbol_s)
     reach = int(np.ceil(limit_hz / step))
     spectrum = torch.fft.fft(by_lag, size).real
-    return step * (_peak(torch.cat((spectrum[:, -reach:], spectrum[:, : reach + 1]), dim=1)) - reach)
+    near = torch.cat((spectrum[:, -reach:], spectrum[:, : reach + 1]), dim=1)
+    return step * (peak(near) - reach), 2 * near.max(dim=1).values
 
 
 def noise_power(z: Sequence[torch.Tensor], excess: Sequence[float]) -> torch.Tensor:
@@ -134,9 +136,9 @@ class DelaySearch:
         sample_s: float,
         reach: int,
     ) -> None:
-        steps = round(reach / _DELAY_STEP)
-        self._first = -steps * _DELAY_STEP
-        tried = torch.arange(-steps, steps + 1, dtype=torch.float64) * _DELAY_STEP * sample_s
+        steps = round(reach / DELAY_STEP)
+        self._first = -steps * DELAY_STEP
+        tried = torch.arange(-steps, steps + 1, dtype=torch.float64) * DELAY_STEP * sample_s
         frequencies = subcarriers.double() * subcarrier_spacing_hz
 
         def rotation(tau: torch.Tensor) -> torch.Tensor:
@@ -159,11 +161,11 @@ class DelaySearch:
 
     def best(self, likelihood: torch.Tensor) -> torch.Tensor:
         """Delay [B] in samples where a sum of likelihoods [B, G] peaks."""
-        delay: torch.Tensor = _DELAY_STEP * _peak(likelihood) + self._first
+        delay: torch.Tensor = DELAY_STEP * peak(likelihood) + self._first
         return delay
 
 
-def _peak(values: torch.Tensor) -> torch.Tensor:
+def peak(values: torch.Tensor) -> torch.Tensor:
     """Position [B], with its fraction, of the largest of `values` [B, G]: a parabola through it and its neighbours."""
     top = values.argmax(dim=-1).clamp(1, values.shape[-1] - 2)
     left, middle, right = (values.gather(1, (top + i)[:, None])[:, 0] for i in (-1, 0, 1))
