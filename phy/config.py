@@ -17,6 +17,7 @@ Channel = Literal[
 ]  # fmt: skip
 
 Csi = Literal["perfect", "ls", "lmmse"]
+Detector = Literal["lmmse", "k-best", "sic"]
 
 SPEED_OF_LIGHT = 299_792_458.0
 MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
@@ -50,6 +51,11 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     """Spatial layers of data; layer l leaves antenna l (open loop: the transmitter knows nothing of the channel)."""
     csi: Csi = "lmmse"
     """Channel knowledge of the receiver: the truth, or estimated from DMRS. Pilots are sent and counted in any case."""
+    detector: Detector = "lmmse"
+    """How coded QAM on several layers is told apart: by LMMSE estimates, K-best tree search, or successive interference
+    cancellation. Analog symbols have no constellation; theirs is always LMMSE."""
+    k_best_paths: int = Field(default=32, ge=1, le=1024)
+    """Candidates that the K-best search keeps."""
     dmrs_additional: int = Field(default=1, ge=0, le=3)
     """Additional DMRS symbols of allocations longer than 7 symbols (TS 38.211 table 6.4.1.1.3-3)."""
     max_prb: int = Field(default=52, ge=1, le=275)

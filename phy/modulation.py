@@ -41,11 +41,24 @@ class Modulation:
 
         Exact log P(1) / P(0), one axis at a time: the noise of real and imaginary part is independent.
         """
-        axes = torch.view_as_real(symbols).unsqueeze(-1)
-        metric = -(axes - self._amplitudes.to(axes.device)).square() / noise_variance[..., None, None]
+        metric = self._metric(symbols, noise_variance)
         bits = [
             metric[..., ones].logsumexp(dim=-1) - metric[..., ~ones].logsumexp(dim=-1)
-            for ones in self._ones.to(axes.device)
+            for ones in self._ones.to(metric.device)
         ]
         # [B, n, axis, bit of the axis] to alternating axes.
         return torch.stack(bits, dim=-1).transpose(-1, -2).flatten(1)
+
+    def moments(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Posterior mean [...] complex64 and variance [...] float32 of what was sent; arguments as for `llr`."""
+        chance = self._metric(symbols, noise_variance).softmax(dim=-1)
+        amplitudes = self._amplitudes.to(chance.device)
+        mean = chance @ amplitudes
+        variance = (chance @ amplitudes.square() - mean.square()).sum(-1)
+        return torch.view_as_complex(mean), variance.clamp_min(0)
+
+    def _metric(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> torch.Tensor:
+        """Log-likelihood [..., axis, amplitude] up to a constant."""
+        axes = torch.view_as_real(symbols).unsqueeze(-1)
+        metric: torch.Tensor = -(axes - self._amplitudes.to(axes.device)).square() / noise_variance[..., None, None]
+        return metric

@@ -5,6 +5,7 @@ import math
 import torch
 
 from taskwave.phy.air import Radio
+from taskwave.phy.detection import Observation
 from taskwave.phy.equalization import lmmse_equalize
 from taskwave.phy.estimation import ChannelEstimator, LinearInterpolator, WienerInterpolator
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation
@@ -47,8 +48,8 @@ class SlotTransceiver:
         x[:, :, list(a.dmrs)] = self._dmrs.to(symbols)
         return x
 
-    def receive(self, signal: SlotSignal, tap: Tap | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Equalised symbols [B, num_data_symbols] complex64 and their noise variance, float32, of what arrived.
+    def observe(self, signal: SlotSignal, tap: Tap | None = None) -> Observation:
+        """The data REs of what arrived, with the channel as the receiver knows it.
 
         Raises:
             ValueError: perfect channel knowledge is asked of a medium that does not know the channel.
@@ -66,13 +67,21 @@ class SlotTransceiver:
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
             # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
             no = error.sum(dim=1) / a.num_layers + no
-        x_hat, no_eff = lmmse_equalize(y, h_hat, no)
-        if signal.lost is not None:
-            x_hat = x_hat.masked_fill(signal.lost[:, None, None, None], 0)
-            no_eff = no_eff.masked_fill(signal.lost[:, None, None, None], LOST_NOISE)
         if tap is not None:
             if signal.h is not None:
                 tap("h", signal.h[..., data, :] / math.sqrt(a.num_layers))
             tap("h_hat", h_hat.permute(0, 3, 4, 1, 2))
             tap("received", y.permute(0, 3, 1, 2))
-        return x_hat.reshape(len(y), -1), no_eff.reshape(len(y), -1)
+        return Observation(y, h_hat, no)
+
+
+def equalize(seen: Observation, lost: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """LMMSE estimates [B, num_data_symbols] complex64 of the symbols and their noise variance, float32.
+
+    Of messages that are `lost` [B] bool nothing is left: zeros, and `LOST_NOISE`.
+    """
+    x_hat, no_eff = lmmse_equalize(seen.y, seen.h, seen.no)
+    if lost is not None:
+        x_hat = x_hat.masked_fill(lost[:, None, None, None], 0)
+        no_eff = no_eff.masked_fill(lost[:, None, None, None], LOST_NOISE)
+    return x_hat.flatten(1), no_eff.flatten(1)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.phy.air import Air, Radio
+from taskwave.phy.detection import Observation
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import Stream, Tap
-from taskwave.phy.slot import SlotTransceiver
+from taskwave.phy.slot import SlotTransceiver, equalize
 
 _PADDING = 1.0
 """Known symbol of unit energy that fills the REs a message leaves free."""
@@ -26,6 +27,8 @@ class SymbolReception:
     """REs occupied by each image's message: data, pilots, padding, synchronisation."""
     lost: torch.Tensor
     """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
+    observations: list[Observation]
+    """Of every slot before equalisation, padding included, for detectors that know the constellation."""
 
 
 class SymbolLink:
@@ -76,7 +79,8 @@ class SymbolLink:
         slots = [self._slot(allocation) for allocation in allocations]
         grids = [slot.transmit(part) for slot, part in zip(slots, padded.split(sizes, dim=1), strict=True)]
         signals = self.radio.medium.carry(allocations, grids, air, self.stream)
-        outputs = [slot.receive(signal, tap) for slot, signal in zip(slots, signals, strict=True)]
+        seen = [slot.observe(signal, tap) for slot, signal in zip(slots, signals, strict=True)]
+        outputs = [equalize(observation, signal.lost) for observation, signal in zip(seen, signals, strict=True)]
         received, variances = zip(*outputs, strict=True)
         x_hat = torch.cat(received, dim=1)[:, :num_symbols]
         no_eff = torch.cat(variances, dim=1)[:, :num_symbols]
@@ -86,7 +90,7 @@ class SymbolLink:
         lost = signals[0].lost
         if lost is None:
             lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
-        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols), lost)
+        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols), lost, seen)
 
     def _slot(self, allocation: Allocation) -> SlotTransceiver:
         if allocation not in self._slots:

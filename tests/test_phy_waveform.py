@@ -8,7 +8,7 @@ import torch
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.medium import multipath_taps
 from taskwave.phy.medium import FrequencyDomain
-from taskwave.phy.slot import SlotTransceiver
+from taskwave.phy.slot import SlotTransceiver, equalize
 from taskwave.phy.waveform.burst import Burst, BurstReception
 from taskwave.phy.waveform.ofdm import OfdmModem
 from taskwave.phy.waveform.synchronization import FALSE_ALARM, Part, carrier_offset, detect, noise_power
@@ -59,7 +59,9 @@ class Trial:
         ideal = FrequencyDomain().carry(self.allocations, self.grids, self.air, "data")
         found = self.burst.receive(self.heard)
         ways = (ideal, found.signals)
-        errors = [self.error([s.receive(x) for s, x in zip(self.slots, way, strict=True)]) for way in ways]
+        errors = [
+            self.error([equalize(s.observe(x), x.lost) for s, x in zip(self.slots, way, strict=True)]) for way in ways
+        ]
         return errors[0], errors[1], found
 
 
@@ -148,7 +150,7 @@ def test_gain_control_takes_any_gain(gain: float) -> None:
     assert bool(received.found.all())
     assert float(received.no.mean()) == pytest.approx(10**-2.5, rel=0.05)
     (slot,) = trial.slots
-    assert trial.error([slot.receive(received.signals[0])]) == pytest.approx(25, abs=0.5)
+    assert trial.error([equalize(slot.observe(received.signals[0]))]) == pytest.approx(25, abs=0.5)
 
 
 def test_carrier_offset_reaches_the_bound() -> None:
@@ -210,7 +212,8 @@ def test_a_burst_that_was_not_found_says_nothing() -> None:
     silence = torch.randn(trial.heard.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
     received = trial.burst.receive(silence)
     assert not bool(received.found[:20].any())
-    x_hat, no_eff = trial.slots[0].receive(received.signals[0])
+    signal = received.signals[0]
+    x_hat, no_eff = equalize(trial.slots[0].observe(signal), signal.lost)
     assert bool((x_hat[:20] == 0).all())
     assert float(no_eff[:20].min()) >= 1e6
 
