@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 
@@ -32,13 +33,26 @@ class Offer:
     """How good the answer from it would be, 0…1; an erasure is worth nothing."""
 
 
-def choose(options: Sequence[Option], offer: Callable[[int], Offer | None]) -> tuple[Option, Offer] | None:
-    """The option with the largest success × worth, `options` as `CodedTransport.options` sorts them.
+class Gamble(Protocol):
+    """A payload size and the chance that it arrives, 0…1."""
+
+    @property
+    def payload_bytes(self) -> int: ...
+
+    @property
+    def success(self) -> float: ...
+
+
+G = TypeVar("G", bound=Gamble)
+
+
+def choose(options: Sequence[G], offer: Callable[[int], Offer | None]) -> tuple[G, Offer] | None:
+    """The option with the largest success × worth, of `options` by falling success.
 
     None when no option carries any offer. Options that cannot win, because their success alone is no more than the
     best product so far, are not tried.
     """
-    best: tuple[Option, Offer] | None = None
+    best: tuple[G, Offer] | None = None
     expected = -1.0
     for option in options:
         if option.success <= expected:

@@ -1,4 +1,4 @@
-"""What a realised channel could carry, and how likely a transport block is to arrive, without decoding anything.
+"""How likely a transport block is to arrive, without decoding anything.
 
 Success is predicted by mutual information, as link-to-system mappings do (mutual-information effective SINR mapping,
 Brueninghaus et al., PIMRC 2005), with the normal approximation for the finite block length (Polyanskiy, Poor and
@@ -11,8 +11,7 @@ from functools import cache, lru_cache
 import numpy as np
 import torch
 
-from taskwave.phy.air import Air, AirInterface, Radio
-from taskwave.phy.definitions import noise_variance
+from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.symbol_link import SymbolLink
@@ -24,22 +23,6 @@ CALIBRATION_DRAWS = 128
 _GAP_DB = 0.8
 """How much better than the channel a code of the standard must find it, to do as the normal approximation says."""
 _GRID_DB = torch.linspace(-25.0, 45.0, 281)
-
-
-def capacity_bits(link: SymbolLink, num_symbols: int, air: Air) -> torch.Tensor:
-    """Capacity of each image's realised channel over the data REs of a message of `num_symbols`: [B] float64, bits.
-
-    log2 det(I + H H^H / no) summed over REs, with the true channel H (layer powers included), Gaussian symbols and
-    equal power on every layer: no code, constellation, estimator or equaliser on these REs carries more.
-    """
-    no = noise_variance(air.es_n0_db)
-    total = torch.zeros(air.batch, dtype=torch.float64)
-    for slot, allocation in enumerate(link.allocator.allocate(num_symbols)):
-        h = air.frequency_response(allocation, slot)[..., list(allocation.data_ofdm_symbols), :]
-        h_re = h.permute(0, 3, 4, 1, 2).to(torch.complex128) / math.sqrt(allocation.num_layers)
-        gram = h_re.mH @ h_re / no + torch.eye(h_re.shape[-1])
-        total += torch.linalg.slogdet(gram).logabsdet.sum((1, 2)) / math.log(2)
-    return total
 
 
 @cache

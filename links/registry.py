@@ -42,10 +42,11 @@ _BUILT_IN = {
     "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
     "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
     "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
-    "ideal-jpeg": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg"}, _TASK_NETWORK),
-    "ideal-jpeg2000": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
-    "ideal-webp": _BuiltIn("ideal", "IdealLink", {"codec": "webp"}, _TASK_NETWORK),
-    "ideal-avif": _BuiltIn("ideal", "IdealLink", {"codec": "avif"}, _TASK_NETWORK),
+    **{
+        f"{code}-{codec}": _BuiltIn("ideal", "IdealLink", {"codec": codec, "code": code}, _TASK_NETWORK)
+        for codec in ("jpeg", "jpeg2000", "webp", "avif")
+        for code in ("ideal", "outage", "finite")
+    },
     "label-map": _BuiltIn("label_map", "LabelMapLink", {}, _TASK_NETWORK),
 }
 
