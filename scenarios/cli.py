@@ -69,6 +69,18 @@ def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
+def rates(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-rates.")] = None,
+) -> None:
+    """How many bytes each budget carries: capacity, outage, finite blocks, and the MCS of NR."""
+    from taskwave.scenarios import commands
+
+    commands.rates(scenario, overrides or [], out, console)
+
+
+@app.command()
 def loopback(
     scenario: NameOrFile,
     overrides: Overrides = None,

@@ -10,9 +10,11 @@ from rich.progress import track
 from transformers.utils import logging as transformers_logging
 
 from taskwave.links.base import BudgetError
+from taskwave.phy.air import Radio
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.scenarios import gain, loading, loopback_report, plots, report, statistics, strip
 from taskwave.scenarios import loopback as loopbacks
+from taskwave.scenarios import rates as rate_bounds
 from taskwave.scenarios.bench import Bench, plan
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.progress import progress
@@ -100,6 +102,19 @@ def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None
         f"{scenario.name}: good. {sum(1 for _ in plan(scenario))} points, {scenario.images.count} images, "
         f"{len(scenario.tasks)} tasks"
     )
+
+
+def rates(name_or_file: str, overrides: Sequence[str], out: Path | None, console: Console) -> None:
+    """Print, write and draw what the budgets of a scenario carry over its radio."""
+    scenario = loading.load(name_or_file, overrides)
+    folder = out or Path("runs") / f"{scenario.name}-rates"
+    table = rate_bounds.rates(Radio(scenario.radio), scenario.sweep.es_n0_db, scenario.sweep.budgets)
+    if table.empty:
+        raise ValueError(f"none of the budgets {list(scenario.sweep.budgets)} carries a symbol: raise sweep.budgets")
+    console.print(rate_bounds.table(table))
+    picture = plots.save(rate_bounds.figure(table, channel_label(scenario.radio.channel_name)), folder / "rates.png")
+    for path in (_write(table, folder / "rates.csv"), picture):
+        console.print(str(path), markup=False)
 
 
 def loopback(

@@ -185,6 +185,18 @@ def test_compare_of_two_runs_needs_the_same_images(call, finished: Path, tmp_pat
     assert code == 2 and "'newer'" in err
 
 
+def test_rates_are_ordered_and_drawn(call, file: Path, tmp_path: Path) -> None:
+    small = ["--set", "sweep.es_n0_db=[0,10]", "--set", "sweep.budgets=[300,900]"]
+    code, out, _ = call("rates", str(file), "--out", str(tmp_path / "rates"), *small)
+    assert code == 0, out
+    table = pd.read_csv(tmp_path / "rates" / "rates.csv")
+    assert list(table["budget"]) == [300, 300, 900, 900]
+    assert bool((table["nr"] < table["finite"]).all())
+    assert bool((table["finite"] < table["capacity"] * 1.02).all())
+    assert bool((table["nr"] > 0).any())
+    assert (tmp_path / "rates" / "rates.png").stat().st_size > 10_000
+
+
 def test_run_writes_records_tables_and_figures(call, file: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     strip = "strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}"

@@ -14,6 +14,8 @@ _NEGLIGIBLE = 1e-6
 """Share of the channel's energy below which an eigendirection is left out."""
 _UNLIKELY = 8.0
 """Delays are left out whose log-likelihood, phases unknown, is so much below the best."""
+_FINE_STEP = 0.25
+"""Samples between the delays that are tried: with the ends of a carrier alone known, peaks are two samples apart."""
 
 
 class Acquisition:
@@ -53,17 +55,17 @@ class Acquisition:
         middle = self._blocks[0].search.best(blind)
         away = (torch.arange(blind.shape[1]) - blind.argmax(dim=1, keepdim=True)).abs()
         likely = blind > blind.max(dim=1, keepdim=True).values - _UNLIKELY
-        reach = max(1, int((away * likely).max()))
+        reach = max(1, round(int((away * likely).max()) * DELAY_STEP / _FINE_STEP))
         limit_hz = MAX_CARRIER_OFFSET_OVER_SPACING * self._modem.subcarrier_spacing_hz
         symbol_s = self._modem.symbol_length / self._modem.sample_rate
         found = []
         for step in range(-reach, reach + 1):
-            delay = middle + step * DELAY_STEP
+            delay = middle + step * _FINE_STEP
             rows = self._coefficients([block.advanced(pilots, delay) for block, pilots in pairs], no)
             found.append(carrier_offset(rows, self._symbols, symbol_s, limit_hz))
         carrier, likelihood = (torch.stack(column, dim=1) for column in zip(*found, strict=True))
-        best = likelihood.argmax(dim=1, keepdim=True)
-        return carrier.gather(1, best)[:, 0], middle + DELAY_STEP * (peak(likelihood) - reach)
+        best = peak(likelihood)
+        return carrier.gather(1, best.round().long()[:, None])[:, 0], middle + _FINE_STEP * (best - reach)
 
     def _coefficients(self, z: Sequence[torch.Tensor], no: torch.Tensor) -> torch.Tensor:
         """[B, K, M], a row for each known symbol; the squared norm of their sum over `no` is the log-likelihood."""

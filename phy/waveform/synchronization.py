@@ -166,9 +166,13 @@ class DelaySearch:
 
 
 def peak(values: torch.Tensor) -> torch.Tensor:
-    """Position [B], with its fraction, of the largest of `values` [B, G]: a parabola through it and its neighbours."""
-    top = values.argmax(dim=-1).clamp(1, values.shape[-1] - 2)
-    left, middle, right = (values.gather(1, (top + i)[:, None])[:, 0] for i in (-1, 0, 1))
+    """Position [B], with its fraction, where `values` [B, G] are largest between samples, too: parabolas through three.
+
+    Of several peaks of almost the same height a sample may miss the highest.
+    """
+    left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
     bend = (left - 2 * middle + right).clamp_max(-torch.finfo(values.dtype).tiny)
-    fraction: torch.Tensor = (left - right) / bend / 2
-    return top + fraction.clamp(-1, 1)
+    fraction = ((left - right) / bend / 2).clamp(-0.5, 0.5)
+    height = middle + (right - left) / 2 * fraction + bend / 2 * fraction.square()
+    top = height.argmax(dim=-1, keepdim=True)
+    return (top + 1 + fraction.gather(1, top))[:, 0]
