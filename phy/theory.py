@@ -101,7 +101,7 @@ def bicm_moments(order: int, es_n0_db: npt.ArrayLike) -> tuple[Floats, Floats]:
         density += 1 - (every - agreeing) / math.log(2)
     weights = _WEIGHTS / math.sqrt(math.pi) / len(levels)
     mean = (density * weights).sum(axis=(1, 2))
-    variance = (density**2 * weights).sum(axis=(1, 2)) - mean**2
+    variance = ((density - mean[:, None, None]) ** 2 * weights).sum(axis=(1, 2))
     return 2 * mean.reshape(ratios.shape), 2 * variance.reshape(ratios.shape)
 
 
@@ -116,7 +116,8 @@ def normal_approximation_bler(
     """
     n, k = np.asarray(num_uses, dtype=float), np.asarray(num_bits, dtype=float)
     margin = n * np.asarray(information) - k + np.log2(2 * n) / 2
-    return np.asarray(ndtr(-margin / np.sqrt(n * np.asarray(dispersion))))
+    with np.errstate(divide="ignore"):  # without dispersion it is all or nothing
+        return np.asarray(ndtr(-margin / np.sqrt(n * np.asarray(dispersion))))
 
 
 def normal_approximation_bits(

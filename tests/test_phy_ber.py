@@ -9,30 +9,10 @@ import math
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.definitions import eb_n0_to_es_n0_db
 from taskwave.phy.modulation import Modulation
-from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.theory import ber_qam_awgn, ber_qam_rayleigh
-
-
-def link(channel: str, es_n0_db: float, images: int, num_rx_ant: int = 1) -> tuple[SymbolLink, AirInterface]:
-    radio = Radio(
-        RadioConfig.model_validate(
-            {"channel": channel, "csi": "perfect", "num_tx_ant": 1, "num_rx_ant": num_rx_ant, "num_layers": 1}
-        )
-    )
-    return SymbolLink(radio), AirInterface(radio, radio.draw(images, 1, 1), es_n0_db, 2)
-
-
-def count_errors(order: int, symbol_link: SymbolLink, air: AirInterface, per_image: int) -> tuple[int, int]:
-    """(errors, trials): one bit of every symbol, positions in turn."""
-    modulation = Modulation(order)
-    bits = torch.randint(0, 2, (air.batch, per_image * order), generator=torch.Generator().manual_seed(3))
-    received = symbol_link.send(modulation.map(bits), air.forward(0))
-    wrong = ((modulation.llr(received.symbols, received.noise_variance) > 0) != bits.bool()).reshape(-1, order)
-    trials = len(wrong)
-    return int(wrong[torch.arange(trials), torch.arange(trials) % order].sum()), trials
+from taskwave.scenarios.validation.uncoded import bit_errors
 
 
 def assert_within(errors: int, trials: int, p: float) -> None:
@@ -42,7 +22,7 @@ def assert_within(errors: int, trials: int, p: float) -> None:
 
 @pytest.mark.parametrize(("order", "es_n0_db"), [(2, 3.0), (2, 7.0), (4, 12.0), (6, 17.0), (8, 24.0)])
 def test_awgn(order: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(order, *link("awgn", es_n0_db, 1), 30_000)
+    errors, trials = bit_errors(order, "awgn", 1, es_n0_db, 30_000, 3)
     assert_within(errors, trials, ber_qam_awgn(order, es_n0_db))
     # The test sees slips: noise per real dimension (3 dB) and 2**m in place of m would be far outside.
     for slip_db in (3.01, 10 * math.log10(2**order / order)):
@@ -58,7 +38,7 @@ def test_qpsk_reaches_the_familiar_value() -> None:
 
 @pytest.mark.parametrize(("order", "es_n0_db"), [(2, 8.0), (4, 12.0), (6, 16.0), (8, 22.0)])
 def test_rayleigh(order: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(order, *link("rayleigh", es_n0_db, 4000), 1)
+    errors, trials = bit_errors(order, "rayleigh", 1, es_n0_db, 4000, 3)
     p = ber_qam_rayleigh(order, es_n0_db)
     assert_within(errors, trials, p)
     with pytest.raises(AssertionError):
@@ -67,13 +47,13 @@ def test_rayleigh(order: int, es_n0_db: float) -> None:
 
 @pytest.mark.parametrize(("branches", "es_n0_db"), [(2, 3.0), (4, -3.0)])
 def test_receive_diversity(branches: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(2, *link("rayleigh", es_n0_db, 4000, branches), 1)
+    errors, trials = bit_errors(2, "rayleigh", branches, es_n0_db, 4000, 3)
     assert_within(errors, trials, ber_qam_rayleigh(2, es_n0_db, branches))
 
 
 def test_receive_array_gain_in_awgn() -> None:
     # es_n0_db is per receive antenna: two of them give 3 dB.
-    errors, trials = count_errors(2, *link("awgn", 3.0, 1, 2), 30_000)
+    errors, trials = bit_errors(2, "awgn", 2, 3.0, 30_000, 3)
     assert_within(errors, trials, ber_qam_awgn(2, 3.0 + 10 * math.log10(2)))
 
 
