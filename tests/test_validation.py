@@ -129,6 +129,7 @@ def test_waterfall_encloses_the_rate() -> None:
     found = waterfall(lambda x, n: round(n * min(1.0, 10 ** (-2 * x))), 2.0, 100_000, 1e-2)
     assert found.ratio_of(1e-2) == pytest.approx(1.0, abs=0.01)
     assert math.isnan(Waterfall([0.0, 1.0], [0.5, 0.2], 100).ratio_of(1e-2))
+    assert math.isnan(waterfall(lambda x, n: n, 2.0, 100, 1e-2).ratio_of(1e-2)), "always wrong: no SNR, and an end"
 
 
 def test_control_messages_have_the_published_length() -> None:

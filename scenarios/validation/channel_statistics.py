@@ -228,8 +228,11 @@ def _reciprocity(channel: Channel) -> Check:
 def _dots(axis: Axes, channels: list[Channel], checks: list[Check], title: str, y: str) -> None:
     rows = range(len(channels))
     slack = [c.high - c.expected for c in checks]
-    axis.errorbar(rows, [c.measured for c in checks], slack, fmt="o", color=COLOURS[1], markersize=4, capsize=2)
-    axis.plot(rows, [c.expected for c in checks], "_", color="black", markersize=12, label="table")
+    expected = [c.expected for c in checks]
+    axis.errorbar(
+        rows, expected, slack, fmt="_", color="black", markersize=12, capsize=2, linewidth=1, label="table, allowed"
+    )
+    axis.plot(rows, [c.measured for c in checks], "o", color=COLOURS[1], markersize=4.5, label="measured")
     axis.set_xticks(rows, [c.upper() for c in channels], rotation=60)
     axis.legend(frameon=False, fontsize=8)
     label(axis, title, "", y)

@@ -62,11 +62,13 @@ def count(name: str, errors: int, trials: int, p: float, source: str) -> Check:
 
 def counts_alike(name: str, errors: int, trials: int, reference: tuple[int, int], source: str) -> Check:
     """Error rate against a published one of (errors, trials): both are random."""
+    expected = reference[0] / reference[1]
+    if min(trials * expected, reference[0]) < LEAST_ERRORS:
+        raise ValueError(
+            f"{name}: {trials} trials expect {trials * expected:.0f} errors, give enough for {LEAST_ERRORS}."
+        )
     p = (errors + reference[0]) / (trials + reference[1])
     slack = SIGMAS * math.sqrt(p * (1 - p) * (1 / trials + 1 / reference[1]))
-    expected = reference[0] / reference[1]
-    if min(trials, reference[1]) * p < LEAST_ERRORS * 0.9:
-        raise ValueError(f"{name}: {trials} trials are too few for a rate of {p:.1e}.")
     return Check(name, errors / trials, expected, expected - slack, expected + slack, trials, source)
 
 

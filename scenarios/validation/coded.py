@@ -20,6 +20,8 @@ from taskwave.scenarios.validation.radios import forward, simple_radio
 
 _BATCH = 2000
 _STEP_DB = 0.2
+_FARTHEST = 20
+"""Steps from where a waterfall is expected: a chain that fails always is not followed for ever."""
 Simulation = Callable[[float, int], int]
 """Block errors at an Es/N0 [dB] in a number of blocks."""
 
@@ -99,9 +101,9 @@ def waterfall(simulation: Simulation, start_db: float, blocks: int, bler: float)
         return known[x]
 
     place = 0
-    while rate(place) > bler:
+    while rate(place) > bler and place < _FARTHEST:
         place += 1
-    while rate(place) <= bler:
+    while rate(place) <= bler and place > -_FARTHEST:
         place -= 1
     rate(place - 1)
     ordered = sorted(known)

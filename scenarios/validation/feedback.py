@@ -24,7 +24,7 @@ def run(quick: bool) -> Section:
     """Gap to the bound; without `quick` the published points."""
     checks: list[Check] = []
     figure, (curves,) = panels(1, 3.8, 5.2)
-    messages = 1500 if quick else 10_000
+    messages = 1000 if quick else 3000
     for (bits, coded), colour in zip(_SIZES[1:3] if quick else _SIZES, COLOURS, strict=False):
         name, start = f"A = {bits}, E = {coded}", bound_ratio(2, bits, coded // 2, _TARGET)
 

@@ -39,7 +39,7 @@ def run(quick: bool) -> Section:
         chosen = [p for p in points if not quick or (k < 6144 and p[1] / p[2] > 0.05)]
         if not chosen:
             continue
-        measured = [_published(k, n, graph, *point, wanted=150 if quick else 600) for point in chosen]
+        measured = [_published(k, n, graph, *point, wanted=150 if quick else 300) for point in chosen]
         checks += measured
         name = f"k = {k:,}, n = {n:,}"
         published.semilogy(
