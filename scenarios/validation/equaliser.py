@@ -54,7 +54,7 @@ def run(quick: bool) -> Section:
         checks.append(
             mean(f"{_name(radio)}: squared error over reported variance", _link_ratio(radio, images), 1.0, "definition")
         )
-    matched = Radio(RadioConfig(channel="tdl-c", csi="perfect", num_tx_ant=1, num_rx_ant=2, num_layers=1))
+    matched = Radio(RadioConfig(channel="tdl-c", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
     wrong, predicted, bins = _logits(matched, images)
     checks.append(
         mean(f"{_name(matched)}: wrong decisions, logits' prediction subtracted", wrong - predicted, 0.0, "definition")
@@ -67,7 +67,7 @@ def run(quick: bool) -> Section:
         between(name, share, 1 - _LOGIT_TOLERANCE, 1 + _LOGIT_TOLERANCE, images, "interference as Gaussian noise")
     )
     axes[1].loglog(*interfered, "s", color=COLOURS[0], markersize=4, label="2×2, two layers")
-    axes[1].loglog(*bins, "o", color=COLOURS[1], markersize=4, label="1×2, one layer")
+    axes[1].loglog(*bins, "o", color=COLOURS[1], markersize=4, label="1×1, one layer")
     axes[1].legend(frameon=False, fontsize=8)
     ends = np.array([1e-3, 0.5])
     axes[1].loglog(ends, ends, color=GREY, linewidth=0.8, zorder=1)
