@@ -8,13 +8,12 @@ Verdú 2010). The channels it is averaged over come from seeds of their own: not
 import math
 from functools import cache, lru_cache
 
-import numpy as np
 import torch
 
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.mcs import Mcs
-from taskwave.phy.modulation import Modulation
 from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.theory import awgn_dispersion, bicm_moments
 from taskwave.phy.transport_block import transport_crc_length
 
 CALIBRATION_SEED = 0x7A5C
@@ -27,26 +26,9 @@ _GRID_DB = torch.linspace(-25.0, 45.0, 281)
 
 @cache
 def _information(modulation_order: int) -> torch.Tensor:
-    """Bits per symbol that bit-wise demapping of Gray-mapped QAM in AWGN keeps, over `_GRID_DB`.
-
-    BICM capacity (Caire, Taricco and Biglieri 1998), of the two independent real dimensions, by Gauss-Hermite rule.
-    """
-    half = modulation_order // 2
-    labels = torch.arange(1 << half)[:, None] >> torch.arange(half) & 1
-    bits = torch.zeros(1 << half, modulation_order)
-    bits[:, ::2] = labels.float()  # the even bits choose the real part (TS 38.211 clause 5.1)
-    levels = Modulation(modulation_order).map(bits)[:, 0].real.double()
-    nodes, weights = (torch.from_numpy(v) for v in np.polynomial.hermite.hermgauss(48))
-    sigma = (10 ** (-_GRID_DB.double() / 10)).sqrt()[:, None, None]  # exp(-t^2) has variance 1/2, as has no / 2
-    received = levels[None, :, None] + sigma * nodes  # [grid, sent, node]
-    metric = -(((received[..., None] - levels) / sigma[..., None]) ** 2)  # log-likelihood, [grid, sent, node, level]
-    kept = torch.zeros(len(_GRID_DB), dtype=torch.float64)
-    for position in range(half):
-        same = labels[:, position][:, None] == labels[:, position]
-        agreeing = metric.masked_fill(~same[None, :, None, :], -torch.inf).logsumexp(-1)
-        lost = ((metric.logsumexp(-1) - agreeing) * weights).sum(-1).mean(-1) / math.sqrt(math.pi) / math.log(2)
-        kept += 2 * (1 - lost)
-    return kept.clamp(min=0).float()
+    """BICM capacity of the modulation over `_GRID_DB`, bits per symbol."""
+    information, _ = bicm_moments(modulation_order, _GRID_DB.numpy())
+    return torch.from_numpy(information).clamp(min=0).float()
 
 
 def _at_sinr(curve: torch.Tensor, sinr_db: torch.Tensor) -> torch.Tensor:
@@ -74,7 +56,7 @@ class SuccessPrediction:
         if key not in self._known:
             sinr_db = self._sinr_db(num_symbols, es_n0_db) - _GAP_DB
             information = _at_sinr(_information(mcs.modulation_order), sinr_db).sum(1)
-            variance = (1 - (1 + 10 ** (sinr_db / 10)) ** -2).sum(1) / math.log(2) ** 2
+            variance = torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10))).sum(1)
             needed = 8 * payload_bytes + transport_crc_length(8 * payload_bytes)
             self._known[key] = float(torch.special.ndtr((information - needed) / variance.sqrt()).mean())
         return self._known[key]

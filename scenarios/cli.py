@@ -122,6 +122,21 @@ def radio(
         raise typer.Exit(130) from None
 
 
+@app.command()
+def validate(
+    groups: Annotated[
+        list[str] | None, typer.Argument(metavar="[GROUP]...", help="Only these groups of checks; default: all.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the page.")] = Path("runs/validation"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer points and trials: a minute on one core.")] = False,
+) -> None:
+    """Check the radio against theory and standards; write a page of figures and numbers. Exit code 1 if it fails."""
+    from taskwave.scenarios.validation.command import validate as run_checks
+
+    if not run_checks(groups or [], out, quick=quick, console=console, messages=messages):
+        raise typer.Exit(1)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def grc(context: typer.Context) -> None:
     """Run a command (gnuradio-companion, if none is given) where GNU Radio finds the blocks of TaskWave."""

@@ -5,61 +5,14 @@ With n of them and theory p, k errors pass when |k - np| <= 5 sqrt(np(1 - p)) + 
 """
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.definitions import eb_n0_to_es_n0_db
 from taskwave.phy.modulation import Modulation
-from taskwave.phy.symbol_link import SymbolLink
-
-
-def qam_ber(order: int, mean_erfc: Callable[[float], float]) -> float:
-    """Bit error rate of square Gray QAM; `mean_erfc(a)` is the mean of erfc(sqrt(a * SNR)) over the fading."""
-    side = 2 ** (order // 2)
-    total = 0.0
-    for k in range(1, order // 2 + 1):
-        for i in range(int((1 - 2.0**-k) * side)):
-            step = i * 2 ** (k - 1) / side
-            weight = (-1) ** math.floor(step) * (2 ** (k - 1) - math.floor(step + 0.5))
-            total += weight * mean_erfc((2 * i + 1) ** 2 * 1.5 / (side**2 - 1)) / side
-    return total / (order // 2)
-
-
-def awgn_ber(order: int, es_n0_db: float) -> float:
-    return qam_ber(order, lambda a: math.erfc(math.sqrt(a * 10 ** (es_n0_db / 10))))
-
-
-def rayleigh_ber(order: int, es_n0_db: float, branches: int = 1) -> float:
-    """Maximum ratio combining of independent branches of mean SNR `es_n0_db` each."""
-
-    def mean_erfc(a: float) -> float:
-        mu = math.sqrt(a * 10 ** (es_n0_db / 10) / (1 + a * 10 ** (es_n0_db / 10)))
-        tail = sum(math.comb(branches - 1 + k, k) * ((1 + mu) / 2) ** k for k in range(branches))
-        return 2 * ((1 - mu) / 2) ** branches * tail
-
-    return qam_ber(order, mean_erfc)
-
-
-def link(channel: str, es_n0_db: float, images: int, num_rx_ant: int = 1) -> tuple[SymbolLink, AirInterface]:
-    radio = Radio(
-        RadioConfig.model_validate(
-            {"channel": channel, "csi": "perfect", "num_tx_ant": 1, "num_rx_ant": num_rx_ant, "num_layers": 1}
-        )
-    )
-    return SymbolLink(radio), AirInterface(radio, radio.draw(images, 1, 1), es_n0_db, 2)
-
-
-def count_errors(order: int, symbol_link: SymbolLink, air: AirInterface, per_image: int) -> tuple[int, int]:
-    """(errors, trials): one bit of every symbol, positions in turn."""
-    modulation = Modulation(order)
-    bits = torch.randint(0, 2, (air.batch, per_image * order), generator=torch.Generator().manual_seed(3))
-    received = symbol_link.send(modulation.map(bits), air.forward(0))
-    wrong = ((modulation.llr(received.symbols, received.noise_variance) > 0) != bits.bool()).reshape(-1, order)
-    trials = len(wrong)
-    return int(wrong[torch.arange(trials), torch.arange(trials) % order].sum()), trials
+from taskwave.phy.theory import ber_qam_awgn, ber_qam_rayleigh
+from taskwave.scenarios.validation.uncoded import bit_errors
 
 
 def assert_within(errors: int, trials: int, p: float) -> None:
@@ -69,39 +22,39 @@ def assert_within(errors: int, trials: int, p: float) -> None:
 
 @pytest.mark.parametrize(("order", "es_n0_db"), [(2, 3.0), (2, 7.0), (4, 12.0), (6, 17.0), (8, 24.0)])
 def test_awgn(order: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(order, *link("awgn", es_n0_db, 1), 30_000)
-    assert_within(errors, trials, awgn_ber(order, es_n0_db))
+    errors, trials = bit_errors(order, "awgn", 1, es_n0_db, 30_000, 3)
+    assert_within(errors, trials, ber_qam_awgn(order, es_n0_db))
     # The test sees slips: noise per real dimension (3 dB) and 2**m in place of m would be far outside.
     for slip_db in (3.01, 10 * math.log10(2**order / order)):
         with pytest.raises(AssertionError):
-            assert_within(errors, trials, awgn_ber(order, es_n0_db - slip_db))
+            assert_within(errors, trials, ber_qam_awgn(order, es_n0_db - slip_db))
 
 
 def test_qpsk_reaches_the_familiar_value() -> None:
     # BER 0.0786 at Eb/N0 0 dB, from any textbook: pins the closed form itself and the step from Eb/N0.
-    assert awgn_ber(2, eb_n0_to_es_n0_db(0.0, 2)) == pytest.approx(0.0786, abs=5e-5)
-    assert rayleigh_ber(2, eb_n0_to_es_n0_db(10.0, 2)) == pytest.approx(0.02327, abs=5e-5)
+    assert ber_qam_awgn(2, eb_n0_to_es_n0_db(0.0, 2)) == pytest.approx(0.0786, abs=5e-5)
+    assert ber_qam_rayleigh(2, eb_n0_to_es_n0_db(10.0, 2)) == pytest.approx(0.02327, abs=5e-5)
 
 
 @pytest.mark.parametrize(("order", "es_n0_db"), [(2, 8.0), (4, 12.0), (6, 16.0), (8, 22.0)])
 def test_rayleigh(order: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(order, *link("rayleigh", es_n0_db, 4000), 1)
-    p = rayleigh_ber(order, es_n0_db)
+    errors, trials = bit_errors(order, "rayleigh", 1, es_n0_db, 4000, 3)
+    p = ber_qam_rayleigh(order, es_n0_db)
     assert_within(errors, trials, p)
     with pytest.raises(AssertionError):
-        assert_within(errors, trials, max(awgn_ber(order, es_n0_db), 100 / trials))
+        assert_within(errors, trials, max(ber_qam_awgn(order, es_n0_db), 100 / trials))
 
 
 @pytest.mark.parametrize(("branches", "es_n0_db"), [(2, 3.0), (4, -3.0)])
 def test_receive_diversity(branches: int, es_n0_db: float) -> None:
-    errors, trials = count_errors(2, *link("rayleigh", es_n0_db, 4000, branches), 1)
-    assert_within(errors, trials, rayleigh_ber(2, es_n0_db, branches))
+    errors, trials = bit_errors(2, "rayleigh", branches, es_n0_db, 4000, 3)
+    assert_within(errors, trials, ber_qam_rayleigh(2, es_n0_db, branches))
 
 
 def test_receive_array_gain_in_awgn() -> None:
     # es_n0_db is per receive antenna: two of them give 3 dB.
-    errors, trials = count_errors(2, *link("awgn", 3.0, 1, 2), 30_000)
-    assert_within(errors, trials, awgn_ber(2, 3.0 + 10 * math.log10(2)))
+    errors, trials = bit_errors(2, "awgn", 2, 3.0, 30_000, 3)
+    assert_within(errors, trials, ber_qam_awgn(2, 3.0 + 10 * math.log10(2)))
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])

@@ -1,9 +1,9 @@
 """Block error rates of the transport link in AWGN against Sionna's own chain, and the layered decoder against Sionna's.
 
-Reference counts were recorded with `sionna_chain` below (Sionna 2.2, sum-product, 40 iterations); the slow test
-repeats it. The transport link's 20 layered iterations are worth about 40 of a flooding schedule; with 16 of them the
-steepest point (64-QAM, 11.9 dB) fails its bound. Two rates from k1 of n1 and k2 of n2 blocks agree when they differ by
-at most 5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate.
+Reference counts (`SIONNA`) were recorded with `sionna_chain` below (Sionna 2.2, sum-product, 40 iterations); the slow
+test repeats it. The transport link's 20 layered iterations are worth about 40 of a flooding schedule; with 16 of them
+the steepest point (64-QAM, 11.9 dB) fails its bound. Two rates from k1 of n1 and k2 of n2 blocks agree when they
+differ by at most 5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate.
 """
 
 import math
@@ -11,14 +11,14 @@ import math
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.ldpc import LayeredDecoder
 from taskwave.phy.mcs import mcs
 from taskwave.phy.transport_link import TransportLink
+from taskwave.scenarios.validation.coded import transport_errors
+from taskwave.scenarios.validation.ldpc import SIONNA, SIONNA_CHANNEL_USES
+from taskwave.scenarios.validation.radios import simple_radio
 
-# MCS index (256-QAM table), es_n0_db, block errors, blocks; 432 symbols each: QPSK k = 504, 64-QAM k = 1552.
-REFERENCE = [(4, 1.7, 1242, 2000), (4, 2.1, 221, 1000), (14, 11.9, 563, 1000), (14, 12.2, 187, 1000)]
-NUM_SYMBOLS, CHANNEL_USES = 432, 504
+NUM_SYMBOLS = 432
 BLOCK_BITS = {4: 504, 14: 1552}
 
 
@@ -39,37 +39,29 @@ def sionna_chain(index: int, es_n0_db: float, blocks: int, seed: int) -> int:
     return int((decoder(llr) != bits).any(dim=1).sum())
 
 
-def our_chain(index: int, es_n0_db: float, blocks: int) -> int:
-    """Erasures of the transport link over the same channel."""
-    radio = Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
-    link = TransportLink(radio, mcs(index))
-    assert link.symbol_link.capacity(CHANNEL_USES) == NUM_SYMBOLS
-    size = link.payload_bytes(CHANNEL_USES)
-    assert 8 * size + 16 == BLOCK_BITS[index]
-    octets = torch.randint(0, 256, (blocks, size), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    payloads = [row.numpy().tobytes() for row in octets]
-    air = AirInterface(radio, radio.draw(blocks, 1, 1), es_n0_db, 2).forward(0)
-    received = link.send(payloads, CHANNEL_USES, air).payloads
-    assert all(r in (None, p) for r, p in zip(received, payloads, strict=True)), "an error passed the CRC"
-    return sum(r is None for r in received)
-
-
 def assert_same_rate(k1: int, n1: int, k2: int, n2: int) -> None:
     p = (k1 + k2) / (n1 + n2)
     assert min(n1, n2) * p >= 100
     assert abs(k1 / n1 - k2 / n2) <= 5 * math.sqrt(p * (1 - p) * (1 / n1 + 1 / n2)), (k1 / n1, k2 / n2)
 
 
-@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
+@pytest.mark.parametrize("index", sorted(BLOCK_BITS))
+def test_our_blocks_are_those_of_the_reference(index: int) -> None:
+    link = TransportLink(simple_radio("awgn"), mcs(index))
+    assert link.symbol_link.capacity(SIONNA_CHANNEL_USES) == NUM_SYMBOLS
+    assert 8 * link.payload_bytes(SIONNA_CHANNEL_USES) + 16 == BLOCK_BITS[index]
+
+
+@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), SIONNA)
 def test_block_error_rate_is_that_of_sionna(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
-    assert_same_rate(our_chain(index, es_n0_db, 600), 600, errors, blocks)
+    assert_same_rate(transport_errors(mcs(index), SIONNA_CHANNEL_USES, es_n0_db, 600, 1), 600, errors, blocks)
     # 0.5 dB less would be seen.
     with pytest.raises(AssertionError):
-        assert_same_rate(our_chain(index, es_n0_db - 0.5, 200), 200, errors, blocks)
+        assert_same_rate(transport_errors(mcs(index), SIONNA_CHANNEL_USES, es_n0_db - 0.5, 200, 1), 200, errors, blocks)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), REFERENCE)
+@pytest.mark.parametrize(("index", "es_n0_db", "errors", "blocks"), SIONNA)
 def test_reference_counts_can_be_repeated(index: int, es_n0_db: float, errors: int, blocks: int) -> None:
     again = sum(sionna_chain(index, es_n0_db, 200, seed) for seed in range(100, 103))
     assert_same_rate(again, 600, errors, blocks)
