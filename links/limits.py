@@ -11,6 +11,7 @@ from taskwave.phy.air import Air, AirInterface, Radio
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.theory import awgn_capacity, awgn_dispersion, normal_approximation_bler
 
 Code = Literal["outage", "finite"]
 
@@ -21,19 +22,17 @@ _DRAW = 2**20 + 1
 def information(link: SymbolLink, num_symbols: int, air: Air) -> tuple[torch.Tensor, torch.Tensor]:
     """Capacity and dispersion of each image's realised channel over the data REs of a message, two [B] float64.
 
-    Capacity in bits: log2(1 + g) summed over the eigenmodes of all REs, g their SNR, with the true channel (layer
-    powers included), Gaussian symbols and equal power on every layer; estimation costs nothing but the pilots' REs.
-    Dispersion in bits squared: (1 - (1 + g)^-2) log2(e)^2 summed alike (Polyanskiy, Poor and Verdú 2010, of complex
-    symbols).
+    In bits and bits squared, summed over the eigenmodes of all REs, with the true channel (layer powers included),
+    Gaussian symbols and equal power on every layer; estimation costs nothing but the pilots' REs.
     """
     no = noise_variance(air.es_n0_db)
     capacity, dispersion = torch.zeros(2, air.batch, dtype=torch.float64)
     for slot, allocation in enumerate(link.allocator.allocate(num_symbols)):
         h = air.frequency_response(allocation, slot)[..., list(allocation.data_ofdm_symbols), :]
         h_re = h.permute(0, 3, 4, 1, 2).to(torch.complex128) / math.sqrt(allocation.num_layers)
-        gain = 1 + _eigenvalues(h_re.mH @ h_re).clamp_min(0) / no
-        capacity += gain.log2().sum((1, 2, 3))
-        dispersion += (1 - gain**-2).sum((1, 2, 3)) / math.log(2) ** 2
+        snr = (_eigenvalues(h_re.mH @ h_re).clamp_min(0) / no).numpy()
+        capacity += torch.from_numpy(awgn_capacity(snr).sum((1, 2, 3)))
+        dispersion += torch.from_numpy(awgn_dispersion(snr).sum((1, 2, 3)))
     return capacity, dispersion
 
 
@@ -92,9 +91,8 @@ class Limit:
         bits = 8 * payload_bytes.double()
         if self.code == "outage":
             return (capacity >= bits).double()
-        margin = capacity - bits + math.log2(num_symbols) / 2
-        chance: torch.Tensor = torch.special.ndtr(margin / dispersion.sqrt())
-        return chance
+        n = num_symbols
+        return 1 - torch.from_numpy(normal_approximation_bler(bits, n, capacity / n, dispersion / n))
 
 
 @lru_cache(maxsize=8)

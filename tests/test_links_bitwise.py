@@ -198,14 +198,14 @@ def test_outage_of_rayleigh_is_the_closed_form() -> None:
 
 
 def test_finite_blocks_in_awgn_are_the_normal_approximation() -> None:
-    """n C - sqrt(n V) / Q(1e-3) + log2(n) / 2 bits arrive but for one in a thousand (Polyanskiy et al. 2010)."""
+    """n C - sqrt(n V) Q^-1(1e-3) + log2(2 n) / 2 bits arrive but for one in a thousand (Polyanskiy et al. 2010)."""
     radio = Radio(RadioConfig(channel="awgn", num_tx_ant=1, num_rx_ant=1, num_layers=1))
     finite, air = Limit(radio, "finite"), air_at(radio, 0.0).forward(0)
     n = finite.link.capacity(300)
     capacity, dispersion = information(finite.link, n, air)
     assert float(capacity[0]) == pytest.approx(n, rel=1e-5)
     assert float(dispersion[0]) == pytest.approx(n * 0.75 / math.log(2) ** 2, rel=1e-5)
-    bits = n - math.sqrt(n * 0.75) / math.log(2) * 3.0902 + math.log2(n) / 2
+    bits = n - math.sqrt(n * 0.75) / math.log(2) * 3.0902 + math.log2(2 * n) / 2
     sizes = torch.tensor([bits / 8])
     assert float(finite.success(sizes, n, 0.0)) == pytest.approx(0.999, abs=2e-6)
     assert bool(finite.arrives(torch.full((3,), bits / 16), n, air).all())
