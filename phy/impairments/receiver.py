@@ -38,7 +38,7 @@ def quantise(x: torch.Tensor, level: torch.Tensor, bits: int) -> torch.Tensor:
     step, level = step.unsqueeze(-1), level.unsqueeze(-1)
     clipped = torch.minimum(torch.maximum(parts, -level), level)
     steps = (parts / step).floor().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) + 0.5
-    return torch.view_as_complex(clipped + (steps * step - clipped).detach())
+    return torch.view_as_complex(steps * step + (clipped - clipped.detach()))
 
 
 class Receiver:

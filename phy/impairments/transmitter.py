@@ -69,24 +69,22 @@ def bussgang_gain(nonlinearity: Nonlinearity, power: float) -> complex:
 
 
 def upsample(x: torch.Tensor, factor: int) -> torch.Tensor:
-    """Band-limited interpolation [..., factor n] of `x` [..., n], with silence around it."""
+    """Band-limited interpolation [..., factor size] of `x` [..., n] with silence behind it, size > n; periodic."""
     size = next_fast_len(x.shape[-1] + 1)
     middle = (size + 1) // 2
     spectrum = torch.fft.fft(x, size)
     zeros = spectrum.new_zeros(*x.shape[:-1], (factor - 1) * size)
     fine: torch.Tensor = torch.fft.ifft(torch.cat((spectrum[..., :middle], zeros, spectrum[..., middle:]), dim=-1))
-    return factor * fine[..., : factor * x.shape[-1]]
+    return factor * fine
 
 
 def downsample(x: torch.Tensor, factor: int) -> torch.Tensor:
-    """Every `factor`-th sample [..., n] of what an ideal low-pass filter leaves of `x` [..., factor n]."""
-    length = x.shape[-1] // factor
-    size = next_fast_len(length + 1)
+    """Every `factor`-th sample [..., n] of what an ideal low-pass filter leaves of periodic `x` [..., factor n]."""
+    size = x.shape[-1] // factor
     middle = (size + 1) // 2
-    spectrum = torch.fft.fft(x, factor * size)
-    low = torch.cat((spectrum[..., :middle], spectrum[..., middle - size :]), dim=-1)
-    coarse: torch.Tensor = torch.fft.ifft(low)[..., :length] / factor
-    return coarse
+    spectrum = torch.fft.fft(x)
+    coarse: torch.Tensor = torch.fft.ifft(torch.cat((spectrum[..., :middle], spectrum[..., middle - size :]), dim=-1))
+    return coarse / factor
 
 
 class Transmitter:
@@ -120,11 +118,11 @@ class Transmitter:
         return x
 
     def radiate(self, samples: torch.Tensor) -> torch.Tensor:
-        """What the antennas send of `samples` [..., n] complex64, before any filter: `OVERSAMPLING` times as many."""
+        """What the antennas send of `samples` [..., n] complex64 before any filter, as `upsample` returns it."""
         return self._shape(upsample(samples, OVERSAMPLING)) / self._gain
 
     def send(self, samples: torch.Tensor) -> torch.Tensor:
         """What the antennas send of `samples` [..., n] complex64 within the band of the samples."""
         if self._nonlinear:
-            return downsample(self.radiate(samples), OVERSAMPLING)
+            return downsample(self.radiate(samples), OVERSAMPLING)[..., : samples.shape[-1]]
         return self._shape(samples) / self._gain
