@@ -9,6 +9,7 @@ import torch
 from scipy.special import j0
 
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
+from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import FrequencyDomain, SlotSignal
 from taskwave.phy.slot import SlotTransceiver
@@ -210,6 +211,60 @@ def test_pilots_measure_what_hardware_adds() -> None:
     error = float((reception.symbols - symbols).abs().square().mean())
     assert error > 5e-3
     assert float(reception.noise_variance.mean()) == pytest.approx(error, rel=0.3)
+
+
+def test_interleaving_spreads_and_gathers() -> None:
+    """Symbols come back where they were, and what was all energy at one place is not any more."""
+    base = {"channel": "awgn", "num_tx_ant": 2, "num_rx_ant": 2, "num_layers": 2}
+    plain, spread = make(base, {}, 2, 40.0), make(base, {"interleaving": True}, 2, 40.0)
+    symbols = torch.zeros(2, 384, dtype=torch.complex64)
+    symbols[:, :96] = 2
+    received = {}
+    for name, air in (("plain", plain), ("spread", spread)):
+        link = SymbolLink(air.radio)
+        reception = link.send(symbols, air, lambda key, value, name=name: received.update({(name, key): value}))
+        assert float((reception.symbols - symbols).abs().square().mean()) < 1e-3
+    energy = {n: received[n, "received"].abs().square().mean((0, 1, 3)) for n in ("plain", "spread")}
+    assert float(energy["plain"].max() / energy["plain"].mean()) > 3
+    assert float(energy["spread"].max() / energy["spread"].mean()) < 1.5
+
+
+@pytest.mark.gnuradio
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"clock_offset_ppm": 5.0},
+        {"phase_noise_deg": 4.0, "phase_noise_khz": 10.0},
+        {"iq_gain_db": 0.5, "iq_phase_deg": 2.0},
+        {"third_order": -0.05},
+        {"carrier_offset_hz": 1500, "clock_offset_ppm": 1.0, "phase_noise_deg": 2.0, "iq_gain_db": 0.3,
+         "iq_phase_deg": 1.0, "third_order": -0.03},
+    ],
+)  # fmt: skip
+def test_gnu_radio_sees_the_same_errors(table: dict[str, float]) -> None:
+    """Its amplifier lets distortion fold back into the band: a few tenths of a decibel."""
+    base = {**SISO, "channel": "tdl-c", "num_rx_ant": 2, "speed_mps": 0}
+    ours: dict[str, Any] = {**table, "synchronisation": "estimated"}
+    third_order = ours.pop("third_order", 0.0)
+    if third_order:
+        backoff = -1 / (3 * third_order) / (624 / 1024)
+        ours["amplifier"] = {"model": "cubic", "input_backoff_db": 10 * math.log10(backoff)}
+    looped = Radio(RadioConfig.model_validate({**base, "flowgraph": table}))
+    reference = AirInterface(looped, looped.draw(24, 1, 3), 35.0, 1).forward(0)
+    assert snr_db(make(base, ours, 24, 35.0), 7488) == pytest.approx(snr_db(reference, 7488), abs=0.4)
+
+
+@pytest.mark.gnuradio
+def test_the_clock_of_gnu_radio_is_off_the_same_way() -> None:
+    """A faster receiver sees a tone turn less from sample to sample."""
+    table = {"clock_offset_ppm": 100.0, "arrival_us": 0.0}
+    radio = Radio(RadioConfig.model_validate({**SISO, "flowgraph": table}))
+    assert isinstance(radio.medium, FlowgraphMedium)
+    air = AirInterface(radio, radio.draw(1, 1, 3), SILENT_DB, 1).forward(0)
+    tone = torch.exp(2j * torch.pi * 0.05 * torch.arange(4000)).to(torch.complex64)[None, None]
+    heard = radio.medium.transport(tone, air, "data")[0, 0, 200:3800]
+    turn = torch.angle((heard[1:] * heard[:-1].conj()).mean())
+    assert float(turn) == pytest.approx(2 * math.pi * 0.05 * (1 - 1e-4), abs=1e-6)
 
 
 def test_an_image_hears_the_same_in_any_batch() -> None:

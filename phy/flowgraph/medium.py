@@ -92,7 +92,8 @@ class FlowgraphMedium:
         return {
             "noise_voltage": noise_variance(air.es_n0_db) ** 0.5,
             "carrier_offset": sign * table.carrier_offset_hz / rate,
-            "clock_offset": sign * table.clock_offset_ppm * 1e-6,
+            # A faster receiver hears less of the signal from one sample to the next.
+            "clock_offset": -sign * table.clock_offset_ppm * 1e-6,
             "phase_noise_deg": table.phase_noise_deg,
             "phase_noise_corner": table.phase_noise_khz * 1e3 / rate,
             "iq_gain_db": table.iq_gain_db,

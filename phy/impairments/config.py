@@ -64,6 +64,9 @@ class ImpairmentsConfig(FrontEndConfig, frozen=True, extra="forbid"):
     synchronisation: Literal["known", "estimated"] = "known"
     """known: the receiver knows when the first symbol starts, and nothing else: offsets stay as they are. estimated:
     with synchronisation symbols, which are charged, it finds the burst, its carrier offset and its delay."""
+    interleaving: bool = False
+    """Symbols of a message are spread over its resource elements pseudo-randomly, against the high peaks that analog
+    latents make in their own order."""
     amplifier: AmplifierConfig | None = None
     """None: linear."""
     clipping_db: float | None = Field(default=None, ge=-10, le=20)
