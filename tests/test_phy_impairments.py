@@ -123,7 +123,8 @@ def test_cubic_distortion_in_and_beside_the_band() -> None:
     c = -1 / 3 * 10 ** (-backoff_db / 10)  # for P = 1
     ratio = 2 * c**2 / (1 + 2 * c) ** 2
     grid = gaussian(24, 14, 624)
-    assert sdr_db(table, grid) == pytest.approx(-10 * math.log10(ratio * 2 / 3), abs=0.3)
+    # Without oversampling what folds back costs 0.13 dB.
+    assert sdr_db(table, grid) == pytest.approx(-10 * math.log10(ratio * 2 / 3), abs=0.06)
     # Whole periods, four times oversampled: nothing is beside the band but what the amplifier makes.
     bodies = torch.fft.ifft(torch.nn.functional.pad(grid, (0, 3 * 624)), norm="ortho") * 2
     spectrum = torch.fft.fft(amplify(bodies, CUBIC, 10 ** (backoff_db / 20)), norm="ortho").abs().square().mean((0, 1))
