@@ -5,13 +5,14 @@ Brueninghaus et al., PIMRC 2005), with the normal approximation for the finite b
 Verdú 2010). The channels it is averaged over come from seeds of their own: nothing is known of those of a run.
 """
 
-import math
 from functools import cache, lru_cache
 
 import torch
 
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.mcs import Mcs
+from taskwave.phy.modulation import Modulation
+from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.theory import awgn_dispersion, bicm_moments
 from taskwave.phy.transport_block import transport_crc_length
@@ -66,12 +67,19 @@ class SuccessPrediction:
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
             air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
-            sent = torch.ones(air.batch, num_symbols, dtype=torch.complex64)
+            sent = self._symbols(air.batch, num_symbols)
             reception = self._link.send(sent, air)
             # The receiver may be wrong about its noise (errors of channel estimation): count what is there.
             actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
             self._sinr = {key: -10 * torch.log10(reception.noise_variance * actual)}
         return self._sinr[key]
+
+    def _symbols(self, batch: int, num_symbols: int) -> torch.Tensor:
+        """Known symbols [batch, num_symbols] of energy one; amplifiers need random ones, equal ones are all peak."""
+        if self._radio.config.impairments is None:
+            return torch.ones(batch, num_symbols, dtype=torch.complex64)
+        draw = generator(CALIBRATION_SEED, num_symbols)
+        return Modulation(2).map(torch.randint(2, (batch, 2 * num_symbols), generator=draw))
 
 
 @lru_cache(maxsize=4)

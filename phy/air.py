@@ -12,6 +12,7 @@ from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
 from taskwave.phy.medium import FrequencyDomain, Medium, Stream, Tap
 from taskwave.phy.seeds import generator
+from taskwave.phy.waveform.medium import TimeDomain
 
 __all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig"]
 
@@ -47,11 +48,13 @@ class Radio:
         return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional, c.sync_uses)
 
     def _medium(self) -> Medium:
-        if self.config.flowgraph is None:
-            return FrequencyDomain()
-        from taskwave.phy.flowgraph.medium import FlowgraphMedium  # noqa: PLC0415 - for those who want it
+        if self.config.flowgraph is not None:
+            from taskwave.phy.flowgraph.medium import FlowgraphMedium  # noqa: PLC0415 - for those who want it
 
-        return FlowgraphMedium(self.config, self.config.flowgraph, self.channel)
+            return FlowgraphMedium(self.config, self.config.flowgraph, self.channel)
+        if self.config.impairments is not None:
+            return TimeDomain(self.config, self.config.impairments, self.channel)
+        return FrequencyDomain()
 
 
 @dataclass(frozen=True)
@@ -89,22 +92,29 @@ class Air:
 
         Energy one in expectation. `slot` counts from the start of the transmission. Reverse is the transpose.
         """
-        config = self.radio.config
-        symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
+        symbol_s = self.radio.config.slot_seconds / NUM_SYMBOLS_PER_SLOT
         times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
-        a = self._paths(times, allocation.num_layers)
+        return self.frequency_response_at(times, allocation.num_layers, allocation.num_subcarriers)
+
+    def frequency_response_at(self, times: torch.Tensor, num_layers: int, num_subcarriers: int) -> torch.Tensor:
+        """As `frequency_response`, at `times` [S] from the start of the transmission [s] instead of its symbols."""
+        config = self.radio.config
+        a = self.paths(times, num_layers)
         # Subcarrier 0 is the lowest one of the carrier, whose centre is frequency zero.
-        subcarriers = torch.arange(allocation.num_subcarriers) - 6 * config.max_prb
+        subcarriers = torch.arange(num_subcarriers) - 6 * config.max_prb
         phase = -2 * torch.pi * torch.outer(self.fading.tau, subcarriers * config.subcarrier_spacing_khz * 1e3)
         rotation = torch.polar(torch.ones_like(phase), phase)
         return a.transpose(-1, -2) @ rotation
 
     def path_coefficients(self, num_layers: int) -> torch.Tensor:
         """Paths from the antennas of the layers when the transmission starts, [B, num_rx_ant, num_layers, paths]."""
-        return self._paths(torch.zeros(1), num_layers)[..., 0]
+        return self.paths(torch.zeros(1), num_layers)[..., 0]
 
-    def _paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
-        """[B, num_rx_ant, num_layers, paths, len(times)], `times` from the start of the transmission [s]."""
+    def paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
+        """Paths from the antennas of the layers at `times` [S] from the start of the transmission [s].
+
+        [B, num_rx_ant, num_layers, paths, S] complex64.
+        """
         a = self.fading.coefficients(self.images, self.transmission, times)
         if self.direction == "reverse":
             a = a.transpose(1, 2)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from taskwave.phy.flowgraph.config import FlowgraphConfig
 from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+from taskwave.phy.impairments.config import ImpairmentsConfig
 
 Channel = Literal[
     "awgn", "rayleigh",
@@ -24,6 +25,8 @@ MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
 """Of the carrier offsets that a receiver searches: 3 kHz at 30 kHz, 0.86 ppm of 3.5 GHz."""
 MAX_DOPPLER_OVER_SPACING = 0.03
 """Above it inter-carrier interference, (2 pi f_D T)^2 / 24 of the signal, exceeds -28 dB; the model leaves it out."""
+MAX_DOPPLER_OVER_SPACING_IN_TIME = 0.25
+"""With `impairments`, where that interference arises by itself: a quarter of a turn within a symbol."""
 
 _SYNC_SYMBOLS = 3
 """Of a message."""
@@ -71,9 +74,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
     sync_symbols: bool | None = None
     """Each message has synchronisation symbols and is charged for them. None: only where they are needed, with
-    `flowgraph`."""
+    `flowgraph` or `impairments.synchronisation` "estimated"."""
     flowgraph: FlowgraphConfig | None = None
-    """Messages travel as bursts of samples through GNU Radio. None: the channel is applied to resource elements."""
+    """Messages travel as bursts of samples through GNU Radio. None: the channel is simulated."""
+    impairments: ImpairmentsConfig | None = None
+    """Simulation in the time domain with hardware that is not ideal. None: the channel is applied to resource
+    elements, with ideal hardware."""
 
     @property
     def slot_seconds(self) -> float:
@@ -88,7 +94,16 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def channel_name(self) -> str:
         """Of the channel and what it runs through, as records and figures say it."""
-        return self.channel if self.flowgraph is None else f"{self.channel}/gnuradio"
+        if self.flowgraph is not None:
+            return f"{self.channel}/gnuradio"
+        return self.channel if self.impairments is None else f"{self.channel}/time-domain"
+
+    @property
+    def synchronises(self) -> bool:
+        """The receiver has to find each message for itself."""
+        return self.flowgraph is not None or (
+            self.impairments is not None and self.impairments.synchronisation == "estimated"
+        )
 
     @property
     def sync_blocks(self) -> tuple[range, ...]:
@@ -101,7 +116,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def sync_uses(self) -> int:
         """REs of each message that are spent on synchronisation."""
-        needed = self.flowgraph is not None if self.sync_symbols is None else self.sync_symbols
+        needed = self.synchronises if self.sync_symbols is None else self.sync_symbols
         return _SYNC_SYMBOLS * sum(map(len, self.sync_blocks)) if needed else 0
 
     @model_validator(mode="after")
@@ -112,32 +127,56 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
                 f"{self.num_tx_ant} and num_rx_ant {self.num_rx_ant}: use at most "
                 f"{min(self.num_tx_ant, self.num_rx_ant)} layers or more antennas."
             )
-        aging = self.channel.startswith(("tdl", "cdl"))
-        limit_hz = MAX_DOPPLER_OVER_SPACING * self.subcarrier_spacing_khz * 1e3
-        if aging and self.max_doppler_hz > limit_hz:
+        self._possible_speed()
+        if self.flowgraph is not None:
+            self._possible_flowgraph(self.flowgraph)
+        if self.synchronises:
+            self._possible_synchronisation()
+        self._possible_carrier_offset()
+        return self
+
+    def _possible_speed(self) -> None:
+        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
+        limit_hz = share * self.subcarrier_spacing_khz * 1e3
+        if self.channel.startswith(("tdl", "cdl")) and self.max_doppler_hz > limit_hz:
+            remedy = ", or the time domain ([radio.impairments])" if self.impairments is None else ""
             raise ValueError(
                 f"speed_mps {self.speed_mps:g} at carrier_ghz {self.carrier_ghz:g} gives a Doppler shift of "
                 f"{self.max_doppler_hz:.0f} Hz; subcarrier_spacing_khz {self.subcarrier_spacing_khz} allows "
-                f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed."
+                f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed{remedy}."
             )
-        if self.flowgraph is not None:
-            self._possible_flowgraph(self.flowgraph)
-        return self
 
     def _possible_flowgraph(self, flowgraph: FlowgraphConfig) -> None:
-        if self.csi == "perfect":
-            raise ValueError('csi "perfect" needs a simulated channel, flowgraph has none: use csi "lmmse" or "ls".')
+        if self.impairments is not None:
+            raise ValueError(
+                "flowgraph and impairments exclude each other: the flowgraph has impairments of its own, "
+                "so remove one of the two tables."
+            )
         if flowgraph.fading == "moving" and not (self.channel.startswith(("tdl", "cdl")) and self.speed_mps):
             raise ValueError(
                 f'flowgraph.fading "moving" needs paths that move, not channel {self.channel} at speed_mps '
                 f"{self.speed_mps:g}: use a tdl or cdl channel and a speed above zero"
             )
-        if self.sync_symbols is False:
-            raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out with flowgraph.")
-        limit_hz = MAX_CARRIER_OFFSET_OVER_SPACING * self.subcarrier_spacing_khz * 1e3
-        if abs(flowgraph.carrier_offset_hz) > limit_hz:
+
+    def _possible_synchronisation(self) -> None:
+        if self.csi == "perfect":
             raise ValueError(
-                f"flowgraph.carrier_offset_hz {flowgraph.carrier_offset_hz:g} is more than the receiver looks for: use "
-                f"at most {limit_hz:g} Hz either way, or a wider subcarrier_spacing_khz than "
-                f"{self.subcarrier_spacing_khz}."
+                'csi "perfect" needs the channel behind the synchronisation, which flowgraph and estimated '
+                'synchronisation have not: use csi "lmmse" or "ls".'
+            )
+        if self.sync_symbols is False:
+            raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out.")
+
+    def _possible_carrier_offset(self) -> None:
+        table = self.flowgraph or self.impairments
+        if table is None:
+            return
+        share = MAX_CARRIER_OFFSET_OVER_SPACING if self.synchronises else 0.5
+        limit_hz = share * self.subcarrier_spacing_khz * 1e3
+        if abs(table.carrier_offset_hz) > limit_hz:
+            name = "flowgraph" if self.flowgraph is not None else "impairments"
+            reach = "the receiver looks for" if self.synchronises else "half a subcarrier"
+            raise ValueError(
+                f"{name}.carrier_offset_hz {table.carrier_offset_hz:g} is more than {reach}: use at most "
+                f"{limit_hz:g} Hz either way, or a wider subcarrier_spacing_khz than {self.subcarrier_spacing_khz}."
             )

@@ -8,6 +8,7 @@ import torch
 from taskwave.phy.air import Air, Radio
 from taskwave.phy.detection import Observation
 from taskwave.phy.grid import Allocation
+from taskwave.phy.interleaving import interleaver
 from taskwave.phy.medium import Stream, Tap
 from taskwave.phy.slot import SlotTransceiver, equalize
 
@@ -75,6 +76,9 @@ class SymbolLink:
         allocations = self.allocator.allocate(num_symbols)
         padding = sum(a.num_data_symbols for a in allocations) - num_symbols
         padded = torch.nn.functional.pad(symbols, (0, padding), value=_PADDING)
+        order = self._order(padded.shape[1])
+        if order is not None:
+            padded = padded[:, order]
         sizes = [a.num_data_symbols for a in allocations]
         slots = [self._slot(allocation) for allocation in allocations]
         grids = [slot.transmit(part) for slot, part in zip(slots, padded.split(sizes, dim=1), strict=True)]
@@ -82,8 +86,10 @@ class SymbolLink:
         seen = [slot.observe(signal, tap) for slot, signal in zip(slots, signals, strict=True)]
         outputs = [equalize(observation, signal.lost) for observation, signal in zip(seen, signals, strict=True)]
         received, variances = zip(*outputs, strict=True)
-        x_hat = torch.cat(received, dim=1)[:, :num_symbols]
-        no_eff = torch.cat(variances, dim=1)[:, :num_symbols]
+        x_hat, no_eff = torch.cat(received, dim=1), torch.cat(variances, dim=1)
+        if order is not None:
+            x_hat, no_eff = x_hat[:, order.argsort()], no_eff[:, order.argsort()]
+        x_hat, no_eff = x_hat[:, :num_symbols], no_eff[:, :num_symbols]
         if tap is not None:
             tap("constellation", x_hat)
             tap("noise_variance", no_eff)
@@ -91,6 +97,11 @@ class SymbolLink:
         if lost is None:
             lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
         return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols), lost, seen)
+
+    def _order(self, length: int) -> torch.Tensor | None:
+        """Symbols in the order of their places; None: as they come."""
+        impairments = self.radio.config.impairments
+        return interleaver(length) if impairments is not None and impairments.interleaving else None
 
     def _slot(self, allocation: Allocation) -> SlotTransceiver:
         if allocation not in self._slots:

@@ -96,6 +96,18 @@ def loopback(
 
 
 @app.command()
+def papr(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-papr.")] = None,
+) -> None:
+    """Peaks of a scenario's analog messages against QAM, and their distortion behind its amplifier."""
+    from taskwave.scenarios import commands
+
+    commands.papr(scenario, overrides or [], out, console)
+
+
+@app.command()
 def radio(
     images: Annotated[Path, typer.Argument(help="A folder of pictures, or a camera (/dev/video0).")],
     scenario: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Weights, radio, SNR, budget, link.")] = "live",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import torch
 from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
 from rich.progress import track
@@ -14,8 +15,9 @@ from taskwave.phy.air import Radio
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.scenarios import gain, loading, loopback_report, plots, report, statistics, strip
 from taskwave.scenarios import loopback as loopbacks
+from taskwave.scenarios import papr as paprs
 from taskwave.scenarios import rates as rate_bounds
-from taskwave.scenarios.bench import Bench, plan
+from taskwave.scenarios.bench import Bench, open_chosen, plan
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.progress import progress
 from taskwave.scenarios.records import read_records
@@ -145,6 +147,22 @@ def loopback(
         console.print(str(path), markup=False)
 
 
+def papr(name_or_file: str, overrides: Sequence[str], out: Path | None, console: Console) -> None:
+    """Measure peaks and distortion of the messages that a scenario's images make; print, write and draw them."""
+    scenario = loading.load(name_or_file, overrides)
+    folder = out or Path("runs") / f"{scenario.name}-papr"
+    images, indices = open_chosen(scenario.images)
+    pixels = torch.stack([images[i].image for i in indices]).float() / 255
+    tables = paprs.measure(_models(scenario.weights), Radio(scenario.radio), pixels, scenario.seed)
+    console.print(paprs.report(*tables))
+    picture = plots.save(
+        paprs.figure(*tables, f"{len(pixels)} images of {scenario.images.source}"), folder / "papr.png"
+    )
+    for table, name in zip(tables, ("papr", "evm"), strict=True):
+        console.print(str(_write(table, folder / f"{name}.csv")), markup=False)
+    console.print(str(picture), markup=False)
+
+
 def plot(folder: Path, other: Path | None, budgets: Sequence[float], ratios: Sequence[float], console: Console) -> None:
     """Draw the figures of `folder` from its records, with those of `other` beside them."""
     records = read_records(folder)
@@ -204,9 +222,9 @@ def compare(folder: Path, other: Path | None, scheme: str | None, against: Seque
 def _join(records: pd.DataFrame, others: pd.DataFrame, label: str) -> pd.DataFrame:
     """Records of two runs as one; links of the second one are marked with its folder's name.
 
-    A channel in GNU Radio and its simulation are the same channel, and bear the name of the first.
+    A channel is the same whatever it runs through (`RadioConfig.channel_name`), and bears the name of the first.
     """
-    simulated = [runs["channel"].str.removesuffix("/gnuradio") for runs in (records, others)]
+    simulated = [runs["channel"].str.partition("/")[0] for runs in (records, others)]
     for key, mine, theirs in (("channel", *simulated), ("image", records["image"], others["image"])):
         if set(mine) != set(theirs):
             raise ValueError(f"the two runs differ in {key}: they can only be compared over the same")

@@ -15,7 +15,7 @@ from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.flowgraph.interpreter import FlowgraphError
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled
-from taskwave.phy.flowgraph.medium import carrier_modem
+from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios import loading
 from taskwave.scenarios.config import parse_task
 from taskwave.scenarios.live import LiveSession, Report, panorama

@@ -34,7 +34,7 @@ _MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "X
 
 def channel_label(name: str) -> str:
     """A record's channel as a caption says it."""
-    return name.upper().replace("/GNURADIO", " in GNU Radio")
+    return name.upper().replace("/GNURADIO", " in GNU Radio").replace("/TIME-DOMAIN", " in the time domain")
 
 
 @dataclass(frozen=True)

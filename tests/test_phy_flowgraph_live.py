@@ -18,11 +18,11 @@ from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.flowgraph.interpreter import FlowgraphError, environment, interpreter
 from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_graph
 from taskwave.phy.flowgraph.live import LiveMedium
-from taskwave.phy.flowgraph.medium import carrier_modem
 from taskwave.phy.flowgraph.wire import Message, pack
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.waveform.burst import Burst
+from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.live import LiveSession, panorama
 from taskwave.semantic.weights import Models
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
-from taskwave.phy.flowgraph.medium import multipath_taps
 from taskwave.phy.medium import FrequencyDomain
 from taskwave.phy.slot import SlotTransceiver, equalize
 from taskwave.phy.waveform.burst import Burst, BurstReception
+from taskwave.phy.waveform.multipath import multipath_taps
 from taskwave.phy.waveform.ofdm import OfdmModem
 from taskwave.phy.waveform.synchronization import FALSE_ALARM, Part, carrier_offset, detect, noise_power
 

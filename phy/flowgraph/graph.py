@@ -101,8 +101,8 @@ def carry(samples: Samples, taps: Samples, values: Mapping[str, Any], seed: int)
         samples: complex64, what T transmit antennas send.
         taps: [R, T, taps] complex64, of the multipath.
         values: noise_voltage (root of the variance of a complex sample), carrier_offset (cycles per sample),
-            clock_offset (relative), and the impairments of `FlowgraphConfig`; delays, amplitudes and doppler of a
-            fading model take the place of `taps`, if they are given.
+            clock_offset (samples sent for each one heard, less one), and the impairments of `FlowgraphConfig`;
+            delays, amplitudes and doppler of a fading model take the place of `taps`, if they are given.
         seed: of the noise, 1 and up.
     """
     graph = gr.top_block()

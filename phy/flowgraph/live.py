@@ -10,10 +10,10 @@ from taskwave.phy.air import Direction
 from taskwave.phy.channels import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
-from taskwave.phy.flowgraph.medium import carrier_modem
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal, Stream
 from taskwave.phy.waveform.burst import Burst, BurstReception
+from taskwave.phy.waveform.ofdm import carrier_modem
 
 if TYPE_CHECKING:
     from taskwave.phy.air import Air

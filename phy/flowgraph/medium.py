@@ -12,38 +12,15 @@ from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.flowgraph.client import FlowgraphWorker
 from taskwave.phy.flowgraph.config import FlowgraphConfig
-from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB, Allocation
+from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal, Stream
 from taskwave.phy.seeds import generator
 from taskwave.phy.waveform.burst import Burst
-from taskwave.phy.waveform.ofdm import OfdmModem
+from taskwave.phy.waveform.multipath import multipath_taps
+from taskwave.phy.waveform.ofdm import carrier_modem
 
 if TYPE_CHECKING:
     from taskwave.phy.air import Air
-
-_HALF_WIDTH = 16
-"""Taps of the interpolating filter on either side of a path."""
-_KAISER_BETA = 8.0
-
-
-def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate: float) -> torch.Tensor:
-    """Taps [..., n] of paths [..., P] at `delays` [P] seconds: Kaiser-windowed sinc, late by `_HALF_WIDTH` samples.
-
-    Below 0.85 of the band the response is right within -60 dB.
-    """
-    position = delays.double() * sample_rate + _HALF_WIDTH
-    n = torch.arange(int(position.max()) + _HALF_WIDTH + 1, dtype=torch.float64)
-    offset = n[None, :] - position[:, None]
-    inside = (1 - (offset / _HALF_WIDTH).square()).clamp_min(0)
-    window = torch.special.i0(_KAISER_BETA * inside.sqrt()) / torch.special.i0(torch.tensor(_KAISER_BETA))
-    shape = torch.sinc(offset) * window * (inside > 0)
-    taps: torch.Tensor = coefficients @ shape.to(coefficients)
-    return taps
-
-
-def carrier_modem(config: RadioConfig) -> OfdmModem:
-    """The modem of the whole carrier."""
-    return OfdmModem(NUM_SUBCARRIERS_PER_PRB * config.max_prb, config.subcarrier_spacing_khz * 1e3)
 
 
 class FlowgraphMedium:
@@ -115,7 +92,8 @@ class FlowgraphMedium:
         return {
             "noise_voltage": noise_variance(air.es_n0_db) ** 0.5,
             "carrier_offset": sign * table.carrier_offset_hz / rate,
-            "clock_offset": sign * table.clock_offset_ppm * 1e-6,
+            # A faster receiver hears less of the signal from one sample to the next.
+            "clock_offset": -sign * table.clock_offset_ppm * 1e-6,
             "phase_noise_deg": table.phase_noise_deg,
             "phase_noise_corner": table.phase_noise_khz * 1e3 / rate,
             "iq_gain_db": table.iq_gain_db,

@@ -4,6 +4,9 @@ import math
 
 import torch
 
+from taskwave.phy.config import RadioConfig
+from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+
 _OCCUPANCY = 0.85
 """Largest share of the FFT that subcarriers may fill: the rest is the transition band of resamplers and filters."""
 _SMALLEST_FFT = 128
@@ -61,18 +64,23 @@ class OfdmModem:
             symbols: [S] int64, OFDM symbols wanted, counted from symbol 0.
             width: the lowest so many subcarriers of the carrier.
         """
-        first = start[:, None] + symbols * self.symbol_length - self.advance
-        index = first[..., None] + torch.arange(self.fft_size)
+        first = (start[:, None] + symbols * self.symbol_length - self.advance).to(samples.device)
+        index = first[..., None] + torch.arange(self.fft_size, device=samples.device)
         inside = (index >= 0) & (index < samples.shape[-1])
         index = index.clamp(0, samples.shape[-1] - 1)
         batch, antennas = samples.shape[:2]
         windows = samples.gather(2, index.flatten(1)[:, None].expand(-1, antennas, -1))
         windows = windows.view(batch, antennas, *index.shape[1:]) * inside[:, None]
         spectrum: torch.Tensor = torch.fft.fft(windows, norm="ortho")[..., self.bins(width)]
-        return spectrum * self.ramp(torch.tensor([float(self.advance)]), width)
+        return spectrum * self.ramp(torch.tensor([float(self.advance)], device=samples.device), width)
 
     def ramp(self, delay: torch.Tensor, width: int) -> torch.Tensor:
         """Phases [B, 1, 1, width] that undo a delay of `delay` [B] samples (fractions allowed)."""
-        subcarriers = torch.arange(width) + self._lowest
+        subcarriers = torch.arange(width, device=delay.device) + self._lowest
         phase = 2 * torch.pi * subcarriers * delay[:, None, None, None] / self.fft_size
         return torch.polar(torch.ones_like(phase), phase)
+
+
+def carrier_modem(config: RadioConfig) -> OfdmModem:
+    """The modem of the whole carrier."""
+    return OfdmModem(NUM_SUBCARRIERS_PER_PRB * config.max_prb, config.subcarrier_spacing_khz * 1e3)
