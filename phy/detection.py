@@ -29,7 +29,7 @@ class Detector(Protocol):
     """Finds the bits of all layers together."""
 
     def llr(self, seen: Observation) -> torch.Tensor:
-        """Logits log P(1) / P(0) [B, S * F * K * modulation order], a symbol's bits together, layers fastest."""
+        """Logits log P(1) / P(0) [B, S * F * K, modulation order], layers fastest."""
         ...
 
 
@@ -71,7 +71,7 @@ class KBest:
         white = seen.no.rsqrt()[..., None].to(seen.y)
         identity = torch.eye(antennas, dtype=seen.y.dtype).expand(*seen.y.shape, antennas)
         logits: torch.Tensor = self._search(seen.y * white, seen.h * white[..., None], identity)
-        return logits.flatten(1)
+        return logits.flatten(1, -2)
 
 
 class SuccessiveCancellation:
@@ -111,4 +111,4 @@ class SuccessiveCancellation:
             rest = rest - direction * mean
             left = left.scatter(-1, best, spread)
             done = done.scatter(-1, best, True)
-        return logits.flatten(1)
+        return logits.flatten(1, -2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.phy.air import Air, Radio
-from taskwave.phy.detection import Observation
+from taskwave.phy.detection import Detector
 from taskwave.phy.grid import Allocation
 from taskwave.phy.interleaving import interleaver
 from taskwave.phy.medium import Stream, Tap
@@ -28,8 +28,8 @@ class SymbolReception:
     """REs occupied by each image's message: data, pilots, padding, synchronisation."""
     lost: torch.Tensor
     """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
-    observations: list[Observation]
-    """Of every slot before equalisation, padding included, for detectors that know the constellation."""
+    llr: torch.Tensor | None
+    """[B, n, bits] float32, logits of each symbol's bits where a detector found them from all layers together."""
 
 
 class SymbolLink:
@@ -39,11 +39,19 @@ class SymbolLink:
         radio: the radio.
         num_layers: spatial layers, those of the radio's configuration by default.
         stream: "control" for messages sent besides the data of the same occasion, so that their noise differs.
+        detector: of the bits, where symbols are of a constellation that it knows.
     """
 
-    def __init__(self, radio: Radio, num_layers: int | None = None, stream: Stream = "data") -> None:
+    def __init__(
+        self,
+        radio: Radio,
+        num_layers: int | None = None,
+        stream: Stream = "data",
+        detector: Detector | None = None,
+    ) -> None:
         self.radio = radio
         self.stream = stream
+        self._detector = detector
         self.allocator = radio.allocator(radio.config.num_layers if num_layers is None else num_layers)
         self._slots: dict[Allocation, SlotTransceiver] = {}
 
@@ -87,16 +95,18 @@ class SymbolLink:
         outputs = [equalize(observation, signal.lost) for observation, signal in zip(seen, signals, strict=True)]
         received, variances = zip(*outputs, strict=True)
         x_hat, no_eff = torch.cat(received, dim=1), torch.cat(variances, dim=1)
-        if order is not None:
-            x_hat, no_eff = x_hat[:, order.argsort()], no_eff[:, order.argsort()]
-        x_hat, no_eff = x_hat[:, :num_symbols], no_eff[:, :num_symbols]
+        llr = None if self._detector is None else torch.cat([self._detector.llr(slot) for slot in seen], dim=1)
+        places = slice(num_symbols) if order is None else order.argsort()[:num_symbols]
+        x_hat, no_eff = x_hat[:, places], no_eff[:, places]
         if tap is not None:
             tap("constellation", x_hat)
             tap("noise_variance", no_eff)
         lost = signals[0].lost
         if lost is None:
             lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
-        return SymbolReception(x_hat, no_eff, self.channel_uses(num_symbols), lost, seen)
+        return SymbolReception(
+            x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, places]
+        )
 
     def _order(self, length: int) -> torch.Tensor | None:
         """Symbols in the order of their places; None: as they come."""

@@ -13,7 +13,7 @@ from taskwave.phy.detection import detector
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.medium import Tap
 from taskwave.phy.modulation import Modulation
-from taskwave.phy.symbol_link import SymbolLink, SymbolReception
+from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import BlockCode, Segmentation, largest_payload_bytes, segment, transport_crc_length
 
 _SCRAMBLING_C_INIT = 1
@@ -44,10 +44,10 @@ class TransportLink:
         self.radio = radio
         self.mcs = mcs
         self.num_iter = num_iter
-        self.symbol_link = SymbolLink(radio)
         self._modulation = Modulation(mcs.modulation_order)
         config = radio.config
-        self._detector = detector(config.detector, self._modulation, config.num_layers, config.k_best_paths)
+        found = detector(config.detector, self._modulation, config.num_layers, config.k_best_paths)
+        self.symbol_link = SymbolLink(radio, detector=found)
         self._payload_bytes: dict[int, int] = {}
         self._codes: dict[tuple[int, int, str], BlockCode] = {}
         self._scrambling = torch.empty(0)
@@ -107,7 +107,10 @@ class TransportLink:
             scrambling = self._scrambling_bits(coded_bits)
             sent = self._modulation.map((self._encode(bits, cut) + scrambling) % 2)
             received = self.symbol_link.send(sent, air, tap)
-            llr = self._llr(received)[:, :coded_bits]
+            if received.llr is None:
+                llr = self._modulation.llr(received.symbols, received.noise_variance)
+            else:
+                llr = received.llr.flatten(1)
             decoded, ok = self._decode(llr * (1 - 2 * scrambling), cut)
             # From nothing the decoder makes the word of zeros, whose CRC holds.
             ok = ok & ~received.lost
@@ -118,12 +121,6 @@ class TransportLink:
             [row.tobytes() if good else None for row, good in zip(octets, ok.tolist(), strict=True)],
             received.channel_uses,
         )
-
-    def _llr(self, received: SymbolReception) -> torch.Tensor:
-        """Logits [B, bits] of the message, with those of padding behind them where layers are detected together."""
-        if self._detector is None:
-            return self._modulation.llr(received.symbols, received.noise_variance)
-        return torch.cat([self._detector.llr(seen) for seen in received.observations], dim=1)
 
     def _fitting(self, num_symbols: int) -> int:
         if num_symbols not in self._payload_bytes:

@@ -10,6 +10,7 @@ from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.config import Detector as DetectorName
 from taskwave.phy.detection import KBest, Observation, SuccessiveCancellation, detector
 from taskwave.phy.equalization import lmmse_equalize
+from taskwave.phy.impairments.config import ImpairmentsConfig
 from taskwave.phy.mcs import mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.transport_link import TransportLink
@@ -44,7 +45,7 @@ def test_k_best_with_all_candidates_is_maximum_likelihood() -> None:
         ],
         dim=-1,
     ).flatten(1)
-    found = KBest(Modulation(order), layers, 16).llr(seen)
+    found = KBest(Modulation(order), layers, 16).llr(seen).flatten(1)
     # Magnitudes are limited.
     assert torch.allclose(found, expected.clamp(-5, 5), atol=1e-3)
     assert float((expected.abs() < 5).float().mean()) > 0.5
@@ -56,7 +57,9 @@ def test_fewer_bits_are_wrong_than_with_lmmse(name: DetectorName) -> None:
     seen, bits = observation(4, 4, 0.03, 2, res=4000)
     found = detector(name, Modulation(2), 4, 32)
     assert found is not None
-    wrong, wrong_lmmse = (int(((llr > 0) != bits.bool()).sum()) for llr in (found.llr(seen), lmmse_llr(seen, 2)))
+    wrong, wrong_lmmse = (
+        int(((llr > 0) != bits.bool()).sum()) for llr in (found.llr(seen).flatten(1), lmmse_llr(seen, 2))
+    )
     assert wrong_lmmse > 500
     assert wrong < 0.7 * wrong_lmmse
 
@@ -65,7 +68,9 @@ def test_cancellation_leaves_orthogonal_layers_alone() -> None:
     seen, _ = observation(2, 4, 0.2, 4)
     q, _ = torch.linalg.qr(seen.h)
     seen = Observation(seen.y, q, seen.no)
-    assert torch.allclose(SuccessiveCancellation(Modulation(4)).llr(seen), lmmse_llr(seen, 4), rtol=1e-3, atol=1e-3)
+    assert torch.allclose(
+        SuccessiveCancellation(Modulation(4)).llr(seen).flatten(1), lmmse_llr(seen, 4), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_soft_decisions_have_the_moments_of_the_posterior() -> None:
@@ -81,8 +86,9 @@ def test_soft_decisions_have_the_moments_of_the_posterior() -> None:
 
 
 @pytest.mark.parametrize("name", ["k-best", "sic"])
-def test_coded_link_of_padded_messages(name: DetectorName) -> None:
-    config = RadioConfig(channel="rayleigh", csi="lmmse", detector=name, k_best_paths=16)
+def test_coded_link_of_padded_and_interleaved_messages(name: DetectorName) -> None:
+    spread = ImpairmentsConfig(interleaving=True)
+    config = RadioConfig(channel="rayleigh", csi="lmmse", detector=name, k_best_paths=16, impairments=spread)
     radio = Radio(config)
     link = TransportLink(radio, mcs(5))
     payload = bytes(range(link.payload_bytes(300)))
