@@ -27,9 +27,9 @@ _KAISER_BETA = 8.0
 
 
 def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate: float) -> torch.Tensor:
-    """Taps [B, R, L, n] of paths [B, R, L, P] at `delays` [1 or B, P] seconds, late by `_HALF_WIDTH` samples.
+    """Taps [..., L, n] of paths [..., L, P] at `delays` [..., P] seconds: Kaiser-windowed sinc.
 
-    Kaiser-windowed sinc functions.
+    They are late by `_HALF_WIDTH` samples.
 
     Below 0.85 of the band the response is right within -60 dB.
     """
@@ -39,7 +39,7 @@ def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate
     inside = (1 - (offset / _HALF_WIDTH).square()).clamp_min(0)
     window = torch.special.i0(_KAISER_BETA * inside.sqrt()) / torch.special.i0(torch.tensor(_KAISER_BETA))
     shape = torch.sinc(offset) * window * (inside > 0)
-    taps: torch.Tensor = coefficients @ shape[:, None].to(coefficients)
+    taps: torch.Tensor = coefficients @ shape.to(coefficients)
     return taps
 
 
@@ -95,7 +95,7 @@ class FlowgraphMedium:
             delayed[row, :, arrival : arrival + samples.shape[-1]] = samples[row]
             seeds.append(int(torch.randint(1, 2**31 - 16, (), generator=draw)))
         coefficients = air.path_coefficients(samples.shape[1])
-        taps = multipath_taps(coefficients, air.path_delays(), self.modem.sample_rate)
+        taps = multipath_taps(coefficients, air.path_delays()[:, None], self.modem.sample_rate)
         values = {**self._values(air), **self._fading()}
         heard = self.worker.carry(delayed.numpy(), taps.numpy().astype(np.complex64), seeds, values)
         return torch.from_numpy(heard)
