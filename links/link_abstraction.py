@@ -109,7 +109,7 @@ class SuccessPrediction:
         return self._sinr[key]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def success_prediction(radio: Radio) -> SuccessPrediction:
     """The prediction that all links of one radio share: a memo, it changes no result."""
     return SuccessPrediction(radio)

@@ -115,6 +115,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         """Of the channel and what it runs through, as records and figures say it."""
         return self.channel if self.flowgraph is None else f"{self.channel}/gnuradio"
 
+    def at_distance(self, distance_m: float) -> Self:
+        """The same radio with its receivers `distance_m` away."""
+        return self.model_copy(update={"drop": self.drop.model_copy(update={"distance_m": distance_m})})
+
     @property
     def sync_blocks(self) -> tuple[range, ...]:
         """Subcarriers of a synchronisation symbol; a carrier too narrow for two blocks is filled by one."""

@@ -27,9 +27,8 @@ _KAISER_BETA = 8.0
 
 
 def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate: float) -> torch.Tensor:
-    """Taps [..., L, n] of paths [..., L, P] at `delays` [..., P] seconds: Kaiser-windowed sinc.
-
-    They are late by `_HALF_WIDTH` samples.
+    """Taps [..., L, n] of paths [..., L, P] at `delays` [..., P] seconds: Kaiser-windowed sinc, late by
+    `_HALF_WIDTH` samples.
 
     Below 0.85 of the band the response is right within -60 dB.
     """
