@@ -3,6 +3,7 @@
 Needs neither PyTorch nor Sionna, so a command line can read and check scenarios quickly.
 """
 
+from pathlib import PurePath
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -33,6 +34,8 @@ MAX_DOPPLER_OVER_SPACING = 0.03
 """Above it inter-carrier interference, (2 pi f_D T)^2 / 24 of the signal, exceeds -28 dB; the model leaves it out."""
 
 _CORRELATED = ("rayleigh", "tdl-a", "tdl-b", "tdl-c")
+
+_RMA_MAX_HEIGHT_M = 10.0
 
 _SYNC_SYMBOLS = 3
 """Of a message."""
@@ -113,7 +116,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def channel_name(self) -> str:
         """Of the channel and what it runs through, as records and figures say it."""
-        return self.channel if self.flowgraph is None else f"{self.channel}/gnuradio"
+        name = self.channel if self.recorded is None else PurePath(self.recorded.file).stem
+        return name if self.flowgraph is None else f"{name}/gnuradio"
 
     def at_distance(self, distance_m: float) -> Self:
         """The same radio with its receivers `distance_m` away."""
@@ -159,6 +163,11 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(
                 f"channel {self.channel} and [radio.recorded] {'missing' if self.recorded is None else 'given'}: the "
                 'channel "recorded" needs that table with file, and no other channel has use of it'
+            )
+        if self.channel == "rma" and self.drop.ut_height_m > _RMA_MAX_HEIGHT_M:
+            raise ValueError(
+                f"drop.ut_height_m {self.drop.ut_height_m:g} is above the {_RMA_MAX_HEIGHT_M:g} m for which RMa is "
+                "defined: use a smaller one or UMa"
             )
         if self.spatial_correlation is not None and self.channel not in _CORRELATED:
             raise ValueError(

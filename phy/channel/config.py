@@ -32,7 +32,7 @@ class DropConfig(_Table, frozen=True):
     indoor: bool = False
     """Receivers are in buildings (low-loss ones, table 7.4.3-2; below 6 GHz table 7.4.3-3), else outdoors."""
     ut_height_m: float = Field(default=1.5, ge=1.5, lt=13)
-    """Height of the receivers above ground [m]; from 13 m on UMa would be another model. RMa: 10 m at most."""
+    """Height of the receivers above ground [m]; from 13 m on UMa would be another model (RMa: 10 m at most)."""
     large_scale_fading: bool = False
     """Path loss, penetration loss and shadow fading differ from drop to drop: `es_n0_db` is their mean over all drops.
     False: every drop is brought to `es_n0_db`, and what differs is the small-scale fading."""

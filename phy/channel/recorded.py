@@ -87,7 +87,7 @@ def read(path: Path) -> Records:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         raise ValueError(f"{path}: not an .npz file of plain arrays: {error}") from error
     missing, unknown = _REQUIRED - arrays.keys(), arrays.keys() - _REQUIRED - _OPTIONAL
     if missing or unknown:
