@@ -82,7 +82,7 @@ class SuccessPrediction:
         return Modulation(2).map(torch.randint(2, (batch, 2 * num_symbols), generator=draw))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def success_prediction(radio: Radio) -> SuccessPrediction:
     """The prediction that all links of one radio share: a memo, it changes no result."""
     return SuccessPrediction(radio)

@@ -6,7 +6,8 @@ from typing import Literal
 
 import torch
 
-from taskwave.phy.channels import ChannelModel, Fading
+from taskwave.phy.channel.fading import Fading
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
@@ -23,7 +24,7 @@ class Radio:
     """One radio, built once per configuration: its channel model and its allocator.
 
     Raises:
-        ValueError: path delays exceed the cyclic prefix.
+        ValueError: see `ChannelModel`.
     """
 
     def __init__(self, config: RadioConfig) -> None:
@@ -102,13 +103,19 @@ class Air:
         a = self.paths(times, num_layers)
         # Subcarrier 0 is the lowest one of the carrier, whose centre is frequency zero.
         subcarriers = torch.arange(num_subcarriers) - 6 * config.max_prb
-        phase = -2 * torch.pi * torch.outer(self.fading.tau, subcarriers * config.subcarrier_spacing_khz * 1e3)
+        delays = self.path_delays()
+        phase = -2 * torch.pi * (delays[..., None] * (subcarriers * config.subcarrier_spacing_khz * 1e3))
         rotation = torch.polar(torch.ones_like(phase), phase)
-        return a.transpose(-1, -2) @ rotation
+        # One matrix for all images, if they have the same delays, is faster than a batch of them.
+        return a.transpose(-1, -2) @ (rotation[0] if len(delays) == 1 else rotation[:, None, None])
 
     def path_coefficients(self, num_layers: int) -> torch.Tensor:
         """Paths from the antennas of the layers when the transmission starts, [B, num_rx_ant, num_layers, paths]."""
         return self.paths(torch.zeros(1), num_layers)[..., 0]
+
+    def path_delays(self) -> torch.Tensor:
+        """Their delays [s], [1, the same for all, or B, paths] float32."""
+        return self.fading.delays(self.images)
 
     def paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
         """Paths from the antennas of the layers at `times` [S] from the start of the transmission [s].

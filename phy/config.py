@@ -3,10 +3,19 @@
 Needs neither PyTorch nor Sionna, so a command line can read and check scenarios quickly.
 """
 
+from pathlib import PurePath
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from taskwave.phy.channel.config import (
+    DROP_CHANNELS,
+    DropConfig,
+    LinkBudgetConfig,
+    RecordedConfig,
+    SpatialCorrelation,
+)
+from taskwave.phy.channel.path_loss import SPEED_OF_LIGHT
 from taskwave.phy.flowgraph.config import FlowgraphConfig
 from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
 from taskwave.phy.impairments.config import ImpairmentsConfig
@@ -15,18 +24,22 @@ Channel = Literal[
     "awgn", "rayleigh",
     "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e",
     "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
+    "umi", "uma", "rma", "recorded",
 ]  # fmt: skip
 
 Csi = Literal["perfect", "ls", "lmmse"]
 Detector = Literal["lmmse", "k-best", "sic"]
 
-SPEED_OF_LIGHT = 299_792_458.0
 MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
 """Of the carrier offsets that a receiver searches: 3 kHz at 30 kHz, 0.86 ppm of 3.5 GHz."""
 MAX_DOPPLER_OVER_SPACING = 0.03
 """Above it inter-carrier interference, (2 pi f_D T)^2 / 24 of the signal, exceeds -28 dB; the model leaves it out."""
 MAX_DOPPLER_OVER_SPACING_IN_TIME = 0.25
 """With `impairments`, where that interference arises by itself: a quarter of a turn within a symbol."""
+
+_CORRELATED = ("rayleigh", "tdl-a", "tdl-b", "tdl-c")
+
+_RMA_MAX_HEIGHT_M = 10.0
 
 _SYNC_SYMBOLS = 3
 """Of a message."""
@@ -40,11 +53,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     model_config = ConfigDict(allow_inf_nan=False)
 
     channel: Channel = "cdl-c"
-    """Channel model: TR 38.901 tables 7.7.1 (CDL) and 7.7.2 (TDL), block Rayleigh, or AWGN."""
+    """Channel model: TR 38.901 tables 7.7.1 (CDL) and 7.7.2 (TDL), clause 7.5 (UMi, UMa, RMa: one receiver an image,
+    see `drop`), block Rayleigh, AWGN, or stored impulse responses (see `recorded`)."""
     delay_spread_ns: float = Field(default=100.0, gt=0, le=10_000)
     """RMS delay spread of TDL and CDL models [ns]."""
     speed_mps: float = Field(default=3.0 / 3.6, ge=0, le=200)
-    """Speed of the receiver [m/s]; ages the channel within and between transmissions of TDL and CDL models."""
+    """Speed of the receiver [m/s]; ages the channel within and between transmissions of TR 38.901 models."""
     carrier_ghz: float = Field(default=3.5, ge=0.5, le=100)
     subcarrier_spacing_khz: Literal[15, 30, 60, 120] = 30
     num_tx_ant: int = Field(default=2, ge=1, le=8)
@@ -72,6 +86,16 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.control_link`)."""
     feedback_es_n0_offset_db: float = Field(default=0.0, ge=-40, le=40)
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
+    antenna_spacing: float = Field(default=0.5, gt=0, le=50)
+    """Between the antennas of a row, at both ends, of CDL, UMi, UMa and RMa [wavelengths]."""
+    spatial_correlation: SpatialCorrelation | None = None
+    """Correlation between the antennas of TDL-A, B, C and Rayleigh (TS 38.101-4 annex B.2.3.1). None: none."""
+    drop: DropConfig = DropConfig()
+    """Where receivers are, for UMi, UMa, RMa and link budgets."""
+    recorded: RecordedConfig | None = None
+    """Stored impulse responses of the channel "recorded"."""
+    link_budget: LinkBudgetConfig | None = None
+    """From distance to `es_n0_db`, for scenarios that sweep distances."""
     sync_symbols: bool | None = None
     """Each message has synchronisation symbols and is charged for them. None: only where they are needed, with
     `flowgraph` or `impairments.synchronisation` "estimated"."""
@@ -87,6 +111,16 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return 1e-3 * 15 / self.subcarrier_spacing_khz
 
     @property
+    def prefix_s(self) -> float:
+        """Duration of the normal cyclic prefix [s] (TS 38.211 clause 5.3.1; the longer first one left out)."""
+        return 144 / 2048 / (self.subcarrier_spacing_khz * 1e3)
+
+    @property
+    def bandwidth_hz(self) -> float:
+        """Width of the carrier [Hz]."""
+        return NUM_SUBCARRIERS_PER_PRB * self.max_prb * self.subcarrier_spacing_khz * 1e3
+
+    @property
     def max_doppler_hz(self) -> float:
         """Largest Doppler shift [Hz]."""
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
@@ -94,9 +128,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def channel_name(self) -> str:
         """Of the channel and what it runs through, as records and figures say it."""
+        name = self.channel if self.recorded is None else PurePath(self.recorded.file).stem
         if self.flowgraph is not None:
-            return f"{self.channel}/gnuradio"
-        return self.channel if self.impairments is None else f"{self.channel}/time-domain"
+            return f"{name}/gnuradio"
+        return name if self.impairments is None else f"{name}/time-domain"
 
     @property
     def synchronises(self) -> bool:
@@ -104,6 +139,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self.flowgraph is not None or (
             self.impairments is not None and self.impairments.synchronisation == "estimated"
         )
+
+    def at_distance(self, distance_m: float) -> Self:
+        """The same radio with its receivers `distance_m` away."""
+        return self.model_copy(update={"drop": self.drop.model_copy(update={"distance_m": distance_m})})
 
     @property
     def sync_blocks(self) -> tuple[range, ...]:
@@ -128,6 +167,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
                 f"{min(self.num_tx_ant, self.num_rx_ant)} layers or more antennas."
             )
         self._possible_speed()
+        self._possible_channel()
         if self.flowgraph is not None:
             self._possible_flowgraph(self.flowgraph)
         if self.synchronises:
@@ -138,12 +178,29 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     def _possible_speed(self) -> None:
         share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
         limit_hz = share * self.subcarrier_spacing_khz * 1e3
-        if self.channel.startswith(("tdl", "cdl")) and self.max_doppler_hz > limit_hz:
+        if self.channel.startswith(("tdl", "cdl", *DROP_CHANNELS)) and self.max_doppler_hz > limit_hz:
             remedy = ", or the time domain ([radio.impairments])" if self.impairments is None else ""
             raise ValueError(
                 f"speed_mps {self.speed_mps:g} at carrier_ghz {self.carrier_ghz:g} gives a Doppler shift of "
                 f"{self.max_doppler_hz:.0f} Hz; subcarrier_spacing_khz {self.subcarrier_spacing_khz} allows "
                 f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed{remedy}."
+            )
+
+    def _possible_channel(self) -> None:
+        if (self.channel == "recorded") != (self.recorded is not None):
+            raise ValueError(
+                f"channel {self.channel} and [radio.recorded] {'missing' if self.recorded is None else 'given'}: the "
+                'channel "recorded" needs that table with file, and no other channel has use of it'
+            )
+        if self.channel == "rma" and self.drop.ut_height_m > _RMA_MAX_HEIGHT_M:
+            raise ValueError(
+                f"drop.ut_height_m {self.drop.ut_height_m:g} is above the {_RMA_MAX_HEIGHT_M:g} m for which RMa is "
+                "defined: use a smaller one or UMa"
+            )
+        if self.spatial_correlation is not None and self.channel not in _CORRELATED:
+            raise ValueError(
+                f"spatial_correlation is for channels {', '.join(_CORRELATED)}, not {self.channel}: leave it out (CDL, "
+                "UMi, UMa and RMa are correlated by their geometry, see antenna_spacing)"
             )
 
     def _possible_flowgraph(self, flowgraph: FlowgraphConfig) -> None:

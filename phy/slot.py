@@ -25,14 +25,13 @@ class SlotTransceiver:
         if config.csi == "ls":
             self._estimator = LinearInterpolator(allocation)
         elif config.csi == "lmmse":
-            ages = config.channel not in {"awgn", "rayleigh"}
             symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
             self._estimator = WienerInterpolator(
                 allocation,
                 radio.channel.delays,
                 radio.channel.powers,
                 config.subcarrier_spacing_khz * 1e3,
-                config.max_doppler_hz * symbol_s if ages else 0.0,
+                radio.channel.doppler_hz * symbol_s,
             )
 
     def transmit(self, symbols: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 import taskwave
 from taskwave.links import registry
 from taskwave.links.base import Delivery, Link
-from taskwave.phy.air import AirInterface, Fading, Radio
+from taskwave.phy.air import AirInterface, Fading, Radio, RadioConfig
 from taskwave.phy.definitions import bandwidth_ratio
 from taskwave.scenarios.config import ImageConfig, Scenario, task_name
 from taskwave.scenarios.judge import Judge
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """One cell of the grid: a link, an SNR and a budget, for one batch of images."""
+    """One cell of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
 
     batch: int
     es_n0_db: float
     budget: int
     link: str
+    distance_m: float | None = None
+    """Where distances are swept."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ def plan(scenario: Scenario) -> Iterator[Point]:
     """Every point of a scenario; batch by batch, so that an interrupted run has whole curves over fewer images."""
     sweep = scenario.sweep
     for batch in range(-(-scenario.images.count // scenario.images.batch)):
-        for es_n0_db in sweep.es_n0_db:
+        for es_n0_db, distance_m in scenario.conditions:
             for budget in sweep.budgets:
                 for link in sweep.links:
-                    yield Point(batch, es_n0_db, budget, link)
+                    yield Point(batch, es_n0_db, budget, link, distance_m)
 
 
 def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
@@ -95,20 +97,28 @@ class Bench:
     def __init__(self, scenario: Scenario, models: "Models", profile: Profile | None = None) -> None:
         self.scenario = scenario
         self.models = models
-        self.radio = Radio(scenario.radio)
+        self._radios = {
+            config: Radio(config) for config in (scenario.radio_at(c.distance_m) for c in scenario.conditions)
+        }
         self.tasks = scenario.parsed_tasks()
         self.image_set, self.indices = open_chosen(scenario.images)
         self._judge = Judge(scenario.judge) if scenario.judge is not None else None
         self._profile = profile
-        self._links: dict[str, Link] = {}
+        self._links: dict[tuple[str, RadioConfig], Link] = {}
         self._batch: Batch | None = None
-        self._fading: Fading | None = None
+        self._fading: dict[RadioConfig, Fading] = {}
 
-    def link(self, name: str) -> Link:
-        """The link called `name`, made on first use."""
-        if name not in self._links:
-            self._links[name] = registry.create(name, self.models, self.radio)
-        return self._links[name]
+    @property
+    def radios(self) -> tuple[Radio, ...]:
+        """One, or one a distance."""
+        return tuple(self._radios.values())
+
+    def link(self, name: str, distance_m: float | None = None) -> Link:
+        """The link called `name` over the radio at a distance of the sweep, made on first use."""
+        config = self.scenario.radio_at(distance_m)
+        if (name, config) not in self._links:
+            self._links[name, config] = registry.create(name, self.models, self._radios[config])
+        return self._links[name, config]
 
     def batch(self, index: int) -> Batch:
         """Read batch `index` (the last one read is kept)."""
@@ -120,33 +130,37 @@ class Bench:
             digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
             names = tuple(sample.name for sample in samples)
             self._batch = Batch(index, names, pixels.float() / 255, labels, digest)
-            self._fading = None
+            self._fading = {}
         return self._batch
 
     def air(self, point: Point) -> AirInterface:
         """A fresh air interface for a point: fading and noise are those of every other link, budget and SNR."""
         batch, seed = self.batch(point.batch), self.scenario.seed
-        if self._fading is None:
+        config = self.scenario.radio_at(point.distance_m)
+        radio = self._radios[config]
+        if config not in self._fading:
             fading_seed = stream_seed(seed, "fading", batch.index)
-            self._fading = self.radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
-        return AirInterface(self.radio, self._fading, point.es_n0_db, stream_seed(seed, "noise", batch.index))
+            self._fading[config] = radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
+        return AirInterface(radio, self._fading[config], point.es_n0_db, stream_seed(seed, "noise", batch.index))
 
     def key(self, point: Point) -> str:
         """Name of everything that determines the records of a point."""
-        scenario = self.scenario
+        scenario, config = self.scenario, self.scenario.radio_at(point.distance_m)
+        recorded = self._radios[config].channel.digest
         return identity(
             {
                 "version": taskwave.__version__,
                 "weights": self._weights(point.link),
                 "seed": scenario.seed,
                 "occasions": scenario.sweep.occasions,
-                "radio": scenario.radio.model_dump(mode="json"),
+                "radio": config.model_dump(mode="json"),
                 "tasks": [[task.prompt, list(task.classes)] for task in self.tasks],
                 "batch": point.batch,
                 "images": [self.batch(point.batch).digest, *self.batch(point.batch).names],
                 "es_n0_db": point.es_n0_db,
                 "budget": point.budget,
                 "link": [point.link, registry.origin(point.link)],
+                **({"recorded": recorded} if recorded is not None else {}),
                 **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )
@@ -162,7 +176,7 @@ class Bench:
         Raises `BudgetError` where the budget is too small, `ValueError` where the link breaks its contract.
         """
         images = self.batch(point.batch).images
-        link, air = self.link(point.link), self.air(point)
+        link, air = self.link(point.link, point.distance_m), self.air(point)
         answers = len(images) * len(self.tasks)
         timed = self._profile.measure(point.link, type(link).__module__, answers) if self._profile else nullcontext()
         with torch.no_grad(), timed:
@@ -180,7 +194,7 @@ class Bench:
 
     def records(self, point: Point, deliveries: list[Delivery]) -> list[dict[str, Any]]:
         """The records of a point, in the columns of `records.SCHEMA`."""
-        batch, link = self.batch(point.batch), self.link(point.link)
+        batch, link = self.batch(point.batch), self.link(point.link, point.distance_m)
         height, width = batch.labels.shape[-2:]
         rows = []
         for task, delivery in zip(self.tasks, deliveries, strict=True):
@@ -196,6 +210,7 @@ class Bench:
                         "prompt": (delivery.messages[b] if delivery.messages else "") or task.prompt,
                         "channel": self.scenario.radio.channel_name,
                         "es_n0_db": point.es_n0_db,
+                        "distance_m": point.distance_m,
                         "budget": point.budget,
                         "channel_uses": uses,
                         "feedback_uses": int(delivery.feedback_uses[b]),

@@ -158,6 +158,42 @@ def grc(context: typer.Context) -> None:
 
 
 @app.command()
+def record(
+    scenario: NameOrFile,
+    file: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    overrides: Overrides = None,
+    count: Annotated[int, typer.Option(min=1, help="Channels.")] = 64,
+) -> None:
+    """Write impulse responses of a scenario's channel, for `radio.recorded.file`."""
+    from taskwave.scenarios import channel_commands
+
+    channel_commands.record(scenario, overrides or [], file, count, console)
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    scene: Annotated[str | None, typer.Option(help="A scene of Sionna RT.")] = None,
+    station: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Position of the base station [m].")] = None,
+    route: Annotated[
+        str | None, typer.Option(metavar="'X,Y X,Y ...'", help="Corners of the vehicle's way [m].")
+    ] = None,
+    speed: Annotated[float | None, typer.Option(min=0, help="Of the vehicle [m/s].")] = None,
+    carrier: Annotated[float | None, typer.Option(min=0.5, max=100, help="Carrier frequency [GHz].")] = None,
+    tx_ant: Annotated[int | None, typer.Option(min=1, max=8)] = None,
+    rx_ant: Annotated[int | None, typer.Option(min=1, max=8)] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Places along the way, one record each.")] = None,
+) -> None:
+    """Trace rays to a vehicle that drives through a scene (extra `rt`), for `radio.recorded.file`.
+
+    Without options: the bundled set `street-canyon`.
+    """
+    from taskwave.scenarios import channel_commands
+
+    channel_commands.trace(file, scene, station, route, speed, carrier, tx_ant, rx_ant, count, console)
+
+
+@app.command()
 def plot(
     folder: Folder,
     other: Annotated[Path | None, typer.Argument(help="A second run, drawn beside the first.")] = None,

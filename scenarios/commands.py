@@ -41,9 +41,12 @@ def run(
     folder = out or Path("runs") / scenario.name
     times = Profile() if profile else None
     bench = Bench(scenario, _models(scenario.weights), times)
+    note = report.prefix_note(bench.radios)
+    if note is not None:
+        messages.print(note, markup=False)
     with progress(messages) as observe:
         outcome = run_points(bench, folder, observe)
-    _tell(outcome, folder, len(scenario.sweep.es_n0_db), console, messages)
+    _tell(outcome, folder, len(scenario.conditions), console, messages)
     pooled = statistics.pool(outcome.records)
     shown = pooled.table[pooled.table["budget"].isin(plots.spread(pooled.table["budget"].unique()))]
     for table in report.accuracy_tables(shown):
@@ -95,11 +98,19 @@ def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None
     """Build everything a scenario needs and read its first batch, but transmit nothing."""
     scenario = loading.load(name_or_file, overrides)
     bench = Bench(scenario, _models(scenario.weights))
-    for name in scenario.sweep.links:
-        bench.link(name)
+    for condition in scenario.conditions:
+        for name in scenario.sweep.links:
+            bench.link(name, condition.distance_m)
     bench.batch(0)
-    if isinstance(bench.radio.medium, FlowgraphMedium):
-        console.print(f"GNU Radio {bench.radio.medium.worker.version}")
+    medium = bench.radios[0].medium
+    if isinstance(medium, FlowgraphMedium):
+        console.print(f"GNU Radio {medium.worker.version}")
+    for condition in scenario.conditions:
+        if condition.distance_m is not None:
+            console.print(f"{condition.distance_m:g} m: es_n0_db {condition.es_n0_db:g}")
+    note = report.prefix_note(bench.radios)
+    if note is not None:
+        console.print(note, markup=False)
     console.print(
         f"{scenario.name}: good. {sum(1 for _ in plan(scenario))} points, {scenario.images.count} images, "
         f"{len(scenario.tasks)} tasks"
@@ -110,7 +121,10 @@ def rates(name_or_file: str, overrides: Sequence[str], out: Path | None, console
     """Print, write and draw what the budgets of a scenario carry over its radio."""
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / f"{scenario.name}-rates"
-    table = rate_bounds.rates(Radio(scenario.radio), scenario.sweep.es_n0_db, scenario.sweep.budgets)
+    places = [(scenario.radio_at(distance_m), es_n0_db) for es_n0_db, distance_m in scenario.conditions]
+    radios = {config: Radio(config) for config, _ in places}
+    conditions = [(radios[config], es_n0_db) for config, es_n0_db in places]
+    table = rate_bounds.rates(conditions, scenario.sweep.budgets)
     if table.empty:
         raise ValueError(f"none of the budgets {list(scenario.sweep.budgets)} carries a symbol: raise sweep.budgets")
     console.print(rate_bounds.table(table))
@@ -132,6 +146,8 @@ def loopback(
     """Measure the radio of a scenario through GNU Radio against its simulation; print, write and draw it."""
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / f"{scenario.name}-loopback"
+    if scenario.sweep.es_n0_db is None:
+        raise ValueError("loopback measures over SNRs: give the scenario sweep.es_n0_db in place of sweep.distance_m")
     config, ratios = scenario.radio, scenario.sweep.es_n0_db
     rows = loopbacks.curves(config, ratios, bursts, symbols, scenario.seed)
     curves = pd.DataFrame(track(rows, "SNRs", len(ratios), console=messages))
@@ -174,7 +190,7 @@ def plot(folder: Path, other: Path | None, budgets: Sequence[float], ratios: Seq
 
 
 def _figures(table: pd.DataFrame, folder: Path, budgets: Sequence[float], ratios: Sequence[float]) -> list[Path]:
-    """Both figures; without a choice of budgets and SNRs, a few of each."""
+    """The figures; without a choice of budgets and SNRs, a few of each."""
     for key, asked in (("budget", budgets), ("es_n0_db", ratios)):
         there = sorted(table[key].unique())
         missing = [value for value in asked if value not in there]
@@ -183,10 +199,14 @@ def _figures(table: pd.DataFrame, folder: Path, budgets: Sequence[float], ratios
             raise ValueError(f"{key} {missing[0]:g}: no records of it in {folder}; there are {known}")
     snr = plots.accuracy_vs_snr(table, budgets or plots.spread(table["budget"].unique()))
     bandwidth = plots.accuracy_vs_bandwidth(table, ratios or plots.spread(table["es_n0_db"].unique()))
-    return [
+    files = [
         plots.save(snr, folder / "accuracy-vs-snr.png"),
         plots.save(bandwidth, folder / "accuracy-vs-bandwidth.png"),
     ]
+    if table["distance_m"].notna().all():
+        distance = plots.accuracy_vs_distance(table, budgets or plots.spread(table["budget"].unique()))
+        files.append(plots.save(distance, folder / "accuracy-vs-distance.png"))
+    return files
 
 
 def compare(folder: Path, other: Path | None, scheme: str | None, against: Sequence[str], console: Console) -> None:

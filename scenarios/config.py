@@ -3,12 +3,14 @@
 import difflib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from taskwave.links import registry
 from taskwave.links.base import Task
+from taskwave.phy.channel import link_budget
+from taskwave.phy.channel.config import DROP_CHANNELS, Distance
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.semantic import lexicon
@@ -79,9 +81,11 @@ class ImageConfig(_Table):
 
 
 class SweepConfig(_Table):
-    """`[sweep]`: the grid. Every combination of SNR, budget and link is run on every batch of images."""
+    """`[sweep]`: the grid. Every combination of SNR or distance, budget and link is run on every batch of images."""
 
-    es_n0_db: Annotated[tuple[Decibels, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    es_n0_db: Annotated[tuple[Decibels, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
+    distance_m: Annotated[tuple[Distance, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
+    """In place of `es_n0_db`: horizontal distances [m], from which `[radio.link_budget]` computes it."""
     budgets: Annotated[tuple[Budget, ...], BeforeValidator(_tuple), Field(min_length=1)]
     """Channel uses per image and task, both directions."""
     links: Annotated[tuple[LinkName, ...], BeforeValidator(_tuple), Field(min_length=1)]
@@ -101,6 +105,14 @@ class StripConfig(_Table):
     """Rows, the first images of the first batch."""
 
 
+class Condition(NamedTuple):
+    """One value of the sweep's first axis."""
+
+    es_n0_db: float
+    distance_m: float | None
+    """None where SNRs are swept."""
+
+
 class Scenario(_Table):
     """One scenario file: everything its results depend on, apart from the code and the weights."""
 
@@ -118,6 +130,20 @@ class Scenario(_Table):
     sweep: SweepConfig
     strip: StripConfig | None = None
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """SNRs of the sweep, or its distances with the SNRs of the link budget, to a hundredth of a decibel."""
+        if self.sweep.distance_m is None:
+            return tuple(Condition(es_n0_db, None) for es_n0_db in self.sweep.es_n0_db or ())
+        at = ((d, link_budget.es_n0_db(self.radio.at_distance(d))) for d in self.sweep.distance_m)
+        return tuple(Condition(round(es_n0_db, 2), distance_m) for distance_m, es_n0_db in at)
+
+    def radio_at(self, distance_m: float | None) -> RadioConfig:
+        """The radio of a condition: small-scale fading that does not know of distances is the same at all of them."""
+        if distance_m is None or self.radio.channel not in DROP_CHANNELS:
+            return self.radio
+        return self.radio.at_distance(distance_m)
+
     def parsed_tasks(self) -> tuple[Task, ...]:
         """The tasks with the classes their prompts name."""
         return tuple(parse_task(prompt) for prompt in self.tasks)
@@ -125,8 +151,16 @@ class Scenario(_Table):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         sweep = self.sweep
+        if (sweep.es_n0_db is None) == (sweep.distance_m is None):
+            raise ValueError(
+                "sweep.es_n0_db and sweep.distance_m: give one of them (to sweep distances in a file that has SNRs, "
+                "take sweep.es_n0_db out)"
+            )
+        if self.strip is not None and sweep.distance_m is not None:
+            raise ValueError("strip is drawn at an SNR, but sweep.distance_m sweeps distances: leave [strip] out")
         for key, values in (
-            ("sweep.es_n0_db", sweep.es_n0_db),
+            ("sweep.es_n0_db", [condition.es_n0_db for condition in self.conditions]),
+            ("sweep.distance_m", sweep.distance_m or ()),
             ("sweep.budgets", sweep.budgets),
             ("sweep.links", sweep.links),
         ):

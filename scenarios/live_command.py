@@ -52,7 +52,9 @@ def radio(
             address = listen.replace("*", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
             running = RunningFlowgraph(path, [f"--address={address}", *shlex.split(arguments)])
         sweep = scenario.sweep
-        session = LiveSession(models, config, exchange, sweep.links[0], sweep.es_n0_db[0], sweep.budgets[0])
+        session = LiveSession(
+            models, config, exchange, sweep.links[0], scenario.conditions[0].es_n0_db, sweep.budgets[0]
+        )
         _wait_for(exchange, running, console)
         threading.Thread(target=_read_keyboard, args=(exchange.prompts,), daemon=True).start()
         console.print("Type what the receiver shall look for (cars; signs and poles on the left; …), Ctrl-C to end.")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter, NullLocator
 
 from taskwave.scenarios.style import KIND_NAMES, CurveStyle, channel_label, curve_styles
 
@@ -37,6 +37,27 @@ def accuracy_vs_snr(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
         row[0].set_ylabel(f"{budget:,.0f} channel uses\ntask accuracy (IoU)")
     for axis in axes[-1]:
         axis.set_xlabel("$E_s/N_0$ (dB)")
+    _finish(figure, axes, table, styles)
+    return figure
+
+
+def accuracy_vs_distance(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
+    """One panel a task (columns) and budget (rows): accuracy over distance, with the Es/N0 of each distance."""
+    tasks = list(table["task"].unique())
+    figure, axes = _grid(len(budgets), tasks)
+    styles = curve_styles(table)
+    swept = table[["distance_m", "es_n0_db"]].drop_duplicates().sort_values("distance_m")
+    labels = [f"{row.distance_m:g}\n{row.es_n0_db:.0f}" for row in swept.itertuples()]
+    for row, budget in zip(axes, budgets, strict=True):
+        for axis, task in zip(row, tasks, strict=True):
+            part = table[(table["task"] == task) & (table["budget"] == budget)]
+            axis.set_xscale("log")
+            _curves(axis, part, "distance_m", styles)
+            axis.set_xticks(swept["distance_m"], labels)
+            axis.xaxis.set_minor_locator(NullLocator())
+        row[0].set_ylabel(f"{budget:,.0f} channel uses\ntask accuracy (IoU)")
+    for axis in axes[-1]:
+        axis.set_xlabel("distance (m)\n$E_s/N_0$ (dB)")
     _finish(figure, axes, table, styles)
     return figure
 

@@ -14,7 +14,8 @@ LOG_SECONDS = 15.0
 
 
 def _describe(point: Point) -> str:
-    return f"batch {point.batch}, {point.es_n0_db:g} dB, {point.budget:,} uses, {point.link}"
+    where = "" if point.distance_m is None else f"{point.distance_m:g} m, "
+    return f"batch {point.batch}, {where}{point.es_n0_db:g} dB, {point.budget:,} uses, {point.link}"
 
 
 @contextmanager

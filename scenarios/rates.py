@@ -28,24 +28,26 @@ _LOOKS = {
 """Columns of the table in bytes: name, colour and line of their curves."""
 
 
-def rates(radio: Radio, ratios: Sequence[float], budgets: Sequence[int]) -> pd.DataFrame:
-    """A row for each budget and SNR: budget, es_n0_db and the columns of `_LOOKS`, in bytes.
+def rates(conditions: Sequence[tuple[Radio, float]], budgets: Sequence[int]) -> pd.DataFrame:
+    """A row for each budget, radio and its SNR: budget, es_n0_db and the columns of `_LOOKS`, in bytes.
 
     Capacity is the mean over channels; the others are the largest payloads lost at most one time in ten, zero if there
     is none. Budgets too small for a symbol are left out.
     """
-    symbols, transport = SymbolLink(radio), CodedTransport(radio)
+    transports = {radio: CodedTransport(radio) for radio, _ in conditions}
     rows = []
     for budget in sorted(budgets):
-        n = symbols.capacity(budget)
-        for es_n0_db in sorted(ratios) if n else ():
+        for radio, es_n0_db in sorted(conditions, key=lambda condition: condition[1]):
+            n = SymbolLink(radio).capacity(budget)
+            if n == 0:
+                continue
             capacity = limit(radio, "outage").mean_capacity(n, es_n0_db) / 8
             row = {"budget": budget, "es_n0_db": es_n0_db, "capacity": capacity}
             codes: tuple[Code, ...] = ("outage", "finite")
             for code in codes:
                 row[code] = _largest(radio, code, n, es_n0_db, 2 * capacity)
             try:
-                options = transport.options(budget, es_n0_db, 1, "coded QAM")
+                options = transports[radio].options(budget, es_n0_db, 1, "coded QAM")
             except BudgetError:
                 options = []
             good = [option.payload_bytes for option in options if option.success >= 1 - BLOCK_ERROR_RATE]

@@ -20,6 +20,7 @@ SCHEMA = pa.schema(
         ("prompt", pa.string()),  # what the receiver sent back; the task's own wording where it sends nothing
         ("channel", pa.string()),
         ("es_n0_db", pa.float64()),
+        ("distance_m", pa.float64()),  # null where SNRs are swept
         ("budget", pa.int64()),  # channel uses allowed
         ("channel_uses", pa.int64()),  # channel uses spent, both directions
         ("feedback_uses", pa.int64()),  # of these, on the reverse link
@@ -33,6 +34,18 @@ SCHEMA = pa.schema(
     ]
 )
 CSV, PARQUET = "records.csv", "records.parquet"
+
+
+_LATER = ("distance_m",)
+"""Columns that records of earlier versions do not have: they are null."""
+
+
+def _complete(table: pa.Table) -> pa.Table:
+    for name in _LATER:
+        if name not in table.schema.names:
+            field = SCHEMA.field(name)
+            table = table.add_column(SCHEMA.get_field_index(name), field, pa.nulls(len(table), field.type))
+    return table
 
 
 class StorageError(OSError):
@@ -92,6 +105,7 @@ class PointStore:
             table = pq.read_table(self._path(key))
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(f"{self._path(key)}: damaged ({error}); delete it and run again") from error
+        table = _complete(table)
         if table.schema.names != SCHEMA.names:
             raise StorageError(f"{self._path(key)}: has other columns than {SCHEMA.names}; delete it and run again")
         return table
@@ -119,6 +133,7 @@ def read_records(out: Path) -> pd.DataFrame:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise StorageError(f"{path}: damaged ({error}); run the scenario again to assemble it anew") from error
+    table = _complete(table)
     missing = [name for name in SCHEMA.names if name not in table.schema.names]
     if missing:
         raise StorageError(f"{path}: not records of this program, columns missing: {', '.join(missing)}")

@@ -1,11 +1,13 @@
 """Tables for the terminal."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from rich import box
 from rich.table import Table
 
+from taskwave.phy.air import Radio
 from taskwave.scenarios.runner import Skipped
 from taskwave.scenarios.style import curve_styles
 
@@ -36,7 +38,9 @@ def accuracy_tables(pooled: pd.DataFrame) -> list[Table]:
                 by_ratio = cells.set_index("es_n0_db")
                 spent = f"{cells['channel_uses'].mean():,.0f}"
                 rows.append([link, f"{budget:,}", spent, *(_accuracy(by_ratio, ratio) for ratio in ratios)])
-        columns = ["link", "budget", "uses", *(f"{ratio:g} dB" for ratio in ratios)]
+        distances = pooled.drop_duplicates("es_n0_db").set_index("es_n0_db")["distance_m"]
+        heads = (f"{r:g} dB" if pd.isna(distances[r]) else f"{distances[r]:g} m, {r:g} dB" for r in ratios)
+        columns = ["link", "budget", "uses", *heads]
         tables.append(make_table(f"Task accuracy (IoU): {task}", columns, rows))
     return tables
 
@@ -114,6 +118,18 @@ def stages(table: pd.DataFrame) -> list[Table]:
         )
         for link, part in table.groupby("link", sort=False)
     ]
+
+
+def prefix_note(radios: Sequence[Radio]) -> str | None:
+    """What channels have that resource elements do not show: energy beyond the cyclic prefix. None: there is none."""
+    share, config = max(radio.channel.beyond_prefix for radio in radios), radios[0].config
+    if share == 0 or config.flowgraph is not None:
+        return None
+    return (
+        f"note: {share:.1e} of the energy of {config.channel} arrives beyond the cyclic prefix of "
+        f"{config.prefix_s * 1e6:.2f} us; on the air it would be interference of at most "
+        f"{10 * math.log10(share):.0f} dB of the signal, which is left out here"
+    )
 
 
 def skipped(entries: Iterable[Skipped], num_ratios: int) -> list[str]:

@@ -23,8 +23,8 @@ class Pooled:
     """Accuracies of every (link, task, SNR, budget)."""
 
     table: pd.DataFrame
-    """One row a group: GROUP, `accuracy`, `low`, `high`, mean `channel_uses`, `feedback_uses`, `bandwidth_ratio`,
-    rate of `outage`, number of `images`."""
+    """One row a group: GROUP, `distance_m` (NaN where SNRs are swept), `accuracy`, `low`, `high`, mean `channel_uses`,
+    `feedback_uses`, `bandwidth_ratio`, rate of `outage`, number of `images`."""
     resampled: Floats
     """[resamples, rows of `table`] accuracies under the common resamples."""
 
@@ -48,7 +48,7 @@ def pool(records: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> Pooled:
             columns.append((weights @ hits) / (weights @ areas))
             accuracy = hits.sum() / areas.sum()
         means = {key: part[key].mean() for key in ("channel_uses", "feedback_uses", "bandwidth_ratio", "outage")}
-        row = dict(zip(GROUP, group, strict=True))
+        row = {**dict(zip(GROUP, group, strict=True)), "distance_m": part["distance_m"].iloc[0]}
         rows.append({**row, "accuracy": accuracy, **means, "images": part["image"].nunique()})
     table, resampled = _with_mean_of_tasks(pd.DataFrame(rows), np.column_stack(columns))
     low, high = interval(resampled)

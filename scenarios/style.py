@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import get_args
 
 import pandas as pd
+
+from taskwave.phy.config import Channel
 
 KIND_NAMES = {
     "semantic": "semantic",
@@ -32,9 +35,15 @@ _LINES: dict[str, Dashes] = {
 _MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "Xd"}
 
 
+_CHANNELS = {"umi": "UMi", "uma": "UMa", "rma": "RMa"}
+"""Written otherwise than in capital letters. Sets of stored impulse responses keep their name."""
+
+
 def channel_label(name: str) -> str:
     """A record's channel as a caption says it."""
-    return name.upper().replace("/GNURADIO", " in GNU Radio").replace("/TIME-DOMAIN", " in the time domain")
+    channel, _, medium = name.partition("/")
+    label = _CHANNELS.get(channel, channel.upper() if channel in get_args(Channel) else channel)
+    return label + {"": "", "gnuradio": " in GNU Radio", "time-domain": " in the time domain"}[medium]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Trial:
         self.modem = OfdmModem(12 * config.max_prb, config.subcarrier_spacing_khz * 1e3)
         self.burst = Burst(self.modem, radio.channel, self.allocations, config.sync_blocks)
         taps = multipath_taps(
-            self.air.path_coefficients(config.num_layers), radio.channel.delays, self.modem.sample_rate
+            self.air.path_coefficients(config.num_layers), self.air.path_delays()[:, None], self.modem.sample_rate
         )
         self.arrivals = torch.randint(LISTENED - 300, (BATCH,), generator=draw)
         length = self.burst.length + LISTENED

@@ -82,7 +82,13 @@ def _records(seed: int = 1) -> pd.DataFrame:
                     rows.append(
                         {
                             **{"link": link, "kind": kind, "task": "car", "prompt": "cars", "channel": "cdl-c"},
-                            **{"es_n0_db": es_n0_db, "budget": budget, "channel_uses": budget, "feedback_uses": 0},
+                            **{
+                                "es_n0_db": es_n0_db,
+                                "distance_m": None,
+                                "budget": budget,
+                                "channel_uses": budget,
+                                "feedback_uses": 0,
+                            },
                             **{"bandwidth_ratio": budget / 147456, "image": f"{i:02d}", "accuracy": hits / 100},
                             **{"intersection": hits, "union": 100, "outage": False, "seed": 1},
                         }

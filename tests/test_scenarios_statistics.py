@@ -15,6 +15,7 @@ def _records(rows: list[tuple[str, str, str, float, int, str, int, int]]) -> pd.
     records = pd.DataFrame(rows, columns=keys)
     return records.assign(
         channel="awgn",
+        distance_m=math.nan,
         channel_uses=records["budget"] - 10,
         feedback_uses=4,
         bandwidth_ratio=(records["budget"] - 10) / 100,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from taskwave.phy.air import Direction
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.flowgraph.exchange import Exchange
 from taskwave.phy.grid import Allocation

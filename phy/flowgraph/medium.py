@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.flowgraph.client import FlowgraphWorker
@@ -70,7 +70,7 @@ class FlowgraphMedium:
             delayed[row, :, arrival : arrival + samples.shape[-1]] = samples[row]
             seeds.append(int(torch.randint(1, 2**31 - 16, (), generator=draw)))
         coefficients = air.path_coefficients(samples.shape[1])
-        taps = multipath_taps(coefficients, self.channel.delays, self.modem.sample_rate)
+        taps = multipath_taps(coefficients, air.path_delays()[:, None], self.modem.sample_rate)
         values = {**self._values(air), **self._fading()}
         heard = self.worker.carry(delayed.numpy(), taps.numpy().astype(np.complex64), seeds, values)
         return torch.from_numpy(heard)

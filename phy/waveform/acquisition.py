@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.config import MAX_CARRIER_OFFSET_OVER_SPACING
 from taskwave.phy.waveform.known import KnownBlock
 from taskwave.phy.waveform.ofdm import OfdmModem

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal
 from taskwave.phy.pilots import dmrs_pilots, spread_to_layers, sync_pilots

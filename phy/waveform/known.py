@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.pilots import least_squares
 from taskwave.phy.waveform.ofdm import OfdmModem
 from taskwave.phy.waveform.synchronization import DelaySearch

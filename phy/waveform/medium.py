@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from taskwave.phy.channels import ChannelModel
+from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import Allocation
@@ -137,7 +137,7 @@ class TimeDomain:
     def _channel(self, sent: torch.Tensor, air: "Air") -> torch.Tensor:
         """[B, R, m] of `sent` [B, L, n] behind paths that move and a clock that drifts; no delay is sample 0."""
         rate, drift = self.modem.sample_rate, self._drift(air)
-        delays = self.channel.delays.double() * rate
+        delays = air.path_delays().double() * rate
         longest = sent.shape[-1] + math.ceil(float(delays.max())) + 2 * HALF_WIDTH
         early = HALF_WIDTH + math.ceil(max(0.0, -drift * longest))
         longest += early + math.ceil(max(0.0, drift * longest))
@@ -149,7 +149,7 @@ class TimeDomain:
         instants = torch.arange(1 if still and not drift else blocks + 1) * block
         # Fading is drawn as far as the longest message; synchronisation symbols of such a one see its end.
         times = (instants / rate).clamp_max(self.config.max_slots * self.config.slot_seconds)
-        taps = moving_taps(air.paths(times, sent.shape[1]), delays + drift * instants[:, None] + early)
+        taps = moving_taps(air.paths(times, sent.shape[1]), delays[:, None] + drift * instants[:, None] + early)
         return convolve_moving(sent, taps.to(sent.device), block)[..., early:]
 
     def _drift(self, air: "Air") -> float:

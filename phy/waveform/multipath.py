@@ -20,16 +20,21 @@ def interpolation_kernel(offset: torch.Tensor) -> torch.Tensor:
 
 
 def multipath_taps(coefficients: torch.Tensor, delays: torch.Tensor, sample_rate: float) -> torch.Tensor:
-    """Taps [..., n] of paths [..., P] at `delays` [P] seconds, late by `HALF_WIDTH` samples."""
+    """Taps [..., L, n] of paths [..., L, P] at `delays` [..., P] seconds, late by `HALF_WIDTH` samples."""
     at = delays.double() * sample_rate + HALF_WIDTH
-    return moving_taps(coefficients.unsqueeze(-1), at[None]).squeeze(-2)
+    taps: torch.Tensor = coefficients @ _shapes(at).to(coefficients)
+    return taps
 
 
 def moving_taps(coefficients: torch.Tensor, delays: torch.Tensor) -> torch.Tensor:
-    """Taps [..., K, n] of paths [..., P, K] at `delays` [K, P] samples, at K instants; none may come early."""
+    """Taps [B, ..., K, n] of paths [B, ..., P, K] at `delays` [B or 1, K, P] samples, at K instants; none is early."""
+    return torch.einsum("b...pk,bkpn->b...kn", coefficients, _shapes(delays).to(coefficients))
+
+
+def _shapes(delays: torch.Tensor) -> torch.Tensor:
+    """[..., n] float64, the kernel at each of `delays` [...] samples."""
     n = torch.arange(int(delays.max()) + HALF_WIDTH + 1, dtype=torch.float64)
-    shapes = interpolation_kernel(n - delays.double()[..., None]).to(coefficients)
-    return torch.einsum("...pk,kpn->...kn", coefficients, shapes)
+    return interpolation_kernel(n - delays.double()[..., None])
 
 
 def convolve_moving(samples: torch.Tensor, taps: torch.Tensor, block: int) -> torch.Tensor:
