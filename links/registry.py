@@ -34,6 +34,11 @@ class _BuiltIn(NamedTuple):
 
 _TASK_NETWORK = ("segmentation",)
 
+
+def _adapted(codec: str, adaptation: str) -> dict[str, str]:
+    return {"codec": codec, "adaptation": adaptation}
+
+
 _BUILT_IN = {
     "task-adaptive": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "attention"}),
     "task-adaptive-uniform": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "uniform"}),
@@ -42,6 +47,12 @@ _BUILT_IN = {
     "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
     "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
     "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
+    "avif-harq": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "harq"), _TASK_NETWORK),
+    "avif-cqi": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "cqi"), _TASK_NETWORK),
+    "avif-olla": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "olla"), _TASK_NETWORK),
+    "avif-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "nr"), _TASK_NETWORK),
+    "webp-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("webp", "nr"), _TASK_NETWORK),
+    "jpeg2000-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("jpeg2000", "nr"), _TASK_NETWORK),
     "ideal-jpeg": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg"}, _TASK_NETWORK),
     "ideal-jpeg2000": _BuiltIn("ideal", "IdealLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
     "ideal-webp": _BuiltIn("ideal", "IdealLink", {"codec": "webp"}, _TASK_NETWORK),

@@ -15,7 +15,7 @@ from taskwave.links.codecs.ladder import RateLadder, restore
 from taskwave.links.coded_transport import CodedTransport, Offer, Option, choose
 from taskwave.links.ideal import IdealLink
 from taskwave.links.label_map import LabelMapLink, LabelMapSource, decode_map, overlap
-from taskwave.links.link_abstraction import SuccessPrediction, _at_sinr, _information, capacity_bits
+from taskwave.links.link_abstraction import SuccessPrediction, at_sinr, capacity_bits, information
 from taskwave.links.picture_source import PictureSource, to_image, to_pixels
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.mcs import mcs, mcs_table
@@ -187,7 +187,7 @@ def test_ideal_link_uses_the_capacity(models: Models, awgn: Radio, images: torch
 )
 def test_information_of_qam(order: int, es_n0_db: float, bits: float) -> None:
     """QPSK at 0 dB: twice the 0.486 bit of the binary-input AWGN channel at an SNR of one (Ungerboeck 1982)."""
-    assert float(_at_sinr(_information(order), torch.tensor([es_n0_db]))) == pytest.approx(bits, abs=2e-3)
+    assert float(at_sinr(information(order), torch.tensor([es_n0_db]))) == pytest.approx(bits, abs=2e-3)
 
 
 def test_predicted_success_is_what_the_decoder_achieves(rayleigh: Radio) -> None:
