@@ -37,8 +37,6 @@ class HarqReception:
     """[B] int64, the part of them on the reverse link."""
     transmissions: torch.Tensor
     """[B] int64, how often each block was sent."""
-    first_ok: torch.Tensor
-    """[B] bool, the first transmission alone was enough."""
 
 
 class HarqLink:
@@ -83,7 +81,7 @@ class HarqLink:
             soft = self._code.empty(batch, first)
         decoded = torch.zeros_like(bits)
         uses, feedback, count = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
-        heard, ok, first_ok = (torch.zeros(batch, dtype=torch.bool) for _ in range(3))
+        heard, ok = (torch.zeros(batch, dtype=torch.bool) for _ in range(2))
         rows = torch.arange(batch)
         for i, length in enumerate(lengths):
             spent, detected = self._transmit(buffers, soft, first, length, i, rows, air, occasion + i)
@@ -96,8 +94,6 @@ class HarqLink:
                 decoded[trying] = found
                 # From nothing the decoder makes the word of zeros, whose CRC holds.
                 ok[trying] = good & heard[trying]
-            if i == 0:
-                first_ok = ok.clone()
             if i + 1 < len(lengths):
                 done, cost = self.feedback.acknowledge(ok[rows], air.select(rows).reverse(occasion + i))
                 uses[rows] += cost
@@ -106,7 +102,7 @@ class HarqLink:
             if not len(rows):
                 break
         arrived = [p if good else None for p, good in zip(to_payloads(decoded), ok.tolist(), strict=True)]
-        return HarqReception(arrived, uses, feedback, count, first_ok)
+        return HarqReception(arrived, uses, feedback, count)
 
     def _transmit(
         self,
