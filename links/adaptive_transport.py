@@ -131,7 +131,10 @@ class AdaptiveTransport:
             report = _report(self.radio.rehearsal or self.radio, width, max(1, round(symbols * scheme.shares[0])))
             left -= sum(report.channel_uses(air))
         left -= sum(self._feedback.channel_uses(1, air.reverse(0)) for _ in scheme.shares[1:])
-        lengths = tuple(int(share * max(0, left)) for share in scheme.shares)
+        left = max(0, left)
+        # Allocations come in steps: what a retransmission cannot use is left to the first transmission.
+        later = [self._symbols.channel_uses(self._symbols.capacity(int(share * left))) for share in scheme.shares[1:]]
+        lengths = (left - sum(later), *later)
         sizes = [self._symbols.capacity(length) for length in lengths]
         if not all(sizes):
             return _Layout((), (), report)
