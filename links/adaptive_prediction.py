@@ -76,6 +76,7 @@ class AdaptivePrediction:
         self._report = report
         self._sinr: dict[Transmission, torch.Tensor] = {}
         self._moments: dict[tuple[Transmission, int], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._settled: dict[Transmission, float] = {}
 
     def success(
         self, mcs: Mcs, payload_bytes: int, transmissions: Sequence[Transmission], cqi: int | None
@@ -90,9 +91,15 @@ class AdaptivePrediction:
         A long session of blocks over the calibration channels, each probed, reported, aged and decoded (or not, by its
         probability). Both ends are in this state when a point begins: images stay independent of each other.
         """
+        if first not in self._settled:
+            self._settled[first] = self._session(schemes, first)
+        return self._settled[first]
+
+    def _session(self, schemes: Sequence[tuple[Mcs, int]], first: Transmission) -> float:
         thresholds = torch.tensor([threshold_db(m.modulation_order, m.code_rate) for m, _ in schemes])
         arrival = torch.stack([self._arrivals(m, size, [first])[0] for m, size in schemes])
-        draws = torch.rand(_SESSION_PASSES, len(self._heard), generator=torch.Generator().manual_seed(CALIBRATION_SEED))
+        seed = torch.Generator().manual_seed(CALIBRATION_SEED)
+        draws = torch.rand(_SESSION_PASSES, len(self._heard), generator=seed)
         loop, offsets = OuterLoop(), []
         for luck in draws:
             for i, cqi in enumerate(self._heard.tolist()):
@@ -160,6 +167,18 @@ def reported_db(cqi: int) -> float:
 def affordable(thresholds: torch.Tensor, snr_db: float) -> int:
     """Index of the last of rising `thresholds` [dB] that is not above `snr_db`; the first where all are."""
     return max(0, int((thresholds <= snr_db).sum()) - 1)
+
+
+@lru_cache(maxsize=64)
+def quality_report(radio: Radio, num_prb: int, num_symbols: int) -> QualityReport:
+    """The report that the links of one radio share."""
+    return QualityReport(radio, num_prb, num_symbols)
+
+
+@lru_cache(maxsize=64)
+def adaptive_prediction(radio: Radio, es_n0_db: float, probed: tuple[int, int] | None) -> AdaptivePrediction:
+    """The prediction that the links of one radio share, `probed` as for `quality_report`: a memo."""
+    return AdaptivePrediction(radio, es_n0_db, None if probed is None else quality_report(radio, *probed))
 
 
 @lru_cache(maxsize=4)

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import torch
 
 from taskwave.links.adaptive_prediction import (
-    AdaptivePrediction,
-    QualityReport,
     Transmission,
+    adaptive_prediction,
     affordable,
+    quality_report,
     reported_db,
     threshold_db,
 )
@@ -53,7 +52,8 @@ class _Layout:
     lengths: tuple[int, ...]
     """Channel uses of each data transmission at most."""
     transmissions: tuple[Transmission, ...]
-    report: QualityReport | None
+    probed: tuple[int, int] | None
+    """PRBs that are probed and symbols that the report is for; None: no report."""
 
 
 @dataclass
@@ -100,12 +100,13 @@ class AdaptiveTransport:
         batch = len(offers)
         uses, feedback = (torch.zeros(batch, dtype=torch.int64) for _ in range(2))
         heard: list[int | None] = [None] * batch
-        if layout.report is not None:
-            heard = list(layout.report.send(air).tolist())
-            probe, report = layout.report.channel_uses(air)
-            uses, feedback = uses + probe + report, feedback + report
+        if layout.probed is not None:
+            report = quality_report(self.radio, *layout.probed)
+            heard = list(report.send(air).tolist())
+            probe, answer = report.channel_uses(air)
+            uses, feedback = uses + probe + answer, feedback + answer
         offered = [self._offered(budget, air, layout, cqi) for cqi in heard]
-        choices = [choose(options, offer) for options, offer in zip(offered, offers, strict=True)]
+        choices = [self._choose(options, offer) for options, offer in zip(offered, offers, strict=True)]
         payloads: list[bytes | None] = [None] * batch
         first = layout.transmissions[0].occasion
         for index, link in self._links.items():
@@ -123,13 +124,13 @@ class AdaptiveTransport:
 
     def _layout(self, budget: int, air: AirInterface) -> _Layout:
         """`lengths` is empty where the budget does not hold one data symbol in each transmission."""
-        scheme, report, left = self.scheme, None, budget
+        scheme, probed, left = self.scheme, None, budget
         first = int(scheme.reports)
         if scheme.reports:
             symbols = self._symbols.capacity(budget)
             width = max((a.num_prb for a in self._symbols.allocator.allocate(symbols)), default=1) if symbols else 1
-            report = _report(self.radio.rehearsal or self.radio, width, max(1, round(symbols * scheme.shares[0])))
-            left -= sum(report.channel_uses(air))
+            probed = width, max(1, round(symbols * scheme.shares[0]))
+            left -= sum(quality_report(self.radio, *probed).channel_uses(air))
         left -= sum(self._feedback.channel_uses(1, air.reverse(0)) for _ in scheme.shares[1:])
         left = max(0, left)
         # Allocations come in steps: what a retransmission cannot use is left to the first transmission.
@@ -137,8 +138,8 @@ class AdaptiveTransport:
         lengths = (left - sum(later), *later)
         sizes = [self._symbols.capacity(length) for length in lengths]
         if not all(sizes):
-            return _Layout((), (), report)
-        return _Layout(lengths, tuple(Transmission(first + i, size) for i, size in enumerate(sizes)), report)
+            return _Layout((), (), probed)
+        return _Layout(lengths, tuple(Transmission(first + i, size) for i, size in enumerate(sizes)), probed)
 
     def _enough(self, smallest: int, budget: int, air: AirInterface) -> int:
         """A budget, not the least one, whose first transmission carries `smallest` bytes."""
@@ -148,34 +149,28 @@ class AdaptiveTransport:
         return budget
 
     def _offered(self, budget: int, air: AirInterface, layout: _Layout, cqi: int | None) -> list[Option]:
-        """What can be sent, given the CQI heard: options by falling success."""
+        """What can be sent, given the CQI heard: by falling success, with an outer loop by rising rate."""
         key = budget, air.es_n0_db, cqi
         if key not in self._options:
             self._options[key] = self._make_options(air, layout, cqi)
         return self._options[key]
 
     def _make_options(self, air: AirInterface, layout: _Layout, cqi: int | None) -> list[Option]:
-        prediction = _prediction(self.radio, air.es_n0_db, layout.report)
+        prediction = adaptive_prediction(self.radio.rehearsal or self.radio, air.es_n0_db, layout.probed)
         sizes = {link.mcs: size for link in self._links.values() if (size := link.payload_bytes(layout.lengths[0]))}
-        if self.scheme.outer_loop:
-            assert cqi is not None, "the outer loop corrects reports"
-            offset = prediction.settled_offset_db(tuple(sizes.items()), layout.transmissions[0])
-            thresholds = torch.tensor([threshold_db(m.modulation_order, m.code_rate) for m in sizes])
-            start = affordable(thresholds, reported_db(cqi) + offset)
-            # Success is not asked: the scheme the loop affords comes first, bolder ones only where it carries nothing.
-            return [Option(m, size, 2.0**-i) for i, (m, size) in enumerate(list(sizes.items())[start:])]
-        found = [
+        options = [
             Option(m, size, prediction.success(m, size, layout.transmissions, cqi)[-1]) for m, size in sizes.items()
         ]
-        return worth_considering(found)
+        if not self.scheme.outer_loop:
+            return worth_considering(options)
+        assert cqi is not None, "the outer loop corrects reports"
+        offset = prediction.settled_offset_db(tuple(sizes.items()), layout.transmissions[0])
+        thresholds = torch.tensor([threshold_db(m.modulation_order, m.code_rate) for m in sizes])
+        return options[affordable(thresholds, reported_db(cqi) + offset) :]
 
-
-@lru_cache(maxsize=64)
-def _report(radio: Radio, num_prb: int, num_symbols: int) -> QualityReport:
-    return QualityReport(radio, num_prb, num_symbols)
-
-
-@lru_cache(maxsize=64)
-def _prediction(radio: Radio, es_n0_db: float, report: QualityReport | None) -> AdaptivePrediction:
-    """The prediction that the links of one radio share: a memo, it changes no result."""
-    return AdaptivePrediction(radio.rehearsal or radio, es_n0_db, report)
+    def _choose(self, options: Sequence[Option], offer: Callable[[int], Offer | None]) -> tuple[Option, Offer] | None:
+        """The option that promises most; with an outer loop the one it affords, or a bolder one where that is empty."""
+        if not self.scheme.outer_loop:
+            return choose(options, offer)
+        offered = ((option, offer(option.payload_bytes)) for option in options)
+        return next(((option, got) for option, got in offered if got is not None), None)

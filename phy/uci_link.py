@@ -24,8 +24,8 @@ _MOST_SYMBOLS = 144
 """Data symbols of the smallest and the longest allocation: one PRB by 2 and by 14 OFDM symbols, as PUCCH formats have.
 Below about -10 dB the energy of the longest is not enough."""
 _ENERGY = {1: 24.0, 2: 48.0}
-"""Mean energy of a message over `no` after combining, of one bit and (2) of more: decided by a simulation of CDL-C with
-two antennas, where it keeps errors to about one in a hundred."""
+"""Mean energy of a message over `no` after combining, of one bit and (2) of more. Over CDL-C with two antennas one ACK
+in a hundred is missed at 0 dB and one in 25 at -5 dB, two CQI in a hundred are wrong at either."""
 _NACK_TO_ACK = 1e-3
 """Probability with which the transmitter may take a NACK for an ACK, as TS 38.104 clause 8.3 asks of a base station."""
 
