@@ -63,6 +63,15 @@ def choose(options: Sequence[G], offer: Callable[[int], Offer | None]) -> tuple[
     return best
 
 
+def worth_considering(options: Sequence[Option]) -> list[Option]:
+    """The options by falling success, those left out that another one betters in success and payload."""
+    kept: list[Option] = []
+    for option in sorted(options, key=lambda o: (-o.success, -o.payload_bytes)):
+        if not kept or option.payload_bytes > kept[-1].payload_bytes:
+            kept.append(option)
+    return kept
+
+
 class CodedTransport:
     """The transport links of one radio, one per MCS of TS 38.214 table 5.1.3.1-2 (up to 256-QAM).
 
@@ -96,11 +105,7 @@ class CodedTransport:
             for index, link in self._links.items()
             if (size := sizes[index]) > 0
         ]
-        kept: list[Option] = []
-        for option in sorted(found, key=lambda o: (-o.success, -o.payload_bytes)):
-            if not kept or option.payload_bytes > kept[-1].payload_bytes:
-                kept.append(option)
-        return kept
+        return worth_considering(found)
 
     def send(
         self, choices: Sequence[tuple[Option, Offer] | None], budget: int, air: AirInterface

@@ -20,25 +20,30 @@ from taskwave.phy.transport_block import transport_crc_length
 CALIBRATION_SEED = 0x7A5C
 CALIBRATION_DRAWS = 128
 
-_GAP_DB = 0.8
+GAP_DB = 0.8
 """How much better than the channel a code of the standard must find it, to do as the normal approximation says."""
 _GRID_DB = torch.linspace(-25.0, 45.0, 281)
 
 
 @cache
-def _information(modulation_order: int) -> torch.Tensor:
+def bicm_information(modulation_order: int) -> torch.Tensor:
     """BICM capacity of the modulation over `_GRID_DB`, bits per symbol."""
-    information, _ = bicm_moments(modulation_order, _GRID_DB.numpy())
-    return torch.from_numpy(information).clamp(min=0).float()
+    kept, _ = bicm_moments(modulation_order, _GRID_DB.numpy())
+    return torch.from_numpy(kept).clamp(min=0).float()
 
 
-def _at_sinr(curve: torch.Tensor, sinr_db: torch.Tensor) -> torch.Tensor:
+def at_sinr(curve: torch.Tensor, sinr_db: torch.Tensor) -> torch.Tensor:
     """Linear interpolation of a curve over `_GRID_DB`."""
     step = float(_GRID_DB[1] - _GRID_DB[0])
     position = ((sinr_db - _GRID_DB[0]) / step).clamp(0, len(_GRID_DB) - 1.001)
     before = position.long()
     weight = position - before
     return curve[before] * (1 - weight) + curve[before + 1] * weight
+
+
+def normal_variance(sinr_db: torch.Tensor) -> torch.Tensor:
+    """Variance of the information that each symbol carries, bits squared: the dispersion of complex AWGN channels."""
+    return torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10)))
 
 
 class SuccessPrediction:
@@ -55,11 +60,11 @@ class SuccessPrediction:
         """P(all CRCs hold) of `payload_bytes` in `num_symbols` data symbols with `mcs`, transmitter blind: 0…1."""
         key = (mcs, payload_bytes, num_symbols, es_n0_db)
         if key not in self._known:
-            sinr_db = self._sinr_db(num_symbols, es_n0_db) - _GAP_DB
-            information = _at_sinr(_information(mcs.modulation_order), sinr_db).sum(1)
-            variance = torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10))).sum(1)
+            sinr_db = self._sinr_db(num_symbols, es_n0_db) - GAP_DB
+            kept = at_sinr(bicm_information(mcs.modulation_order), sinr_db).sum(1)
+            variance = normal_variance(sinr_db).sum(1)
             needed = 8 * payload_bytes + transport_crc_length(8 * payload_bytes)
-            self._known[key] = float(torch.special.ndtr((information - needed) / variance.sqrt()).mean())
+            self._known[key] = float(torch.special.ndtr((kept - needed) / variance.sqrt()).mean())
         return self._known[key]
 
     def _sinr_db(self, num_symbols: int, es_n0_db: float) -> torch.Tensor:

@@ -34,6 +34,11 @@ class _BuiltIn(NamedTuple):
 
 _TASK_NETWORK = ("segmentation",)
 
+
+def _adapted(codec: str, adaptation: str) -> dict[str, str]:
+    return {"codec": codec, "adaptation": adaptation}
+
+
 _BUILT_IN = {
     "task-adaptive": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "attention"}),
     "task-adaptive-uniform": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "uniform"}),
@@ -47,6 +52,12 @@ _BUILT_IN = {
         for codec in ("jpeg", "jpeg2000", "webp", "avif")
         for code in ("ideal", "outage", "finite")
     },
+    "avif-harq": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "harq"), _TASK_NETWORK),
+    "avif-cqi": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "cqi"), _TASK_NETWORK),
+    "avif-olla": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "olla"), _TASK_NETWORK),
+    "avif-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "nr"), _TASK_NETWORK),
+    "webp-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("webp", "nr"), _TASK_NETWORK),
+    "jpeg2000-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("jpeg2000", "nr"), _TASK_NETWORK),
     "label-map": _BuiltIn("label_map", "LabelMapLink", {}, _TASK_NETWORK),
 }
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import torch
 
-from taskwave.phy.config import Detector as DetectorName
+from taskwave.phy.config import RadioConfig
 from taskwave.phy.modulation import Modulation
 
 _LLR_WITHOUT_RIVAL = 5.0
@@ -33,14 +33,16 @@ class Detector(Protocol):
         ...
 
 
-def detector(name: DetectorName, modulation: Modulation, num_layers: int, num_paths: int) -> Detector | None:
-    """The detector of that name; None where LMMSE estimates, demapped one by one, are all there is.
+def detector(config: RadioConfig, modulation: Modulation, num_layers: int) -> Detector | None:
+    """The detector that `config` names; None where LMMSE estimates, demapped one by one, are all there is.
 
     A single layer has nothing to tell apart: LMMSE is optimal.
     """
-    if name == "lmmse" or num_layers == 1:
+    if config.detector == "lmmse" or num_layers == 1:
         return None
-    return KBest(modulation, num_layers, num_paths) if name == "k-best" else SuccessiveCancellation(modulation)
+    if config.detector == "sic":
+        return SuccessiveCancellation(modulation)
+    return KBest(modulation, num_layers, config.k_best_paths)
 
 
 class KBest:

@@ -2,8 +2,9 @@
 
 Both work on one allocation. Input `z` [B, rx, layers, D, P] are the least-squares estimates at the P pilot subcarriers
 of each layer in the D DMRS symbols, of error variance `no` [B] (or [1]: the same for all); layer l's pilots lie on
-subcarriers l, l + layers, …. Output is `h_hat` [B, rx, layers, S, F] at the S data symbols and all F subcarriers, with
-the error variance [B or 1, layers, S, F] float32. True channels have energy one in expectation.
+subcarriers l, l + layers, …. Output is `h_hat` [B, rx, layers, S, F] at the S data symbols (DMRS symbols where there
+are no data) and all F subcarriers, with the error variance [B or 1, layers, S, F] float32. True channels have energy
+one in expectation.
 """
 
 from typing import Protocol
@@ -44,7 +45,12 @@ def _linear_weights(targets: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
 
 
 def _pilot_subcarriers(allocation: Allocation, layer: int) -> npt.NDArray[np.int64]:
-    return np.arange(layer, allocation.num_subcarriers, allocation.num_layers)
+    return np.array(allocation.pilot_subcarriers(layer))
+
+
+def _wanted_symbols(allocation: Allocation) -> npt.NDArray[np.int64]:
+    """OFDM symbols at which the channel is estimated: those of data, or of the pilots where there are no data."""
+    return np.array(allocation.data_ofdm_symbols or allocation.dmrs)
 
 
 class LinearInterpolator:
@@ -56,7 +62,7 @@ class LinearInterpolator:
     def __init__(self, allocation: Allocation) -> None:
         every = np.arange(allocation.num_subcarriers)
         frequency = [_linear_weights(every, _pilot_subcarriers(allocation, i)) for i in range(allocation.num_layers)]
-        time = _linear_weights(np.array(allocation.data_ofdm_symbols), np.array(allocation.dmrs))
+        time = _linear_weights(_wanted_symbols(allocation), np.array(allocation.dmrs))
         self._frequency = torch.tensor(np.stack(frequency), dtype=torch.complex64)
         self._time = torch.tensor(time, dtype=torch.complex64)
         noise = np.sum(time**2, axis=-1)[None, :, None] * np.sum(np.stack(frequency) ** 2, axis=-1)[:, None, :]
@@ -107,7 +113,7 @@ class WienerInterpolator:
             basis_f.append(u * keep)
             gain_f.append((every @ vh.conj().T) * (s * keep))
             lambda_f = s**2 * keep  # the same for all layers: shifting the comb only rotates phases
-        dmrs, data = np.array(allocation.dmrs), np.array(allocation.data_ofdm_symbols)
+        dmrs, data = np.array(allocation.dmrs), _wanted_symbols(allocation)
 
         def correlation(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
             return np.asarray(j0(2 * np.pi * doppler_per_symbol * (rows[:, None] - dmrs[None, :])))

@@ -42,6 +42,8 @@ class Allocation:
     num_layers: int
     dmrs: tuple[int, ...]
     """OFDM symbols that carry pilots only."""
+    comb: int = 1
+    """Only every so many subcarriers are occupied: 1 for messages, more for sparse pilots without data."""
 
     @property
     def num_subcarriers(self) -> int:
@@ -51,7 +53,11 @@ class Allocation:
     @property
     def channel_uses(self) -> int:
         """REs occupied: data, pilots and padding."""
-        return self.num_subcarriers * self.num_ofdm_symbols
+        return self.num_subcarriers // self.comb * self.num_ofdm_symbols
+
+    def pilot_subcarriers(self, layer: int) -> range:
+        """Subcarriers of a layer's pilots."""
+        return range(layer * self.comb, self.num_subcarriers, self.num_layers * self.comb)
 
     @property
     def data_ofdm_symbols(self) -> tuple[int, ...]:

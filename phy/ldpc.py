@@ -12,6 +12,7 @@ import torch
 _LLR_MAX = 30.0
 _FILLER_LLR = 60.0
 _PHI_MIN, _PHI_MAX = 1e-6, 16.0
+_CORE_ROWS = 4
 _CHUNK = 128
 """Code blocks decoded together: more do not fit into the cache."""
 
@@ -25,22 +26,26 @@ class LayeredDecoder:
     """Belief propagation, one row of the base graph at a time (Mansour and Shanbhag 2003; Hocevar 2004).
 
     A layer of the schedule is one row of circulants, so every iteration uses the newest beliefs and converges in about
-    half the iterations of a flooding schedule. Rows whose own parity bits were not sent are left out.
+    half the iterations of a flooding schedule. Rows whose own parity bits were not sent are left out: all that they
+    would say is zero.
 
     Args:
         encoder: `sionna.phy.fec.ldpc.LDPC5GEncoder` without output interleaver.
+        sent: [n] bool, positions of the circular buffer (without fillers, TS 38.212 clause 5.4.2.1) that were sent.
     """
 
-    def __init__(self, encoder: Any) -> None:
-        self._k, self._n, self._z = int(encoder.k), int(encoder.n), int(encoder.z)
+    def __init__(self, encoder: Any, sent: torch.Tensor) -> None:
+        self._k, self._z = int(encoder.k), int(encoder.z)
         self._num_filler = int(encoder.k_filler)
         pcm, z = encoder.pcm.tocsr(), self._z
-        num_columns = -(-(self._n + 2 * z + self._num_filler) // z)
-        num_rows = max(4, num_columns - encoder.k_ldpc // z)
-        self._num_columns = encoder.k_ldpc // z + num_rows
+        num_systematic = self._k - 2 * z
+        parity_columns = (sent[num_systematic:].nonzero().flatten() // z).unique().tolist()
+        # The parity bits of the first four rows depend on each other; every later row has a column of its own.
+        rows = [*range(_CORE_ROWS), *(column for column in parity_columns if column >= _CORE_ROWS)]
+        self._num_columns = encoder.k_ldpc // z + rows[-1] + 1
         offset = torch.arange(z)
         self._layers: list[torch.Tensor] = []
-        for row in range(num_rows):
+        for row in rows:
             # The first row of a row of circulants names their columns and shifts.
             first = torch.from_numpy(pcm.indices[pcm.indptr[row * z] : pcm.indptr[row * z + 1]]).long()
             column, shift = first // z, first % z
@@ -52,7 +57,7 @@ class LayeredDecoder:
         """Information bits of each code word, [B, k] float32 zeros and ones.
 
         Args:
-            logits: [B, n] float32, log P(1) / P(0) of the sent bits.
+            logits: [B, n] float32, log P(1) / P(0) of each position of the circular buffer, zero where none was sent.
             check: [K, k] bits to [K] bool; words it accepts are done (called every `check_every` iterations).
             num_iter: most iterations.
             check_every: iterations between checks.
@@ -83,13 +88,14 @@ class LayeredDecoder:
 
     def _beliefs(self, logits: torch.Tensor) -> torch.Tensor:
         """[columns * Z, B] log P(0) / P(1) of all code bits: punctured, systematic, filler, parity."""
-        z, num_sent_systematic = self._z, self._k - 2 * self._z
+        z, num_systematic = self._z, self._k - 2 * self._z
         llr = -logits.T.clamp(-_LLR_MAX, _LLR_MAX)
         belief = llr.new_zeros(self._num_columns * z, llr.shape[1])
-        belief[2 * z : self._k] = llr[:num_sent_systematic]
+        belief[2 * z : self._k] = llr[:num_systematic]
         belief[self._k : self._k + self._num_filler] = _FILLER_LLR
-        parity = self._k + self._num_filler
-        belief[parity : parity + self._n - num_sent_systematic] = llr[num_sent_systematic:]
+        parity = llr[num_systematic:][: len(belief) - self._k - self._num_filler]
+        first = self._k + self._num_filler
+        belief[first : first + len(parity)] = parity
         return belief
 
     def _update(self, belief: torch.Tensor, layer: torch.Tensor, old: torch.Tensor) -> torch.Tensor:

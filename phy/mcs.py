@@ -1,9 +1,9 @@
-"""Modulation and coding schemes of TS 38.214 tables 5.1.3.1-1 (up to 64-QAM) and 5.1.3.1-2 (up to 256-QAM)."""
+"""Modulation and coding schemes of TS 38.214: tables 5.1.3.1-1 (up to 64-QAM), -2 (256-QAM) and -3 (low rates)."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-McsTable = Literal["qam64", "qam256"]
+McsTable = Literal["qam64", "qam256", "qam64-low-se"]
 
 # (modulation order, code rate x 1024), by index.
 _TABLES: dict[McsTable, tuple[tuple[int, float], ...]] = {
@@ -18,6 +18,12 @@ _TABLES: dict[McsTable, tuple[tuple[int, float], ...]] = {
         (4, 378), (4, 434), (4, 490), (4, 553), (4, 616), (4, 658),
         (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772), (6, 822), (6, 873),
         (8, 682.5), (8, 711), (8, 754), (8, 797), (8, 841), (8, 885), (8, 916.5), (8, 948),
+    ),
+    "qam64-low-se": (
+        (2, 30), (2, 40), (2, 50), (2, 64), (2, 78), (2, 99), (2, 120), (2, 157), (2, 193), (2, 251), (2, 308),
+        (2, 379), (2, 449), (2, 526), (2, 602),
+        (4, 340), (4, 378), (4, 434), (4, 490), (4, 553), (4, 616),
+        (6, 438), (6, 466), (6, 517), (6, 567), (6, 616), (6, 666), (6, 719), (6, 772),
     ),
 }  # fmt: skip
 

@@ -13,6 +13,23 @@ from taskwave.phy.medium import LOST_NOISE, SlotSignal, Tap
 from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
 
 
+def channel_estimator(radio: Radio, allocation: Allocation) -> ChannelEstimator | None:
+    """The receiver's estimator; None where it knows the channel."""
+    config = radio.config
+    if config.csi == "ls":
+        return LinearInterpolator(allocation)
+    if config.csi == "lmmse":
+        symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
+        return WienerInterpolator(
+            allocation,
+            radio.channel.delays,
+            radio.channel.powers,
+            config.subcarrier_spacing_khz * 1e3,
+            radio.channel.doppler_hz * symbol_s,
+        )
+    return None
+
+
 class SlotTransceiver:
     """Fills one allocation and reads it. Reusable for every message of that shape."""
 
@@ -20,19 +37,7 @@ class SlotTransceiver:
         self.allocation = allocation
         self._pilots = dmrs_pilots(allocation)
         self._dmrs = spread_to_layers(self._pilots, allocation.num_layers)
-        config = radio.config
-        self._estimator: ChannelEstimator | None = None
-        if config.csi == "ls":
-            self._estimator = LinearInterpolator(allocation)
-        elif config.csi == "lmmse":
-            symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
-            self._estimator = WienerInterpolator(
-                allocation,
-                radio.channel.delays,
-                radio.channel.powers,
-                config.subcarrier_spacing_khz * 1e3,
-                radio.channel.doppler_hz * symbol_s,
-            )
+        self._estimator = channel_estimator(radio, allocation)
 
     def transmit(self, symbols: torch.Tensor) -> torch.Tensor:
         """Grid [B, layers, num_ofdm_symbols, num_subcarriers] of `symbols` [B, num_data_symbols] of unit energy.

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.phy.air import Air, Radio
-from taskwave.phy.detection import Detector
+from taskwave.phy.detection import detector
 from taskwave.phy.grid import Allocation
 from taskwave.phy.interleaving import interleaver
 from taskwave.phy.medium import Stream, Tap
+from taskwave.phy.modulation import Modulation
 from taskwave.phy.slot import SlotTransceiver, equalize
 
 _PADDING = 1.0
@@ -31,6 +32,10 @@ class SymbolReception:
     llr: torch.Tensor | None
     """[B, n, bits] float32, logits of each symbol's bits where a detector found them from all layers together."""
 
+    def logits(self, modulation: Modulation) -> torch.Tensor:
+        """[B, n * bits] log P(1) / P(0) of symbols of `modulation`: those of the detector, else symbol by symbol."""
+        return modulation.llr(self.symbols, self.noise_variance) if self.llr is None else self.llr.flatten(1)
+
 
 class SymbolLink:
     """Sends complex symbols over OFDM, MIMO and the channel. Differentiable with respect to the symbols.
@@ -39,7 +44,7 @@ class SymbolLink:
         radio: the radio.
         num_layers: spatial layers, those of the radio's configuration by default.
         stream: "control" for messages sent besides the data of the same occasion, so that their noise differs.
-        detector: of the bits, where symbols are of a constellation that it knows.
+        modulation: of the symbols, for the radio's detector; without it they are equalised only.
     """
 
     def __init__(
@@ -47,12 +52,12 @@ class SymbolLink:
         radio: Radio,
         num_layers: int | None = None,
         stream: Stream = "data",
-        detector: Detector | None = None,
+        modulation: Modulation | None = None,
     ) -> None:
         self.radio = radio
         self.stream = stream
-        self._detector = detector
         self.allocator = radio.allocator(radio.config.num_layers if num_layers is None else num_layers)
+        self._detector = None if modulation is None else detector(radio.config, modulation, self.allocator.num_layers)
         self._slots: dict[Allocation, SlotTransceiver] = {}
 
     def channel_uses(self, num_symbols: int) -> int:

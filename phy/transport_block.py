@@ -1,18 +1,10 @@
-"""Transport blocks of TS 38.212: CRC attachment, segmentation, LDPC coding and rate matching of one block size."""
+"""Sizes of transport blocks and of the code blocks they are cut into (TS 38.212 clauses 5.2.2, 5.4.2.1 and 7.2)."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import torch
-
-from taskwave.phy.ldpc import LayeredDecoder
+from dataclasses import dataclass, replace
 
 _MAX_K = {"bg1": 8448, "bg2": 3840}
-_MOTHER_EXPANSION = {"bg1": 3, "bg2": 5}
-"""Coded bits per information bit before repetition starts."""
 _SEGMENT_CRC = 24
-_ITERATIONS_BETWEEN_CHECKS = 2
 
 
 def transport_crc_length(payload_bits: int) -> int:
@@ -42,6 +34,10 @@ class Segmentation:
         total = self.payload_bits + transport_crc_length(self.payload_bits)
         return total if self.num_blocks == 1 else total // self.num_blocks + _SEGMENT_CRC
 
+    def filling(self, coded_bits: int, modulation_order: int) -> "Segmentation":
+        """The same code blocks in a transmission of `coded_bits`, as a retransmission may have another length."""
+        return replace(self, coded=_shares(coded_bits, modulation_order, self.num_blocks))
+
 
 def segment(payload_bits: int, coded_bits: int, modulation_order: int, code_rate: float) -> Segmentation | None:
     """Segmentation of TS 38.212 clauses 5.2.2 and 5.4.2.1; None if the blocks would not be of equal size.
@@ -54,10 +50,12 @@ def segment(payload_bits: int, coded_bits: int, modulation_order: int, code_rate
     num_blocks = 1 if total <= largest else math.ceil(total / (largest - _SEGMENT_CRC))
     if total % num_blocks:
         return None
-    symbols = coded_bits // modulation_order
-    short, num_long = divmod(symbols, num_blocks)
-    coded = [short] * (num_blocks - num_long) + [short + 1] * num_long
-    return Segmentation(payload_bits, num_blocks, graph, tuple(modulation_order * c for c in coded))
+    return Segmentation(payload_bits, num_blocks, graph, _shares(coded_bits, modulation_order, num_blocks))
+
+
+def _shares(coded_bits: int, modulation_order: int, num_blocks: int) -> tuple[int, ...]:
+    short, num_long = divmod(coded_bits // modulation_order, num_blocks)
+    return (modulation_order * short,) * (num_blocks - num_long) + (modulation_order * (short + 1),) * num_long
 
 
 def largest_payload_bytes(coded_bits: int, modulation_order: int, code_rate: float) -> int:
@@ -67,37 +65,3 @@ def largest_payload_bytes(coded_bits: int, modulation_order: int, code_rate: flo
         if cut is not None and cut.block_bits <= code_rate * min(cut.coded):
             return payload_bytes
     return 0
-
-
-class BlockCode:
-    """LDPC encoder and decoder of one code block size, rate-matched to `coded_bits`.
-
-    Rates below that of the base graph repeat the circular buffer (TS 38.212 clause 5.4.2.1), which is cut at
-    the mother rate 1/3 or 1/5. Coded bits are interleaved over the bits of a QAM symbol (clause 5.4.2.2).
-    """
-
-    def __init__(self, block_bits: int, coded_bits: int, graph: str, modulation_order: int) -> None:
-        from sionna.phy.fec.ldpc import LDPC5GEncoder  # noqa: PLC0415 - Sionna takes seconds to import
-
-        self._num_mother = min(coded_bits, block_bits * _MOTHER_EXPANSION[graph])
-        self._encoder = LDPC5GEncoder(block_bits, self._num_mother, bg=graph, device="cpu")
-        self._decoder = LayeredDecoder(self._encoder)
-        self._source = torch.arange(coded_bits) % self._num_mother
-        columns = coded_bits // modulation_order
-        self._interleaver = torch.arange(coded_bits).reshape(modulation_order, columns).T.flatten()
-
-    def encode(self, bits: torch.Tensor) -> torch.Tensor:
-        """[B, block_bits] to [B, coded_bits], float32 zeros and ones."""
-        mother: torch.Tensor = self._encoder(bits)
-        return mother[:, self._source][:, self._interleaver]
-
-    def decode(self, llr: torch.Tensor, check: Callable[[torch.Tensor], torch.Tensor], num_iter: int) -> torch.Tensor:
-        """[B, coded_bits] logits, log P(1) / P(0), to [B, block_bits] bits.
-
-        Blocks that `check` ([K, block_bits] to [K] bool) accepts are done before the last of `num_iter` iterations.
-        """
-        in_order = torch.empty_like(llr)
-        in_order[:, self._interleaver] = llr
-        # Repeated bits are heard several times: their logits add.
-        mother = in_order.new_zeros(len(llr), self._num_mother).index_add(1, self._source, in_order)
-        return self._decoder.decode(mother, check, num_iter, _ITERATIONS_BETWEEN_CHECKS)

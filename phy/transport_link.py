@@ -1,6 +1,5 @@
 """Bytes over the air: CRC, 5G LDPC, rate matching, scrambling and QAM over a `SymbolLink`."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,16 +7,13 @@ import numpy as np
 import torch
 
 from taskwave.phy.air import Air, Radio
-from taskwave.phy.crc import Crc
-from taskwave.phy.detection import detector
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.medium import Tap
 from taskwave.phy.modulation import Modulation
+from taskwave.phy.scrambling import scrambling_bits
 from taskwave.phy.symbol_link import SymbolLink
-from taskwave.phy.transport_block import BlockCode, Segmentation, largest_payload_bytes, segment, transport_crc_length
-
-_SCRAMBLING_C_INIT = 1
-"""Any fixed identity (TS 38.211 clause 7.3.1.1). Without scrambling a payload of zeros would lack energy."""
+from taskwave.phy.transport_block import largest_payload_bytes, segment
+from taskwave.phy.transport_code import TransportCode
 
 
 @dataclass
@@ -28,6 +24,17 @@ class TransportReception:
     """One per image: the payload with its padding, or None (erasure) if a CRC failed."""
     channel_uses: int
     """REs occupied by each image's message."""
+
+
+def to_bits(payloads: Sequence[bytes], size: int) -> torch.Tensor:
+    """[B, 8 * size] float32 zeros and ones of payloads of up to `size` bytes, zero bytes behind them."""
+    padded = np.frombuffer(b"".join(p.ljust(size, b"\0") for p in payloads), dtype=np.uint8)
+    return torch.from_numpy(np.unpackbits(padded.reshape(len(payloads), size), axis=1)).float()
+
+
+def to_payloads(bits: torch.Tensor) -> list[bytes]:
+    """Inverse of `to_bits`: one payload of whole bytes for each row of bits."""
+    return [row.tobytes() for row in np.packbits(bits.to(torch.uint8).numpy(), axis=1)]
 
 
 class TransportLink:
@@ -43,15 +50,10 @@ class TransportLink:
     def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 20) -> None:
         self.radio = radio
         self.mcs = mcs
-        self.num_iter = num_iter
         self._modulation = Modulation(mcs.modulation_order)
-        config = radio.config
-        found = detector(config.detector, self._modulation, config.num_layers, config.k_best_paths)
-        self.symbol_link = SymbolLink(radio, detector=found)
+        self.symbol_link = SymbolLink(radio, modulation=self._modulation)
         self._payload_bytes: dict[int, int] = {}
-        self._codes: dict[tuple[int, int, str], BlockCode] = {}
-        self._scrambling = torch.empty(0)
-        self._short_crc, self._long_crc, self._segment_crc = Crc("CRC16"), Crc("CRC24A"), Crc("CRC24B")
+        self._code = TransportCode(mcs.modulation_order, num_iter)
 
     def payload_bytes(self, channel_uses: int) -> int:
         """Largest payload [bytes] of at most `channel_uses` REs at this MCS; 0 if none fits."""
@@ -98,73 +100,27 @@ class TransportLink:
                 f"{len(payloads)} payloads of up to {longest} bytes do not fit: {channel_uses} channel uses carry "
                 f"{size} bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air."
             )
-        padded = np.frombuffer(b"".join(p.ljust(size, b"\0") for p in payloads), dtype=np.uint8)
-        bits = torch.from_numpy(np.unpackbits(padded.reshape(len(payloads), size), axis=1)).float()
+        bits = to_bits(payloads, size)
         coded_bits = num_symbols * self.mcs.modulation_order
         cut = segment(8 * size, coded_bits, self.mcs.modulation_order, self.mcs.code_rate)
         assert cut is not None, "payload_bytes offers sizes that can be segmented only"
         with torch.no_grad():
-            scrambling = self._scrambling_bits(coded_bits)
-            sent = self._modulation.map((self._encode(bits, cut) + scrambling) % 2)
+            scrambling, soft = scrambling_bits(coded_bits), self._code.empty(len(bits), cut)
+            coded = self._code.match(self._code.encode(bits, cut), cut, rv=0)
+            sent = self._modulation.map((coded + scrambling) % 2)
             received = self.symbol_link.send(sent, air, tap)
-            if received.llr is None:
-                llr = self._modulation.llr(received.symbols, received.noise_variance)
-            else:
-                llr = received.llr.flatten(1)
-            decoded, ok = self._decode(llr * (1 - 2 * scrambling), cut)
+            llr = received.logits(self._modulation)
+            self._code.gather(soft, torch.arange(len(bits)), llr * (1 - 2 * scrambling), cut, rv=0)
+            decoded, ok = self._code.decode(soft, cut)
             # From nothing the decoder makes the word of zeros, whose CRC holds.
             ok = ok & ~received.lost
         if tap is not None:
             tap("llr", llr)
-        octets = np.packbits(decoded.to(torch.uint8).numpy(), axis=1)
-        return TransportReception(
-            [row.tobytes() if good else None for row, good in zip(octets, ok.tolist(), strict=True)],
-            received.channel_uses,
-        )
+        arrived = [p if good else None for p, good in zip(to_payloads(decoded), ok.tolist(), strict=True)]
+        return TransportReception(arrived, received.channel_uses)
 
     def _fitting(self, num_symbols: int) -> int:
         if num_symbols not in self._payload_bytes:
             order = self.mcs.modulation_order
             self._payload_bytes[num_symbols] = largest_payload_bytes(num_symbols * order, order, self.mcs.code_rate)
         return self._payload_bytes[num_symbols]
-
-    def _encode(self, bits: torch.Tensor, cut: Segmentation) -> torch.Tensor:
-        blocks = self._transport_crc(cut).attach(bits).reshape(len(bits), cut.num_blocks, -1)
-        if cut.num_blocks > 1:
-            blocks = self._segment_crc.attach(blocks)
-        coded = [self._code(cut, n).encode(blocks[:, i]) for i, n in enumerate(cut.coded)]
-        return torch.cat(coded, dim=1)
-
-    def _decode(self, llr: torch.Tensor, cut: Segmentation) -> tuple[torch.Tensor, torch.Tensor]:
-        """Payload bits [B, payload_bits] and whether all CRCs hold [B]."""
-        batch, transport_crc = len(llr), self._transport_crc(cut)
-        block_crc = self._segment_crc if cut.num_blocks > 1 else transport_crc
-        blocks = torch.empty(batch, cut.num_blocks, cut.block_bits)
-        parts = llr.split(cut.coded, dim=1)
-        for n in sorted(set(cut.coded)):
-            members = [i for i, coded in enumerate(cut.coded) if coded == n]
-            stacked = torch.stack([parts[i] for i in members], dim=1).reshape(-1, n)
-            decoded = self._code(cut, n).decode(stacked, block_crc.check, self.num_iter)
-            blocks[:, members] = decoded.reshape(batch, len(members), -1)
-        ok = block_crc.check(blocks).all(dim=1)
-        if cut.num_blocks > 1:
-            blocks = blocks[..., : -block_crc.length]
-        joined = blocks.reshape(batch, -1)
-        return joined[:, : cut.payload_bits], ok & transport_crc.check(joined)
-
-    def _transport_crc(self, cut: Segmentation) -> Crc:
-        return self._short_crc if transport_crc_length(cut.payload_bits) == self._short_crc.length else self._long_crc
-
-    def _code(self, cut: Segmentation, coded_bits: int) -> BlockCode:
-        key = (cut.block_bits, coded_bits, cut.graph)
-        if key not in self._codes:
-            self._codes[key] = BlockCode(*key, self.mcs.modulation_order)
-        return self._codes[key]
-
-    def _scrambling_bits(self, length: int) -> torch.Tensor:
-        if len(self._scrambling) < length:
-            from sionna.phy.nr.utils import generate_prng_seq  # noqa: PLC0415 - Sionna takes seconds to import
-
-            longer = 1 << math.ceil(math.log2(length))
-            self._scrambling = torch.tensor(generate_prng_seq(longer, _SCRAMBLING_C_INIT), dtype=torch.float32)
-        return self._scrambling[:length]

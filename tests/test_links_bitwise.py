@@ -17,7 +17,7 @@ from taskwave.links.coded_transport import CodedTransport, Offer, Option, choose
 from taskwave.links.ideal import IdealLink
 from taskwave.links.label_map import LabelMapLink, LabelMapSource, decode_map, overlap
 from taskwave.links.limits import Limit, information
-from taskwave.links.link_abstraction import SuccessPrediction, _at_sinr, _information
+from taskwave.links.link_abstraction import SuccessPrediction, at_sinr, bicm_information
 from taskwave.links.picture_source import PictureSource, to_image, to_pixels
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.mcs import mcs, mcs_table
@@ -231,7 +231,7 @@ def test_bounds_are_ordered(models: Models, rayleigh: Radio, images: torch.Tenso
 )
 def test_information_of_qam(order: int, es_n0_db: float, bits: float) -> None:
     """QPSK at 0 dB: twice the 0.486 bit of the binary-input AWGN channel at an SNR of one (Ungerboeck 1982)."""
-    assert float(_at_sinr(_information(order), torch.tensor([es_n0_db]))) == pytest.approx(bits, abs=2e-3)
+    assert float(at_sinr(bicm_information(order), torch.tensor([es_n0_db]))) == pytest.approx(bits, abs=2e-3)
 
 
 def test_predicted_success_is_what_the_decoder_achieves(rayleigh: Radio) -> None:

@@ -17,7 +17,7 @@ from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
 BUDGET = 1300
-QUICK = ("task-adaptive", "jpeg", "ideal-jpeg", "label-map")
+QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "label-map")
 """One link of each family; its siblings differ in a codec or in the choice of detail and are tested as slow ones."""
 BUILT_IN = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
@@ -58,7 +58,7 @@ def link(request: pytest.FixtureRequest, models: Models, radio: Radio) -> Link:
 
 @pytest.fixture(scope="module")
 def air(radio: Radio) -> AirInterface:
-    return AirInterface(radio, radio.draw(2, 2, seed=1), 12.0, seed=2)
+    return AirInterface(radio, radio.draw(2, 3, seed=1), 12.0, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_hopeless_budget_is_refused(link: Link, images: torch.Tensor, air: Air
 
 @pytest.fixture(scope="module")
 def deep_fade(radio: Radio) -> AirInterface:
-    return AirInterface(radio, radio.draw(2, 2, seed=1), -25.0, seed=2)
+    return AirInterface(radio, radio.draw(2, 3, seed=1), -25.0, seed=2)
 
 
 def test_outage_answers_nothing(link: Link, images: torch.Tensor, deep_fade: AirInterface) -> None:

@@ -55,7 +55,8 @@ def test_k_best_with_all_candidates_is_maximum_likelihood() -> None:
 def test_fewer_bits_are_wrong_than_with_lmmse(name: DetectorName) -> None:
     """Four layers on four antennas: linear detection has no diversity left."""
     seen, bits = observation(4, 4, 0.03, 2, res=4000)
-    found = detector(name, Modulation(2), 4, 32)
+    config = RadioConfig(num_tx_ant=4, num_rx_ant=4, num_layers=4, detector=name)
+    found = detector(config, Modulation(2), 4)
     assert found is not None
     wrong, wrong_lmmse = (
         int(((llr > 0) != bits.bool()).sum()) for llr in (found.llr(seen).flatten(1), lmmse_llr(seen, 2))
@@ -97,5 +98,5 @@ def test_coded_link_of_padded_and_interleaved_messages(name: DetectorName) -> No
 
 
 def test_one_layer_needs_no_detector() -> None:
-    assert detector("k-best", Modulation(2), 1, 8) is None
-    assert detector("lmmse", Modulation(2), 4, 8) is None
+    assert detector(RadioConfig(detector="k-best"), Modulation(2), 1) is None
+    assert detector(RadioConfig(), Modulation(2), 2) is None

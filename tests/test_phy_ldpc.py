@@ -81,7 +81,7 @@ def test_layered_decoder_decides_as_sionna_does(k: int, n: int, graph: str, eb_n
     received = 2 * encoder(bits) - 1 + math.sqrt(no / 2) * torch.randn((60, n), generator=generator)
     llr = 4 * received / no
     never = torch.zeros(60, dtype=torch.bool)
-    ours = LayeredDecoder(encoder).decode(llr, lambda b: never[: len(b)], 20, 2)
+    ours = LayeredDecoder(encoder, torch.ones(n, dtype=torch.bool)).decode(llr, lambda b: never[: len(b)], 20, 2)
     reference = LDPC5GDecoder(encoder, cn_update="boxplus", num_iter=40, device="cpu")(llr)
     right, reference_right = (ours == bits).all(dim=1), (reference == bits).all(dim=1)
     assert 0.3 <= float(reference_right.float().mean()) <= 0.999
@@ -100,6 +100,8 @@ def test_words_that_pass_are_not_decoded_further() -> None:
         sizes.append(len(found))
         return torch.arange(len(found)) > 1
 
-    decoded = LayeredDecoder(encoder).decode(20 * (2 * encoder(bits) - 1), check, 6, 2)
+    decoded = LayeredDecoder(encoder, torch.ones(200, dtype=torch.bool)).decode(
+        20 * (2 * encoder(bits) - 1), check, 6, 2
+    )
     assert torch.equal(decoded, bits)
     assert sizes == [5, 2, 2]

@@ -33,7 +33,7 @@ def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
     return AirInterface(radio, radio.draw(batch, 1, 5), es_n0_db, 6)
 
 
-@pytest.mark.parametrize(("table", "number"), [("qam64", 1), ("qam256", 2)])
+@pytest.mark.parametrize(("table", "number"), [("qam64", 1), ("qam256", 2), ("qam64-low-se", 3)])
 def test_mcs_tables_are_those_of_the_standard(table: McsTable, number: int) -> None:
     from sionna.phy.nr.utils import decode_mcs_index  # noqa: PLC0415 - slow to import
 
@@ -41,7 +41,7 @@ def test_mcs_tables_are_those_of_the_standard(table: McsTable, number: int) -> N
         order, rate = decode_mcs_index(scheme.index, table_index=number, is_pusch=False)
         assert (scheme.modulation_order, scheme.code_rate) == (int(order), pytest.approx(float(rate)))
         assert scheme == mcs(scheme.index, table)
-    assert len(mcs_table(table)) == {"qam64": 29, "qam256": 28}[table]
+    assert len(mcs_table(table)) == {"qam64": 29, "qam256": 28, "qam64-low-se": 29}[table]
 
 
 @pytest.mark.parametrize(("index", "table"), [(-1, "qam64"), (29, "qam64"), (28, "qam256"), (0, "qam1024")])

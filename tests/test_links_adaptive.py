@@ -1,0 +1,135 @@
+"""Link adaptation of the bit-wise links: predictions that hold, reports that are believed as far as they deserve."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from taskwave.links.adaptive_prediction import (
+    AdaptivePrediction,
+    QualityReport,
+    Transmission,
+    reported_db,
+    threshold_db,
+)
+from taskwave.links.adaptive_transport import AdaptiveTransport
+from taskwave.links.base import BudgetError
+from taskwave.links.coded_transport import Offer
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.harq_link import HarqLink
+from taskwave.phy.link_adaptation import cqi_table
+from taskwave.phy.mcs import mcs_table
+from taskwave.phy.symbol_link import SymbolLink
+
+COUNT = 48
+
+
+@pytest.fixture(scope="module")
+def radio() -> Radio:
+    return Radio(RadioConfig(channel="tdl-c"))
+
+
+@pytest.fixture(scope="module")
+def air(radio: Radio) -> AirInterface:
+    return AirInterface(radio, radio.draw(COUNT, 3, seed=5), 6.0, seed=6)
+
+
+@pytest.fixture(scope="module")
+def report(radio: Radio) -> QualityReport:
+    return QualityReport(radio, 11, 1400)
+
+
+def random_offer(limit: int) -> Offer:
+    """As many bytes as fit, worth the more the more there are."""
+    return Offer(np.random.default_rng(limit).bytes(limit), limit / (limit + 200))
+
+
+def test_predicted_success_is_what_the_decoder_achieves_with_each_transmission(radio: Radio, air: AirInterface) -> None:
+    prediction, lengths, seen = AdaptivePrediction(radio, 6.0, None), (400, 200, 200), []
+    for scheme in mcs_table()[6:13:4]:
+        link = HarqLink(radio, scheme)
+        sizes = [link.symbol_link.capacity(length) for length in lengths]
+        size = link.payload_bytes(lengths[0])
+        expected = prediction.success(scheme, size, [Transmission(i, n) for i, n in enumerate(sizes)], None)
+        payloads = [np.random.default_rng(i).bytes(size) for i in range(COUNT)]
+        assert all(one <= other for one, other in pairwise(expected))
+        got = link.send(payloads, lengths, air)
+        whole = torch.tensor([p is not None for p in got.payloads])
+        for upto, predicted in enumerate(expected, start=1):
+            # An ACK in a hundred is taken for a NACK: within the tolerance.
+            arrived = float((whole & (got.transmissions <= upto)).float().mean())
+            deviation = (predicted * (1 - predicted) * (1 / COUNT + 1 / 256)) ** 0.5
+            assert abs(arrived - predicted) < 4 * deviation + 0.06, (scheme.index, upto)
+            seen.append(predicted)
+    assert max(seen) - min(seen) > 0.5
+
+
+def test_a_report_says_how_good_the_channel_is(radio: Radio, air: AirInterface, report: QualityReport) -> None:
+    heard, link = report.send(air), SymbolLink(radio)
+    noise = link.send(torch.ones(COUNT, 1400, dtype=torch.complex64), air.forward(1)).noise_variance
+    quality = -10 * noise.log10().mean(1)
+    assert len(heard.unique()) > 2
+    assert torch.corrcoef(torch.stack([heard.float(), quality]))[0, 1] > 0.6
+    # Probe and report, nothing else: 22 REs of pilots, and 4 bits.
+    assert report.channel_uses(air)[0] == 22
+
+
+def test_a_report_changes_what_is_expected(radio: Radio, report: QualityReport) -> None:
+    prediction, scheme = AdaptivePrediction(radio, 6.0, report), mcs_table()[4]
+    size = HarqLink(radio, scheme).payload_bytes(1000)
+    chances = [prediction.success(scheme, size, [Transmission(1, 1400)], cqi)[0] for cqi in (2, 3, 4)]
+    assert chances[0] + 0.1 < chances[1] < chances[2] - 0.1
+
+
+def test_thresholds_rise_and_a_cqi_stands_for_its_own(radio: Radio) -> None:
+    thresholds = [threshold_db(m.modulation_order, m.code_rate) for m in mcs_table()]
+    assert all(low < high for low, high in pairwise(thresholds))
+    assert all(reported_db(c) < reported_db(c + 1) for c in range(15))
+    assert reported_db(3) == threshold_db(cqi_table()[2].modulation_order, cqi_table()[2].code_rate)
+
+
+@pytest.mark.parametrize("es_n0_db", [0.0, pytest.param(10.0, marks=pytest.mark.slow)])
+def test_the_outer_loop_holds_one_block_in_ten(radio: Radio, es_n0_db: float) -> None:
+    """The MCS that it affords, sent over channels it never saw: a tenth of first transmissions fail, 5 sigma of 128."""
+    transport, count = AdaptiveTransport(radio, "olla"), 128
+    one_shot = AdaptiveTransport(radio, "olla")
+    one_shot.scheme = replace(transport.scheme, shares=(1.0,))
+    air = AirInterface(radio, radio.draw(count, 2, seed=9), es_n0_db, seed=10)
+    arrived = one_shot.run([random_offer] * count, 1, 700, air, "x").payloads
+    failed = sum(p is None for p in arrived)
+    assert abs(failed - 0.1 * count) <= 5 * (count * 0.09) ** 0.5 + 1
+    assert failed > 0
+
+
+@pytest.mark.slow
+def test_reports_and_retransmissions_are_worth_their_cost(radio: Radio) -> None:
+    """Worth that arrives, for the same budget: a report brings more of it, HARQ needs less of the budget."""
+    air = AirInterface(radio, radio.draw(COUNT, 3, seed=11), 10.0, seed=12)
+    worth, spent = {}, {}
+    for adaptation in ("cqi", "harq", "nr"):
+        got = AdaptiveTransport(radio, adaptation).run([random_offer] * COUNT, 1, 1500, air, "x")  # type: ignore[arg-type]
+        assert int(got.uses.max()) <= 1500
+        worth[adaptation] = sum(len(p) / (len(p) + 200) for p in got.payloads if p is not None) / COUNT
+        spent[adaptation] = float(got.uses.float().mean())
+    assert worth["cqi"] > worth["harq"]
+    assert spent["harq"] < 0.9 * spent["cqi"]
+    assert spent["nr"] < spent["cqi"]
+
+
+def test_a_transmission_without_anything_to_send_is_charged(radio: Radio, air: AirInterface) -> None:
+    got = AdaptiveTransport(radio, "nr").run([lambda limit: None] * COUNT, 1, 1500, air, "x")
+    assert got.payloads == [None] * COUNT
+    assert bool((got.uses > 1300).all())
+    assert bool((got.feedback < 100).all())
+
+
+def test_a_budget_that_is_said_to_be_enough_is(radio: Radio, air: AirInterface) -> None:
+    transport = AdaptiveTransport(radio, "nr")
+    with pytest.raises(
+        BudgetError, match=r"x: 60 channel uses carry .* message takes 40; \d+ channel uses are"
+    ) as caught:
+        transport.run([random_offer] * COUNT, 40, 60, air, "x")
+    enough = int(str(caught.value).split("takes 40; ")[1].split()[0])
+    assert transport.run([random_offer] * COUNT, 40, enough, air, "x").uses.max() <= enough
