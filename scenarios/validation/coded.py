@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from scipy.optimize import brentq
 
+from taskwave.phy.block_code import BlockCode, Cut
 from taskwave.phy.control_link import ControlLink
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.theory import bicm_moments, normal_approximation_bler
-from taskwave.phy.transport_block import BlockCode
 from taskwave.phy.transport_link import TransportLink
 from taskwave.scenarios.validation.radios import forward, simple_radio
 
@@ -28,14 +28,20 @@ Simulation = Callable[[float, int], int]
 
 def code_errors(k: int, n: int, graph: str, num_iter: int, es_n0_db: float, blocks: int, seed: int) -> int:
     """Wrong words of `phy.ldpc` alone, QPSK, always with `num_iter` layered iterations (no CRC stops them)."""
-    link, modulation, code = SymbolLink(simple_radio("awgn")), Modulation(2), BlockCode(k, n, graph, 2)
+    link, modulation, code = SymbolLink(simple_radio("awgn")), Modulation(2), BlockCode(k, graph, 2)
+    cut = Cut(n, rv=0)
+    sent = code.positions(cut)
     errors = 0
     for first in range(0, blocks, _BATCH):
         batch = min(_BATCH, blocks - first)
         bits = torch.randint(0, 2, (batch, k), generator=generator(seed, first)).float()
-        received = link.send(modulation.map(code.encode(bits)), forward(link.radio, es_n0_db, batch, seed + first))
+        received = link.send(
+            modulation.map(code.encode(bits)[:, sent]), forward(link.radio, es_n0_db, batch, seed + first)
+        )
         llr = modulation.llr(received.symbols, received.noise_variance)
-        decoded = code.decode(llr, lambda words: torch.zeros(len(words), dtype=torch.bool), num_iter)
+        soft = torch.zeros(batch, code.buffer_bits)
+        soft[:, sent] = llr
+        decoded = code.decode(soft, frozenset({cut}), lambda words: torch.zeros(len(words), dtype=torch.bool), num_iter)
         errors += int((decoded != bits).any(dim=1).sum())
     return errors
 
