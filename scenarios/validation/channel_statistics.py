@@ -18,11 +18,12 @@ from taskwave.scenarios.validation.drawing import COLOURS, GREY, label, panels
 from taskwave.scenarios.validation.radios import CHANNELS
 
 TEXT = """Independent realisations as the links draw them. RMS delay spread of the mean power-delay profile over
-`delay_spread_ns`, and K factor of the first path (by the second moment of its power), against the values that follow
-from the transcribed tables 7.7.1 and 7.7.2; temporal correlation of the TDL models without a specular path against
-J0(2 pi f_D t); correlation between three vertical antennas half a wavelength apart: CDL against the sum over the rays
-of the tables (power × exp(j pi sin(zenith) sin(azimuth)), ray offsets of table 7.5-3), TDL against zero; mean energy
-one; and the reverse channel of a receiver that stands still against the transposed forward channel."""
+`delay_spread_ns`, and K factor of the first path (by the second moment of its power), against what the transcribed
+tables 7.7.1 and 7.7.2 give; temporal correlation of the TDL models without a specular path against J0(2 pi f_D t);
+correlation between three vertical antennas half a wavelength apart: CDL against the sum over the rays of the tables
+(power × exp(j pi sin(zenith) sin(azimuth)), ray offsets of table 7.5-3), TDL against zero, or the power of the
+specular path, which all antennas share; block Rayleigh against the moments of a circular Gaussian; mean energy one;
+and the reverse channel of a receiver that stands still against the transposed forward channel."""
 
 _SPREAD_NS = 100.0
 _SEED = 61

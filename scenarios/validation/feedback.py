@@ -51,7 +51,8 @@ def run(quick: bool) -> Section:
     curves.plot([], [], "s", color="black", label="measured there", markersize=5)
     label(curves, "Control and feedback messages", "$E_s/N_0$ (dB)", "block error rate")
     curves.set_ylim(3e-4, 0.7)
-    curves.legend(frameon=False, fontsize=7.5, loc="lower left")
+    curves.set_xlim(right=3.6)
+    curves.legend(frameon=False, fontsize=7.5, loc="upper right")
     return Section("Polar-coded feedback", TEXT, checks, {"feedback": figure})
 
 

@@ -2,11 +2,13 @@
 
 import math
 
+from matplotlib.axes import Axes
+
 from taskwave.phy.definitions import eb_n0_to_es_n0_db
 from taskwave.phy.mcs import mcs
 from taskwave.scenarios.validation.checks import Check, Section, counts_alike
 from taskwave.scenarios.validation.coded import code_errors, transport_errors
-from taskwave.scenarios.validation.drawing import COLOURS, label, panels
+from taskwave.scenarios.validation.drawing import COLOURS, GREY, label, panels
 from taskwave.scenarios.validation.uncoded import QAM
 
 TEXT = """Published: AFF3CT's error rate references for the 5G NR code (github.com/aff3ct/error_rate_references, files
@@ -34,7 +36,7 @@ _SEED = 31
 def run(quick: bool) -> Section:
     """Every published point that is quick enough."""
     checks: list[Check] = []
-    figure, (published, crossed) = panels(2)
+    figure, (curves, both) = panels(2)
     for ((k, n, graph), points), colour in zip(AFF3CT.items(), COLOURS, strict=False):
         chosen = [p for p in points if not quick or (k < 6144 and p[1] / p[2] > 0.05)]
         if not chosen:
@@ -42,24 +44,29 @@ def run(quick: bool) -> Section:
         measured = [_published(k, n, graph, *point, wanted=150 if quick else 300) for point in chosen]
         checks += measured
         name = f"k = {k:,}, n = {n:,}"
-        published.semilogy(
+        curves.semilogy(
             [p[0] for p in points], [p[1] / p[2] for p in points], "-", color=colour, linewidth=1.2, label=name
         )
-        published.semilogy([p[0] for p in chosen], [c.measured for c in measured], "o", color=colour, markersize=5)
-    label(published, "LDPC code, ten layered iterations", "$E_b/N_0$ (dB)", "block error rate")
-    published.legend(frameon=False, fontsize=8, title="lines: AFF3CT, dots: TaskWave", title_fontsize=8)
-    for index, colour in zip(sorted({point[0] for point in SIONNA}), COLOURS, strict=False):
-        points_of = [p for p in SIONNA if p[0] == index]
-        measured = [_crossed(*point, blocks=600 if quick else 2000) for point in points_of]
-        checks += measured
-        ratios = [p[1] for p in points_of]
-        scheme = mcs(index)
-        name = f"{QAM[scheme.modulation_order]}, R = {scheme.code_rate:.2f}"
-        crossed.semilogy(ratios, [p[2] / p[3] for p in points_of], "-", color=colour, linewidth=1.2, label=name)
-        crossed.semilogy(ratios, [c.measured for c in measured], "o", color=colour, markersize=5)
-    label(crossed, "Transport link", "$E_s/N_0$ (dB)", "block error rate")
-    crossed.legend(frameon=False, fontsize=8, title="lines: Sionna, dots: TaskWave", title_fontsize=8)
+        curves.semilogy([p[0] for p in chosen], [c.measured for c in measured], "o", color=colour, markersize=5)
+        _compare(both, measured, colour, "o", f"AFF3CT, {name}")
+    curves.set_ylim(1e-2, 1)
+    label(curves, "LDPC code, ten layered iterations", "$E_b/N_0$ (dB)", "block error rate")
+    curves.legend(frameon=False, fontsize=8, title="lines: AFF3CT, dots: TaskWave", title_fontsize=8)
+    crossed = [_crossed(*point, blocks=600 if quick else 2000) for point in SIONNA]
+    checks += crossed
+    _compare(both, crossed, "black", "s", "Sionna's decoder")
+    both.plot([1e-2, 1], [1e-2, 1], color=GREY, linewidth=0.8, zorder=1)
+    label(both, "All points", "block error rate there", "here (bars: allowed)")
+    both.legend(frameon=False, fontsize=7.5)
     return Section("LDPC block error rates", TEXT, checks, {"ldpc": figure})
+
+
+def _compare(axis: Axes, checks: list[Check], colour: str, marker: str, name: str) -> None:
+    """Ours over theirs, with what is allowed around theirs."""
+    there = [c.expected for c in checks]
+    slack = [[c.expected - c.low for c in checks], [c.high - c.expected for c in checks]]
+    axis.errorbar(there, there, slack, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2, alpha=0.6)
+    axis.loglog(there, [c.measured for c in checks], marker, color=colour, markersize=4.5, label=name)
 
 
 def _published(k: int, n: int, graph: str, eb_n0_db: float, errors: int, frames: int, *, wanted: int) -> Check:
