@@ -252,6 +252,23 @@ def test_predicted_success_is_what_the_decoder_achieves(rayleigh: Radio) -> None
     assert outcomes[0] - outcomes[-1] > 0.2
 
 
+def test_success_is_predicted_behind_amplifiers() -> None:
+    """Symbols that are all alike would be one peak, and every code seem lost."""
+    table = {"amplifier": {"model": "rapp", "input_backoff_db": 3.0}}
+    base = {"channel": "awgn", "num_tx_ant": 1, "num_rx_ant": 1, "num_layers": 1, "impairments": table}
+    radio = Radio(RadioConfig.model_validate(base))
+    prediction = SuccessPrediction(radio)
+    air = AirInterface(radio, radio.draw(16, 1, seed=5), 20.0, seed=6).forward(0)
+    for index, arrives in ((11, True), (22, False)):
+        link = TransportLink(radio, mcs_table()[index])
+        size = link.payload_bytes(2000)
+        predicted = prediction.probability(link.mcs, size, link.symbol_link.capacity(2000), 20.0)
+        payloads = list(np.random.default_rng(0).integers(0, 256, (16, size), dtype=np.uint8))
+        received = link.send([p.tobytes() for p in payloads], 2000, air).payloads
+        arrived = sum(p is not None for p in received) / 16
+        assert (predicted > 0.95, arrived > 0.9) == (arrives, arrives)
+
+
 def test_label_map_arrives_as_the_transmitter_saw_it(models: Models, awgn: Radio, images: torch.Tensor) -> None:
     tasks = [Task("buildings", (1,)), Task("sky, road and pavement", (0, 3, 4))]
     clean = models.segmentation.predict(images)
