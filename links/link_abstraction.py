@@ -72,19 +72,14 @@ class SuccessPrediction:
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
             air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
-            sent = self._symbols(air.batch, num_symbols)
+            # Random symbols: equal ones would be one peak, at which an amplifier saturates.
+            bits = torch.randint(2, (air.batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
+            sent = Modulation(2).map(bits)
             reception = self._link.send(sent, air)
             # The receiver may be wrong about its noise (errors of channel estimation): count what is there.
             actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
             self._sinr = {key: -10 * torch.log10(reception.noise_variance * actual)}
         return self._sinr[key]
-
-    def _symbols(self, batch: int, num_symbols: int) -> torch.Tensor:
-        """Known symbols [batch, num_symbols] of energy one; amplifiers need random ones, equal ones are all peak."""
-        if self._radio.config.impairments is None:
-            return torch.ones(batch, num_symbols, dtype=torch.complex64)
-        draw = generator(CALIBRATION_SEED, num_symbols)
-        return Modulation(2).map(torch.randint(2, (batch, 2 * num_symbols), generator=draw))
 
 
 @lru_cache(maxsize=16)
