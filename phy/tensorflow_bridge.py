@@ -7,7 +7,7 @@ constants among them, for immutable, and PyTorch writes into its own.
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 _ALIGNMENT = 64
 """Bytes. Kernels of TensorFlow end the process at an address that is no multiple of it."""
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+_CPU_ONLY = "TensorFlow computes on the CPU here."
 
 Call = Callable[..., Any]
 
@@ -72,6 +74,45 @@ class TensorFlowModule(torch.nn.Module):
 
     def __init__(self, function: Call, signature: Sequence[Any]) -> None:
         super().__init__()
+        self._program = program = _Program(function, signature)
+        self._parameter_names = [_name(i, v) for i, v in enumerate(program.trainable)]
+        self._buffer_names = [_name(i, v) for i, v in enumerate(program.fixed, len(program.trainable))]
+        for name, variable in zip(self._parameter_names, program.trainable, strict=True):
+            self.register_parameter(name, torch.nn.Parameter(to_torch(variable.read_value())))
+        for name, variable in zip(self._buffer_names, program.fixed, strict=True):
+            self.register_buffer(name, to_torch(variable.read_value()))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Outputs of the function, as a tuple if it returns several.
+
+        Raises:
+            ValueError: inputs of another number, type, shape or device than the signature's, weights on another device.
+        """
+        program = self._program
+        program.check(inputs)
+        for name, weight in (*self.named_parameters(), *self.named_buffers()):
+            if weight.device.type != "cpu":
+                raise ValueError(f"weight {name} is on {weight.device}: {_CPU_ONLY} Move the module with .cpu().")
+        parameters = [getattr(self, name) for name in self._parameter_names]
+        for name, variable in zip(self._buffer_names, program.fixed, strict=True):
+            variable.assign(to_tensorflow(getattr(self, name)))
+        outputs: tuple[torch.Tensor, ...]
+        if torch.is_grad_enabled() and any(t.requires_grad for t in (*inputs, *parameters)):
+            tensors = (*inputs, *parameters)
+            outputs = _Call.apply(program, self.training, len(inputs), *tensors)  # type: ignore[no-untyped-call]
+        else:
+            results = program.run([to_tensorflow(x) for x in inputs], parameters, self.training)
+            outputs = tuple(to_torch(y) for y in results)
+        if self.training:
+            for name, variable in zip(self._buffer_names, program.fixed, strict=True):
+                getattr(self, name).copy_(to_torch(variable.read_value()))
+        return outputs if program.several else outputs[0]
+
+
+class _Program:
+    """A function of TensorFlow, traced, with its variables. One serves all copies of a module."""
+
+    def __init__(self, function: Call, signature: Sequence[Any]) -> None:
         tf = import_tensorflow()
         self._signature = [(tuple(spec.shape), _torch_dtype(spec.dtype)) for spec in signature]
         layer = isinstance(function, tf.keras.layers.Layer)
@@ -80,55 +121,18 @@ class TensorFlowModule(torch.nn.Module):
                 f"Keras computes with {tf.keras.config.backend()!r}: the bridge needs 'tensorflow'. Set the "
                 "environment variable KERAS_BACKEND=tensorflow before Keras is imported."
             )
-        self._graphs = [tf.function(_call(function, t), input_signature=list(signature)) for t in (False, True)]
-        if not layer:
-            self._graphs = self._graphs[:1]
+        calls = [_keras_call(function, training) for training in (False, True)] if layer else [function]
+        self._graphs = [tf.function(call, input_signature=list(signature)) for call in calls]
         traced = self._graphs[0].get_concrete_function()
-        self._check_outputs(traced.structured_outputs)
         if layer:
-            trainable = [weight.value for weight in function.trainable_weights]  # type: ignore[attr-defined]
-            fixed = [weight.value for weight in function.non_trainable_weights]  # type: ignore[attr-defined]
+            self.trainable = [weight.value for weight in function.trainable_weights]  # type: ignore[attr-defined]
+            self.fixed = [weight.value for weight in function.non_trainable_weights]  # type: ignore[attr-defined]
         else:
-            trainable = list(traced.trainable_variables)
-            fixed = [v for v in traced.variables if not v.trainable]
-        self._trainable, self._fixed = trainable, fixed
-        self._parameter_names = [_name(i, v) for i, v in enumerate(trainable)]
-        self._buffer_names = [_name(i, v) for i, v in enumerate(fixed, len(trainable))]
-        for name, variable in zip(self._parameter_names, trainable, strict=True):
-            self.register_parameter(name, torch.nn.Parameter(to_torch(variable.read_value())))
-        for name, variable in zip(self._buffer_names, fixed, strict=True):
-            self.register_buffer(name, to_torch(variable.read_value()))
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        """Outputs of the function, as a tuple if it returns several.
-
-        Raises:
-            ValueError: inputs of another number, type, shape or device than the signature's.
-        """
-        self._check(inputs)
-        parameters = [getattr(self, name) for name in self._parameter_names]
-        for name, variable in zip(self._buffer_names, self._fixed, strict=True):
-            variable.assign(to_tensorflow(getattr(self, name)))
-        outputs: tuple[torch.Tensor, ...]
-        if torch.is_grad_enabled() and any(t.requires_grad for t in (*inputs, *parameters)):
-            outputs = _Call.apply(self, len(inputs), *inputs, *parameters)  # type: ignore[no-untyped-call]
-        else:
-            outputs = tuple(to_torch(y) for y in self.call([to_tensorflow(x) for x in inputs], parameters))
-        if self.training:
-            for name, variable in zip(self._buffer_names, self._fixed, strict=True):
-                getattr(self, name).copy_(to_torch(variable.read_value()))
-        return outputs if self._several else outputs[0]
-
-    def call(self, inputs: Sequence[Any], parameters: Sequence[torch.Tensor]) -> list[Any]:
-        """TensorFlow's outputs of its `inputs`, with the values of `parameters` in its variables."""
-        for variable, parameter in zip(self._trainable, parameters, strict=True):
-            variable.assign(to_tensorflow(parameter))
-        outputs = self._graphs[-1 if self.training else 0](*inputs)
-        return list(outputs) if self._several else [outputs]
-
-    def _check_outputs(self, outputs: Any) -> None:
-        self._several = isinstance(outputs, list | tuple)
-        for output in outputs if self._several else [outputs]:
+            self.trainable = list(traced.trainable_variables)
+            self.fixed = [v for v in traced.variables if not v.trainable]
+        outputs = traced.structured_outputs
+        self.several = isinstance(outputs, list | tuple)
+        for output in outputs if self.several else [outputs]:
             if not hasattr(output, "dtype"):
                 raise ValueError(
                     f"the function returns {type(output).__name__}: it must return a tensor, or a tuple or list of "
@@ -136,7 +140,11 @@ class TensorFlowModule(torch.nn.Module):
                 )
             _torch_dtype(output.dtype)
 
-    def _check(self, inputs: Sequence[torch.Tensor]) -> None:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def check(self, inputs: Sequence[torch.Tensor]) -> None:
+        """Raises `ValueError` where `inputs` differ from the signature."""
         if len(inputs) != len(self._signature):
             raise ValueError(
                 f"{len(inputs)} inputs were given: the signature has {len(self._signature)}. Give as many."
@@ -145,15 +153,17 @@ class TensorFlowModule(torch.nn.Module):
             if x.dtype != dtype:
                 raise ValueError(f"input {i} is {x.dtype}: it must be {dtype}. Convert it with .to({dtype}).")
             if x.device.type != "cpu":
-                raise ValueError(
-                    f"input {i} is on {x.device}: TensorFlow computes on the CPU here. Move it with .cpu()."
-                )
+                raise ValueError(f"input {i} is on {x.device}: {_CPU_ONLY} Move it with .cpu().")
             if x.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, x.shape, strict=True)):
                 asked = ", ".join("any" if n is None else str(n) for n in shape)
                 raise ValueError(f"input {i} has shape {list(x.shape)}: it must be [{asked}]. Reshape it.")
-        for name, p in (*self.named_parameters(), *self.named_buffers()):
-            if p.device.type != "cpu":
-                raise ValueError(f"weight {name} is on {p.device}: TensorFlow computes on the CPU here. Use .cpu().")
+
+    def run(self, inputs: Sequence[Any], parameters: Sequence[torch.Tensor], training: bool) -> list[Any]:
+        """TensorFlow's outputs of its `inputs`, with the values of `parameters` in its variables."""
+        for variable, parameter in zip(self.trainable, parameters, strict=True):
+            variable.assign(to_tensorflow(parameter))
+        outputs = self._graphs[-1 if training else 0](*inputs)
+        return list(outputs) if self.several else [outputs]
 
 
 class _Call(torch.autograd.Function):
@@ -161,14 +171,14 @@ class _Call(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, module: TensorFlowModule, num_inputs: int, *tensors: torch.Tensor
+        ctx: Any, program: _Program, training: bool, num_inputs: int, *tensors: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         tf = import_tensorflow()
         inputs = [to_tensorflow(x) for x in tensors[:num_inputs]]
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([x for x in inputs if x.dtype.is_floating or x.dtype.is_complex])
-            results = module.call(inputs, tensors[num_inputs:])
-        ctx.tape, ctx.results, ctx.sources = tape, results, [*inputs, *module._trainable]
+            results = program.run(inputs, tensors[num_inputs:], training)
+        ctx.tape, ctx.results, ctx.sources = tape, results, [*inputs, *program.trainable]
         outputs = tuple(to_torch(y) for y in results)
         ctx.mark_non_differentiable(*(y for y in outputs if not (y.is_floating_point() or y.is_complex())))
         # TensorFlow shares the memory of these: PyTorch must notice if they are changed before the backward pass.
@@ -180,30 +190,22 @@ class _Call(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         ctx.saved_tensors  # noqa: B018 - raises if one of them was changed in place, or freed
         tf = import_tensorflow()
-        wanted = [s for s, needed in zip(ctx.sources, ctx.needs_input_grad[2:], strict=True) if needed]
+        needed = ctx.needs_input_grad[3:]
+        wanted = [source for source, want in zip(ctx.sources, needed, strict=True) if want]
         pairs = [
             (y, g) for y, g in zip(ctx.results, gradients, strict=True) if y.dtype.is_floating or y.dtype.is_complex
         ]
         targets, weights = [y for y, _ in pairs], [to_tensorflow(g) for _, g in pairs]
         found = iter(ctx.tape.gradient(targets, wanted, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-        results = [_dense(tf, next(found)) if needed else None for needed in ctx.needs_input_grad[2:]]
-        return None, None, *results
+        results = [to_torch(tf.convert_to_tensor(next(found))) if want else None for want in needed]  # embeddings: rows
+        return None, None, None, *results
 
 
-def _dense(tf: Any, gradient: Any) -> torch.Tensor:
-    """Embeddings have gradients in rows."""
-    return to_torch(tf.convert_to_tensor(gradient))
-
-
-def _call(function: Call, training: bool) -> Call:
-    """`function` of positional tensors, in or out of training; functional Keras models take a list of several."""
-    tf = import_tensorflow()
-    if not isinstance(function, tf.keras.layers.Layer):
-        return function
-    as_list = len(getattr(function, "inputs", None) or ()) > 1
-    return lambda *inputs: (
-        function(list(inputs), training=training) if as_list else function(*inputs, training=training)
-    )
+def _keras_call(layer: Call, training: bool) -> Call:
+    """`layer` in or out of training, called with its inputs one by one; functional models take a list of several."""
+    if len(getattr(layer, "inputs", None) or ()) > 1:
+        return lambda *inputs: layer(list(inputs), training=training)
+    return lambda *inputs: layer(*inputs, training=training)
 
 
 def _torch_dtype(dtype: Any) -> torch.dtype:

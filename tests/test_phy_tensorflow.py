@@ -1,5 +1,6 @@
 """The TensorFlow bridge: gradients against finite differences and PyTorch, errors, state."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -143,6 +144,14 @@ def test_moving_averages_are_buffers_that_follow_the_training(tf: Any) -> None:
     module.train()
     assert torch.allclose(module(x), torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), atol=1e-2)
     assert module.get_buffer("2_moving_mean").tolist() == [1.0, 2.0]
+
+
+def test_copies_have_weights_of_their_own(tf: Any) -> None:
+    module, x = network(tf), normal(5, 4)
+    before, copied = module(x), copy.deepcopy(module)
+    with torch.no_grad():
+        copied.get_parameter("3_bias").add_(1.0)
+    assert torch.allclose(copied(x), before + 1) and torch.equal(module(x), before)
 
 
 def test_functional_models_of_several_inputs(tf: Any) -> None:
