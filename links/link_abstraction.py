@@ -15,6 +15,7 @@ from taskwave.phy.air import Air, AirInterface, Radio
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
+from taskwave.phy.seeds import generator
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import transport_crc_length
 
@@ -101,12 +102,19 @@ class SuccessPrediction:
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
             air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
-            sent = torch.ones(air.batch, num_symbols, dtype=torch.complex64)
+            sent = self._symbols(air.batch, num_symbols)
             reception = self._link.send(sent, air)
             # The receiver may be wrong about its noise (errors of channel estimation): count what is there.
             actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
             self._sinr = {key: -10 * torch.log10(reception.noise_variance * actual)}
         return self._sinr[key]
+
+    def _symbols(self, batch: int, num_symbols: int) -> torch.Tensor:
+        """Pilots alone tell most estimators of the channel; one that looks at data must not see them all alike."""
+        if self._radio.neural is None:
+            return torch.ones(batch, num_symbols, dtype=torch.complex64)
+        seed = generator(CALIBRATION_SEED)
+        return torch.randn((batch, num_symbols), dtype=torch.complex64, generator=seed)
 
 
 @lru_cache(maxsize=4)

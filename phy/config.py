@@ -3,6 +3,7 @@
 Needs neither PyTorch nor Sionna, so a command line can read and check scenarios quickly.
 """
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +17,7 @@ Channel = Literal[
     "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
 ]  # fmt: skip
 
-Csi = Literal["perfect", "ls", "lmmse"]
+Csi = Literal["perfect", "ls", "lmmse", "neural"]
 
 SPEED_OF_LIGHT = 299_792_458.0
 MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
@@ -49,7 +50,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     num_layers: int = Field(default=2, ge=1, le=4)
     """Spatial layers of data; layer l leaves antenna l (open loop: the transmitter knows nothing of the channel)."""
     csi: Csi = "lmmse"
-    """Channel knowledge of the receiver: the truth, or estimated from DMRS. Pilots are sent and counted in any case."""
+    """Channel knowledge of the receiver: the truth, or estimated from DMRS, by "neural" from DMRS and data (needs the
+    extra tensorflow). Pilots are sent and counted in any case."""
+    neural_weights: Path | None = None
+    """Folder of the weights that csi "neural" uses, from `taskwave train receiver`. None: those in the package."""
     dmrs_additional: int = Field(default=1, ge=0, le=3)
     """Additional DMRS symbols of allocations longer than 7 symbols (TS 38.211 table 6.4.1.1.3-3)."""
     max_prb: int = Field(default=52, ge=1, le=275)
@@ -114,13 +118,17 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
                 f"{self.max_doppler_hz:.0f} Hz; subcarrier_spacing_khz {self.subcarrier_spacing_khz} allows "
                 f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed."
             )
+        if self.neural_weights is not None and self.csi != "neural":
+            raise ValueError(f'csi "{self.csi}" has no use for neural_weights: leave them out, or use csi "neural".')
         if self.flowgraph is not None:
             self._possible_flowgraph(self.flowgraph)
         return self
 
     def _possible_flowgraph(self, flowgraph: FlowgraphConfig) -> None:
         if self.csi == "perfect":
-            raise ValueError('csi "perfect" needs a simulated channel, flowgraph has none: use csi "lmmse" or "ls".')
+            raise ValueError(
+                'csi "perfect" needs a simulated channel, flowgraph has none: use csi "lmmse", "ls" or "neural".'
+            )
         if flowgraph.fading == "moving" and not (self.channel.startswith(("tdl", "cdl")) and self.speed_mps):
             raise ValueError(
                 f'flowgraph.fading "moving" needs paths that move, not channel {self.channel} at speed_mps '

@@ -21,7 +21,8 @@ class SlotTransceiver:
         self._dmrs = spread_to_layers(self._pilots, allocation.num_layers)
         config = radio.config
         self._estimator: ChannelEstimator | None = None
-        if config.csi == "ls":
+        self._neural = radio.neural
+        if config.csi in {"ls", "neural"}:
             self._estimator = LinearInterpolator(allocation)
         elif config.csi == "lmmse":
             ages = config.channel not in {"awgn", "rayleigh"}
@@ -58,11 +59,13 @@ class SlotTransceiver:
         no = signal.no[:, None, None]
         if self._estimator is None:
             if signal.h is None:
-                raise ValueError('csi = "perfect" needs a simulated channel: use csi = "lmmse" or "ls".')
+                raise ValueError('csi = "perfect" needs a simulated channel: use csi = "lmmse", "ls" or "neural".')
             h_hat = signal.h[..., data, :].permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
         else:
             z = least_squares(signal.y[:, :, list(a.dmrs)], self._pilots, a.num_layers)
             estimate, error = self._estimator.estimate(z, signal.no)
+            if self._neural is not None:
+                estimate, error = self._neural(signal.y[:, :, data], (estimate, error), signal.no, a)
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
             # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
             no = error.sum(dim=1) / a.num_layers + no

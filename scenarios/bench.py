@@ -14,6 +14,7 @@ from taskwave.links import registry
 from taskwave.links.base import Delivery, Link
 from taskwave.phy.air import AirInterface, Fading, Radio
 from taskwave.phy.definitions import bandwidth_ratio
+from taskwave.phy.neural_receiver.weights import weights_digest
 from taskwave.scenarios.config import ImageConfig, Scenario, task_name
 from taskwave.scenarios.judge import Judge
 from taskwave.scenarios.profiling import Profile
@@ -147,6 +148,11 @@ class Bench:
                 "es_n0_db": point.es_n0_db,
                 "budget": point.budget,
                 "link": [point.link, registry.origin(point.link)],
+                **(
+                    {"receiver": weights_digest(scenario.radio.neural_weights)}
+                    if scenario.radio.csi == "neural"
+                    else {}
+                ),
                 **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )
