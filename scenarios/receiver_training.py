@@ -62,11 +62,10 @@ def comparison(weights: Path | None, images: int) -> Table:
     for kind in kinds:
         for es_n0_db in (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0):
             scores = [score(radio, kind, es_n0_db, images, COUNT, SEEDS + 1) for radio in radios]
-            cells = [
-                f"{s.squared_error:.3f}" + ("" if kind == "analog" else f" / {s.bit_error_rate:.4f}") for s in scores
-            ]
+            second = [f"{s.loss:.2f}" if kind == "analog" else f"{s.bit_error_rate:.4f}" for s in scores]
+            cells = [f"{s.squared_error:.3f} / {other}" for s, other in zip(scores, second, strict=True)]
             table.add_row(kind, f"{es_n0_db:g}", *cells)
-    table.caption = "squared error of symbols of energy one / bit error rate without a code"
+    table.caption = "squared error of symbols of energy one / analog: negative log-likelihood, else bit error rate"
     return table
 
 

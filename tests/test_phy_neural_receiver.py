@@ -69,15 +69,18 @@ def test_any_grid_and_antennas(prb: int, symbols: int, layers: int, antennas: in
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("es_n0_db", [0.0, 20.0])
-def test_bundled_weights_beat_least_squares_and_know_their_error(es_n0_db: float) -> None:
+@pytest.mark.parametrize("es_n0_db", [0.0, 10.0, 20.0])
+def test_bundled_weights_beat_least_squares_and_know_their_error_better(es_n0_db: float) -> None:
+    """Error over reported variance is one of an honest receiver; least squares does not know of ageing."""
     sent = draw_symbols("analog", 96, 384, generator(3))
-    neural, ls = (receive(csi, es_n0_db, sent) for csi in ("neural", "ls"))
-    assert squared_error(neural, sent) < 0.9 * squared_error(ls, sent)
-    for reception, within in ((neural, 0.2), (ls, math.inf)):
+    ratios = {}
+    receptions: dict[Csi, SymbolReception] = {csi: receive(csi, es_n0_db, sent) for csi in ("neural", "ls")}
+    for csi, reception in receptions.items():
         trust = 1 / (1 + reception.noise_variance)
         error = (trust * reception.symbols - sent).abs().square() / (trust * reception.noise_variance)
-        assert abs(float(error.mean()) - 1) < within
+        ratios[csi] = float(error.mean())
+    assert squared_error(receptions["neural"], sent) < 0.9 * squared_error(receptions["ls"], sent)
+    assert abs(ratios["neural"] - 1) < 0.5 * abs(ratios["ls"] - 1)
 
 
 @needs_tensorflow
