@@ -72,7 +72,8 @@ class SuccessPrediction:
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
             air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
-            # Random symbols: equal ones would be one peak, at which an amplifier saturates.
+            # Random symbols: equal ones are one peak, at which an amplifier saturates, and tell a receiver that looks
+            # at data more than data would.
             bits = torch.randint(2, (air.batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
             sent = Modulation(2).map(bits)
             reception = self._link.send(sent, air)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -14,6 +14,9 @@ from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation, Allocator
 from taskwave.phy.medium import FrequencyDomain, Medium, Stream, Tap
 from taskwave.phy.seeds import generator
 from taskwave.phy.waveform.medium import TimeDomain
+
+if TYPE_CHECKING:
+    from taskwave.phy.neural_receiver.estimator import NeuralEstimator
 
 __all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig"]
 
@@ -31,6 +34,7 @@ class Radio:
         self.config = config
         self.channel = ChannelModel(config)
         self.medium = self._medium()
+        self.neural = self._neural()
         self.rehearsal: Radio | None = None
         """The radio that link adaptation tries things on beforehand, where this one is on the air; None: itself."""
         self.tap: Tap | None = None
@@ -47,6 +51,13 @@ class Radio:
         """The rule that turns symbols into resource elements."""
         c = self.config
         return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional, c.sync_uses)
+
+    def _neural(self) -> "NeuralEstimator | None":
+        if self.config.csi != "neural":
+            return None
+        from taskwave.phy.neural_receiver.weights import load_estimator  # noqa: PLC0415 - for those who want it
+
+        return load_estimator(self.config.neural_weights)
 
     def _medium(self) -> Medium:
         if self.config.flowgraph is not None:

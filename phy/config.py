@@ -3,7 +3,7 @@
 Needs neither PyTorch nor Sionna, so a command line can read and check scenarios quickly.
 """
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,7 +27,7 @@ Channel = Literal[
     "umi", "uma", "rma", "recorded",
 ]  # fmt: skip
 
-Csi = Literal["perfect", "ls", "lmmse"]
+Csi = Literal["perfect", "ls", "lmmse", "neural"]
 Detector = Literal["lmmse", "k-best", "sic"]
 
 MAX_CARRIER_OFFSET_OVER_SPACING = 0.1
@@ -67,7 +67,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     num_layers: int = Field(default=2, ge=1, le=4)
     """Spatial layers of data; layer l leaves antenna l (open loop: the transmitter knows nothing of the channel)."""
     csi: Csi = "lmmse"
-    """Channel knowledge of the receiver: the truth, or estimated from DMRS. Pilots are sent and counted in any case."""
+    """Channel knowledge of the receiver: the truth, or estimated from DMRS, by "neural" from DMRS and data (needs the
+    extra tensorflow). Pilots are sent and counted in any case."""
+    neural_weights: Path | None = None
+    """Folder of the weights that csi "neural" uses, from `taskwave train receiver`. None: those in the package."""
     detector: Detector = "lmmse"
     """How coded QAM on several layers is told apart: by LMMSE estimates, K-best tree search, or successive interference
     cancellation. Analog symbols have no constellation; theirs is always LMMSE."""
@@ -173,6 +176,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         if self.synchronises:
             self._possible_synchronisation()
         self._possible_carrier_offset()
+        if self.neural_weights is not None and self.csi != "neural":
+            raise ValueError(f'csi "{self.csi}" has no use for neural_weights: leave them out, or use csi "neural".')
         return self
 
     def _possible_speed(self) -> None:
@@ -219,7 +224,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         if self.csi == "perfect":
             raise ValueError(
                 'csi "perfect" needs the channel behind the synchronisation, which flowgraph and estimated '
-                'synchronisation have not: use csi "lmmse" or "ls".'
+                'synchronisation have not: use csi "lmmse", "ls" or "neural".'
             )
         if self.sync_symbols is False:
             raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out.")

@@ -16,7 +16,7 @@ from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
 def channel_estimator(radio: Radio, allocation: Allocation) -> ChannelEstimator | None:
     """The receiver's estimator; None where it knows the channel."""
     config = radio.config
-    if config.csi == "ls":
+    if config.csi in {"ls", "neural"}:
         return LinearInterpolator(allocation)
     if config.csi == "lmmse":
         symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
@@ -38,6 +38,7 @@ class SlotTransceiver:
         self._pilots = dmrs_pilots(allocation)
         self._dmrs = spread_to_layers(self._pilots, allocation.num_layers)
         self._estimator = channel_estimator(radio, allocation)
+        self._neural = radio.neural
 
     def transmit(self, symbols: torch.Tensor) -> torch.Tensor:
         """Grid [B, layers, num_ofdm_symbols, num_subcarriers] of `symbols` [B, num_data_symbols] of unit energy.
@@ -63,11 +64,13 @@ class SlotTransceiver:
         no = signal.no[:, None, None]
         if self._estimator is None:
             if signal.h is None:
-                raise ValueError('csi = "perfect" needs a simulated channel: use csi = "lmmse" or "ls".')
+                raise ValueError('csi = "perfect" needs a simulated channel: use csi = "lmmse", "ls" or "neural".')
             h_hat = signal.h[..., data, :].permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
         else:
             z = least_squares(signal.y[:, :, list(a.dmrs)], self._pilots, a.num_layers)
             estimate, error = self._estimator.estimate(z, signal.no)
+            if self._neural is not None:
+                estimate, error = self._neural(signal.y[:, :, data], (estimate, error), signal.no, a)
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
             # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
             no = error.sum(dim=1) / a.num_layers + no

@@ -14,6 +14,7 @@ from taskwave.links import registry
 from taskwave.links.base import Delivery, Link
 from taskwave.phy.air import AirInterface, Fading, Radio, RadioConfig
 from taskwave.phy.definitions import bandwidth_ratio
+from taskwave.phy.neural_receiver.weights import weights_digest
 from taskwave.scenarios.config import ImageConfig, Scenario, task_name
 from taskwave.scenarios.judge import Judge
 from taskwave.scenarios.profiling import Profile
@@ -161,6 +162,7 @@ class Bench:
                 "budget": point.budget,
                 "link": [point.link, registry.origin(point.link)],
                 **({"recorded": recorded} if recorded is not None else {}),
+                **({"receiver": weights_digest(config.neural_weights)} if config.csi == "neural" else {}),
                 **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )

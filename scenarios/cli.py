@@ -222,7 +222,10 @@ def compare(
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def train(context: typer.Context) -> None:
     """Train weights (see `taskwave train --help`)."""
+    from taskwave.scenarios.receiver_training import train_receiver
+
     training = importlib.import_module("taskwave.semantic.training.cli")
+    training.app.command("receiver")(train_receiver)
     training.app(args=context.args, prog_name="taskwave train")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from taskwave.phy.flowgraph.client import FlowgraphWorker
-from taskwave.phy.flowgraph.interpreter import FlowgraphError
+from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
@@ -21,14 +21,16 @@ from taskwave.semantic.weights import Models
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests of real images or GNU Radio are left out where there is none, but never in continuous integration."""
+    """Tests of what is not there (images, GNU Radio, TensorFlow) are left out, but never in continuous integration."""
     try:
         if item.get_closest_marker("data") is not None:
             for name in ("camvid", "labelmefacade", "carla_det"):
                 find_folder(name, None)
         if item.get_closest_marker("gnuradio") is not None:
             find_gnuradio()
-    except (FileNotFoundError, FlowgraphError) as error:
+        if item.get_closest_marker("tensorflow") is not None:
+            import_tensorflow()
+    except (FileNotFoundError, RuntimeError) as error:
         if os.environ.get("CI"):
             pytest.fail(str(error), pytrace=False)
         pytest.skip(str(error))

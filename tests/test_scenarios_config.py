@@ -41,7 +41,13 @@ def test_reads_what_is_written(file: Path) -> None:
     assert [task_name(task) for task in scenario.parsed_tasks()] == ["car", "road+pavement"]
 
 
-@pytest.mark.parametrize("name", list(loading.built_in()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.tensorflow) if name == "neural-receiver" else name
+        for name in loading.built_in()
+    ],
+)
 def test_built_in_scenarios_are_good(name: str) -> None:
     scenario = loading.load(name)
     assert scenario.name == name

@@ -1,0 +1,1 @@
+"""A small neural channel estimator in Keras, over the TensorFlow bridge."""
