@@ -103,10 +103,18 @@ class Air:
         """Channel from the antennas of the layers, [B, num_rx_ant, num_layers, num_ofdm_symbols, num_subcarriers].
 
         Energy one in expectation. `slot` counts from the start of the transmission. Reverse is the transpose.
+        The tensor is shared by all SNRs and links: do not change it in place.
         """
-        symbol_s = self.radio.config.slot_seconds / NUM_SYMBOLS_PER_SLOT
-        times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
-        return self.frequency_response_at(times, allocation.num_layers, allocation.num_subcarriers)
+        size = allocation.num_layers, allocation.num_ofdm_symbols, allocation.num_subcarriers
+        config = self.radio.config
+        grid = config.max_prb, config.subcarrier_spacing_khz
+
+        def make() -> torch.Tensor:
+            symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
+            times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
+            return self.frequency_response_at(times, allocation.num_layers, allocation.num_subcarriers)
+
+        return self.fading.recent.get((tuple(self.images.tolist()), self.transmission, slot, size, grid), make)
 
     def frequency_response_at(self, times: torch.Tensor, num_layers: int, num_subcarriers: int) -> torch.Tensor:
         """As `frequency_response`, at `times` [S] from the start of the transmission [s] instead of its symbols."""
@@ -142,13 +150,19 @@ class Air:
         """Complex Gaussian noise of unit variance, [B, *shape] complex64.
 
         Row b depends on the seed, on image b, occasion, direction, stream and slot, and on nothing else.
+        The tensor is shared by all SNRs and links: do not change it in place.
         """
-        transmission = 2 * self.transmission + (stream == "control")
-        rows = [
-            torch.randn(shape, generator=generator(self.seed, image, transmission, slot), dtype=torch.complex64)
-            for image in self.images.tolist()
-        ]
-        return torch.stack(rows)
+        transmission, images = 2 * self.transmission + (stream == "control"), self.images.tolist()
+
+        def make() -> torch.Tensor:
+            return torch.stack(
+                [
+                    torch.randn(shape, generator=generator(self.seed, image, transmission, slot), dtype=torch.complex64)
+                    for image in images
+                ]
+            )
+
+        return self.fading.recent.get(("noise", self.seed, tuple(images), transmission, slot, shape), make)
 
 
 @dataclass(frozen=True)

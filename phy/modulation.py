@@ -41,13 +41,15 @@ class Modulation:
 
         Exact log P(1) / P(0), one axis at a time: the noise of real and imaginary part is independent.
         """
-        metric = self._metric(symbols, noise_variance)
+        axes, scale = torch.view_as_real(symbols), noise_variance.reciprocal().neg().unsqueeze(-1)
+        metric = [(axes - amplitude).square() * scale for amplitude in self._amplitudes.tolist()]
         bits = [
-            metric[..., ones].logsumexp(dim=-1) - metric[..., ~ones].logsumexp(dim=-1)
-            for ones in self._ones.to(metric.device)
+            _log_sum([m for m, one in zip(metric, ones, strict=True) if one])
+            - _log_sum([m for m, one in zip(metric, ones, strict=True) if not one])
+            for ones in self._ones.tolist()
         ]
-        # [B, n, axis, bit of the axis] to alternating axes.
-        return torch.stack(bits, dim=-1).transpose(-1, -2).flatten(1)
+        # [B, n, bit of the axis, axis]: the axes take turns.
+        return torch.stack(bits, dim=-2).flatten(1)
 
     def moments(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Posterior mean [...] complex64 and variance [...] float32 of what was sent; arguments as for `llr`."""
@@ -62,3 +64,10 @@ class Modulation:
         axes = torch.view_as_real(symbols).unsqueeze(-1)
         metric: torch.Tensor = -(axes - self._amplitudes.to(axes.device)).square() / noise_variance[..., None, None]
         return metric
+
+
+def _log_sum(terms: list[torch.Tensor]) -> torch.Tensor:
+    """Logarithm of the sum of exponentials of 2**k tensors; in pairs it is several times faster than `logsumexp`."""
+    while len(terms) > 1:
+        terms = [torch.logaddexp(first, second) for first, second in zip(terms[::2], terms[1::2], strict=True)]
+    return terms[0]

@@ -149,6 +149,17 @@ def validate(
         raise typer.Exit(1)
 
 
+@app.command()
+def benchmark(
+    out: Annotated[Path, typer.Option(help="Folder of the tables and the figure.")] = Path("runs/benchmark"),
+    quick: Annotated[bool, typer.Option("--quick", help="Small grids, few runs: whether it works.")] = False,
+) -> None:
+    """Time the radio beside Sionna's own blocks on the same work, on one thread; write tables and a figure."""
+    from taskwave.scenarios.benchmark.command import benchmark as run_benchmark
+
+    run_benchmark(out, quick=quick, console=console, messages=messages)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def grc(context: typer.Context) -> None:
     """Run a command (gnuradio-companion, if none is given) where GNU Radio finds the blocks of TaskWave."""

@@ -1,11 +1,16 @@
 """Channel realisations as every family gives them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from taskwave.phy.channel.recent import Recent
+
 BLOCK = 16
 """Images drawn together. Image b belongs to block b // BLOCK whatever the batch, so its realisation never changes."""
+
+_RECENT_BYTES = 64 * 2**20
+"""Frequency responses and noise kept for the next SNR or link: six slots of 16 images, 4x4, 24 PRBs."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Fading:
     """Time from the start of one transmission to that of the next one in the other direction [s]."""
     sample_s: float | None
     """Time between samples [s]; None if each transmission is a block of its own, constant in time."""
+    recent: Recent = field(default_factory=lambda: Recent(_RECENT_BYTES), repr=False, compare=False)
+    """What every SNR and every link of these images has in common."""
 
     @property
     def batch(self) -> int:

@@ -1,0 +1,1 @@
+"""Speed of the radio, stage by stage and end to end, beside the same work done by Sionna's own blocks."""

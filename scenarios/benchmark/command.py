@@ -1,0 +1,59 @@
+"""What `taskwave benchmark` does."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from taskwave.scenarios.benchmark import drawing, suite
+from taskwave.scenarios.plots import save
+from taskwave.scenarios.report import make_table
+
+
+def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) -> None:
+    """Time both chains on one thread; print tables, write them as CSV and a figure into `out`."""
+    plan, threads = suite.quick() if quick else suite.full(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rows = []
+        for row in suite.comparisons(plan):
+            messages.print(f"{row['work']}: {row['setting']}: {row['ratio']:.2f}", markup=False)
+            rows.append(row)
+        stages = suite.stage_times(plan)
+    finally:
+        torch.set_num_threads(threads)
+    speeds, growth = pd.DataFrame(rows), pd.DataFrame([asdict(found) for found in suite.growth(plan)])
+    _print(console, speeds, stages, growth)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in (("speeds", speeds), ("stages", stages), ("growth", growth)):
+        table.to_csv(out / f"{name}.csv", index=False)
+        console.print(str(out / f"{name}.csv"), markup=False)
+    console.print(str(save(drawing.figure(speeds), out / "speeds.png")), markup=False)
+
+
+def _print(console: Console, speeds: pd.DataFrame, stages: pd.DataFrame, growth: pd.DataFrame) -> None:
+    columns = ["setting", "TaskWave slots/s", "Sionna slots/s", "ratio", "95 %", "by the wall clock"]
+    for work, part in speeds.groupby("work", sort=False):
+        cells = [
+            [
+                r.setting, f"{r.taskwave_slots_per_s:,.0f}", f"{r.sionna_slots_per_s:,.0f}", f"{r.ratio:.2f}",
+                f"{r.low:.2f} … {r.high:.2f}", f"{r.wall_ratio:.2f}",
+            ]
+            for r in part.itertuples()
+        ]  # fmt: skip
+        console.print(make_table(f"{work}: CPU time of one thread", columns, cells))
+    for setting, part in stages.groupby("setting", sort=False):
+        cells = [[r.stage, _ms(r.taskwave), _ms(r.sionna)] for r in part.itertuples()]
+        console.print(make_table(f"Stages of {setting} [ms a batch]", ["stage", "TaskWave", "Sionna"], cells))
+    cells = [
+        [r.side, str(r.points), f"{r.cpu_s:.2f}", f"{r.points / r.cpu_s:.2f}", f"{r.peak_mib:,.0f}"]
+        for r in growth.itertuples()
+    ]
+    columns = ["side", "points", "CPU s", "points/s", "peak MiB"]
+    console.print(make_table("Sweeps in processes of their own", columns, cells))
+
+
+def _ms(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.1f}"

@@ -1,0 +1,73 @@
+"""How time and memory of a sweep over SNR grow with its points, each sweep in a process of its own."""
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+
+from taskwave.scenarios.benchmark.chain import Chain
+from taskwave.scenarios.benchmark.setting import Setting
+from taskwave.scenarios.benchmark.timing import measure
+
+Side = Literal["taskwave", "sionna"]
+_FIRST_DB, _STEP_DB = 0.0, 2.0
+_UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
+"""Of `ru_maxrss`."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One sweep."""
+
+    side: Side
+    points: int
+    cpu_s: float
+    """Without imports, set-up and the first batch."""
+    peak_mib: float
+    """Largest resident set of the process, libraries included."""
+
+
+def build(side: Side, setting: Setting) -> Chain:
+    """One side's chain."""
+    if side == "taskwave":
+        from taskwave.scenarios.benchmark.ours import TaskWaveChain  # noqa: PLC0415 - a process holds one side only
+
+        return TaskWaveChain(setting)
+    from taskwave.scenarios.benchmark.reference import SionnaChain  # noqa: PLC0415
+
+    return SionnaChain(setting)
+
+
+def sweep(chain: Chain, points: int, seed: int, *, shared: bool) -> None:
+    """One batch at each of `points` SNRs; `shared`: over the same channels, else over channels of its own."""
+    for point in range(points):
+        if point == 0 or not shared:
+            chain.draw(seed + (0 if shared else point))
+        chain.send(_FIRST_DB + _STEP_DB * point, seed)
+
+
+def in_process_of_its_own(side: Side, points: int, setting: Setting) -> Growth:
+    """Measure one sweep."""
+    argument = json.dumps({"side": side, "points": points, "setting": asdict(setting)})
+    command = [sys.executable, "-m", __name__, argument]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Growth(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _main(side: Side, points: int, setting: Setting) -> None:
+    torch.set_num_threads(1)
+    chain = build(side, setting)
+    # TaskWave's channels serve all points, Sionna's are drawn for each.
+    measure(lambda: sweep(chain, 1, 0, shared=True))
+    cpu_s, _ = measure(lambda: sweep(chain, points, 1, shared=side == "taskwave"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB
+    print(json.dumps(asdict(Growth(side, points, cpu_s, peak))))
+
+
+if __name__ == "__main__":
+    request = json.loads(sys.argv[1])
+    _main(request["side"], request["points"], Setting(**request["setting"]))
