@@ -23,9 +23,11 @@ def information(link: SymbolLink, num_symbols: int, air: Air) -> tuple[torch.Ten
     """Capacity and dispersion of each image's realised channel over the data REs of a message, two [B] float64.
 
     In bits and bits squared, summed over the eigenmodes of all REs, with the true channel (layer powers included),
-    Gaussian symbols and equal power on every layer; estimation costs nothing but the pilots' REs.
+    Gaussian symbols and equal power on every layer; estimation costs nothing but the pilots' REs. Precoders are those
+    that the transmitter would use, error and age of its knowledge included.
     """
     no = noise_variance(air.es_n0_db)
+    air = link.precoded(air, num_symbols)
     capacity, dispersion = torch.zeros(2, air.batch, dtype=torch.float64)
     for slot, allocation in enumerate(link.allocator.allocate(num_symbols)):
         h = air.frequency_response(allocation, slot)[..., list(allocation.data_ofdm_symbols), :]

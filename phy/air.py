@@ -22,6 +22,9 @@ __all__ = ["Air", "AirInterface", "Direction", "Fading", "Radio", "RadioConfig"]
 
 Direction = Literal["forward", "reverse"]
 
+_CSI = 2**21
+"""Sets the noise of exchanges of channel knowledge apart from that of messages."""
+
 
 class Radio:
     """One radio, built once per configuration: its channel model and its allocator.
@@ -47,10 +50,17 @@ class Radio:
         """
         return self.channel.draw(batch, occasions, seed)
 
-    def allocator(self, num_layers: int) -> Allocator:
-        """The rule that turns symbols into resource elements."""
+    def allocator(self, num_layers: int, report_uses: int = 0, pilot_uses_per_prb: int = 0) -> Allocator:
+        """The rule that turns symbols into resource elements.
+
+        Args:
+            num_layers: spatial layers.
+            report_uses: REs of the channel report before each message.
+            pilot_uses_per_prb: REs of the pilots before each message, for each PRB of its width.
+        """
         c = self.config
-        return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional, c.sync_uses)
+        fixed = c.sync_uses + report_uses
+        return Allocator(num_layers, c.max_prb, c.max_slots, c.dmrs_additional, fixed, pilot_uses_per_prb)
 
     def _neural(self) -> "NeuralEstimator | None":
         if self.config.csi != "neural":
@@ -82,6 +92,11 @@ class Air:
     """[B] int64, rows of `fading`."""
     occasion: int
     direction: Direction
+    precoder: torch.Tensor | None = None
+    """[B, num_tx_ant, num_layers] complex64, columns of unit norm; None: layer l leaves antenna l."""
+    csi_age_s: float | None = None
+    """Time by which this is earlier than the transmission, as an exchange of channel knowledge for it [s]; None: it is
+    the transmission itself."""
 
     @property
     def batch(self) -> int:
@@ -99,6 +114,20 @@ class Air:
         """Index of this transmission, both directions counted."""
         return 2 * self.occasion + (self.direction == "reverse")
 
+    def identity(self, stream: Stream) -> int:
+        """Of a message, in the seeds of what is drawn for it."""
+        message = 2 * self.transmission + (stream == "control")
+        return message if self.csi_age_s is None else message + _CSI
+
+    def select(self, rows: torch.Tensor) -> "Air":
+        """The same for some rows [K] int64 of its images."""
+        precoder = None if self.precoder is None else self.precoder[rows]
+        return replace(self, images=self.images[rows], precoder=precoder)
+
+    def before(self, age_s: float) -> "AirInterface":
+        """The air in both directions, without precoding, `age_s` before this forward transmission starts."""
+        return AirInterface(self.radio, self.fading, self.es_n0_db, self.seed, self.images, age_s)
+
     def frequency_response(self, allocation: Allocation, slot: int) -> torch.Tensor:
         """Channel from the antennas of the layers, [B, num_rx_ant, num_layers, num_ofdm_symbols, num_subcarriers].
 
@@ -114,7 +143,10 @@ class Air:
             times = (slot * NUM_SYMBOLS_PER_SLOT + torch.arange(allocation.num_ofdm_symbols)) * symbol_s
             return self.frequency_response_at(times, allocation.num_layers, allocation.num_subcarriers)
 
-        return self.fading.recent.get((tuple(self.images.tolist()), self.transmission, slot, size, grid), make)
+        if self.precoder is not None:
+            return make()
+        key = tuple(self.images.tolist()), self.transmission, self.csi_age_s, slot, size, grid
+        return self.fading.recent.get(key, make)
 
     def frequency_response_at(self, times: torch.Tensor, num_layers: int, num_subcarriers: int) -> torch.Tensor:
         """As `frequency_response`, at `times` [S] from the start of the transmission [s] instead of its symbols."""
@@ -137,14 +169,20 @@ class Air:
         return self.fading.delays(self.images)
 
     def paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
-        """Paths from the antennas of the layers at `times` [S] from the start of the transmission [s].
+        """Paths from the layers at `times` [S] from the start of the transmission [s], precoding included.
 
         [B, num_rx_ant, num_layers, paths, S] complex64.
         """
+        if self.precoder is None:
+            return self.antenna_paths(times)[:, :, :num_layers]
+        return torch.einsum("brtps,btl->brlps", self.antenna_paths(times), self.precoder[..., :num_layers])
+
+    def antenna_paths(self, times: torch.Tensor) -> torch.Tensor:
+        """Paths between the antennas of this direction at `times` [S], [B, rx, tx, paths, S] complex64."""
+        if self.csi_age_s is not None:
+            times = times - self.csi_age_s
         a = self.fading.coefficients(self.images, self.transmission, times)
-        if self.direction == "reverse":
-            a = a.transpose(1, 2)
-        return a[:, :, :num_layers]
+        return a.transpose(1, 2) if self.direction == "reverse" else a
 
     def noise(self, shape: tuple[int, ...], slot: int, stream: Stream) -> torch.Tensor:
         """Complex Gaussian noise of unit variance, [B, *shape] complex64.
@@ -152,17 +190,17 @@ class Air:
         Row b depends on the seed, on image b, occasion, direction, stream and slot, and on nothing else.
         The tensor is shared by all SNRs and links: do not change it in place.
         """
-        transmission, images = 2 * self.transmission + (stream == "control"), self.images.tolist()
+        identity, images = self.identity(stream), self.images.tolist()
 
         def make() -> torch.Tensor:
             return torch.stack(
                 [
-                    torch.randn(shape, generator=generator(self.seed, image, transmission, slot), dtype=torch.complex64)
+                    torch.randn(shape, generator=generator(self.seed, image, identity, slot), dtype=torch.complex64)
                     for image in images
                 ]
             )
 
-        return self.fading.recent.get(("noise", self.seed, tuple(images), transmission, slot, shape), make)
+        return self.fading.recent.get(("noise", self.seed, tuple(images), identity, slot, shape), make)
 
 
 @dataclass(frozen=True)
@@ -175,6 +213,7 @@ class AirInterface:
         es_n0_db: Es/N0 of the forward link [dB], see `taskwave.phy.definitions`.
         seed: of the noise.
         rows: [B] int64 rows of `fading` in use, all of them unless `select` chose some.
+        csi_age_s: see `Air`.
 
     Raises:
         ValueError: `es_n0_db` of either direction is not a finite number in range.
@@ -185,6 +224,7 @@ class AirInterface:
     es_n0_db: float
     seed: int
     rows: torch.Tensor | None = None
+    csi_age_s: float | None = None
 
     def __post_init__(self) -> None:
         noise_variance(self.es_n0_db)
@@ -225,4 +265,6 @@ class AirInterface:
                 f"occasion {occasion} was not drawn: the fading has occasions 0 to {self.fading.occasions - 1}. "
                 "Draw more occasions with Radio.draw."
             )
-        return Air(self.radio, self.fading, es_n0_db, self.seed, self._images, occasion, direction)
+        return Air(
+            self.radio, self.fading, es_n0_db, self.seed, self._images, occasion, direction, csi_age_s=self.csi_age_s
+        )

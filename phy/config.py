@@ -19,6 +19,7 @@ from taskwave.phy.channel.path_loss import SPEED_OF_LIGHT
 from taskwave.phy.flowgraph.config import FlowgraphConfig
 from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
 from taskwave.phy.impairments.config import ImpairmentsConfig
+from taskwave.phy.precoding.config import PrecodingConfig
 
 Channel = Literal[
     "awgn", "rayleigh",
@@ -65,7 +66,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     """Antennas of the image transmitter (which receives on the reverse link)."""
     num_rx_ant: int = Field(default=2, ge=1, le=8)
     num_layers: int = Field(default=2, ge=1, le=4)
-    """Spatial layers of data; layer l leaves antenna l (open loop: the transmitter knows nothing of the channel)."""
+    """Spatial layers of data; without `precoding` layer l leaves antenna l (open loop)."""
     csi: Csi = "lmmse"
     """Channel knowledge of the receiver: the truth, or estimated from DMRS, by "neural" from DMRS and data (needs the
     extra tensorflow). Pilots are sent and counted in any case."""
@@ -107,6 +108,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     impairments: ImpairmentsConfig | None = None
     """Simulation in the time domain with hardware that is not ideal. None: the channel is applied to resource
     elements, with ideal hardware."""
+    precoding: PrecodingConfig | None = None
+    """Forward data leave all antennas, by what the transmitter knows of the channel. None: open loop."""
 
     @property
     def slot_seconds(self) -> float:
@@ -176,6 +179,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         if self.synchronises:
             self._possible_synchronisation()
         self._possible_carrier_offset()
+        if self.precoding is not None:
+            self._possible_precoding(self.precoding)
         if self.neural_weights is not None and self.csi != "neural":
             raise ValueError(f'csi "{self.csi}" has no use for neural_weights: leave them out, or use csi "neural".')
         return self
@@ -228,6 +233,14 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             )
         if self.sync_symbols is False:
             raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out.")
+
+    def _possible_precoding(self, precoding: PrecodingConfig) -> None:
+        if self.synchronises:
+            raise ValueError(
+                "precoding needs pilots without data, which neither a flowgraph nor estimated synchronisation finds: "
+                "remove precoding, or simulate the channel with known synchronisation."
+            )
+        precoding.check(self.num_tx_ant, self.num_rx_ant)
 
     def _possible_carrier_offset(self) -> None:
         table = self.flowgraph or self.impairments

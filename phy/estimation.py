@@ -1,10 +1,10 @@
 """Channel estimation from DMRS: least squares with linear interpolation, or LMMSE (Wiener) with known statistics.
 
 Both work on one allocation. Input `z` [B, rx, layers, D, P] are the least-squares estimates at the P pilot subcarriers
-of each layer in the D DMRS symbols, of error variance `no` [B] (or [1]: the same for all); layer l's pilots lie on
-subcarriers l, l + layers, …. Output is `h_hat` [B, rx, layers, S, F] at the S data symbols (DMRS symbols where there
-are no data) and all F subcarriers, with the error variance [B or 1, layers, S, F] float32. True channels have energy
-one in expectation.
+of each layer in the D DMRS symbols, of error variance `no` [B] (or [1]: the same for all; or [B or 1, layers], where
+layers differ); layer l's pilots lie on subcarriers l, l + layers, …. Output is `h_hat` [B, rx, layers, S, F] at the S
+data symbols (DMRS symbols where there are no data) and all F subcarriers, with the error variance [B or 1, layers, S,
+F] float32. True channels have energy one in expectation.
 """
 
 from typing import Protocol
@@ -71,7 +71,7 @@ class LinearInterpolator:
     def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
         """See the module's docstring."""
         h_hat = self._time.to(z.device) @ (z @ self._frequency.to(z.device).transpose(-1, -2))
-        return h_hat, no[:, None, None, None] * self._noise_gain.to(z.device)
+        return h_hat, no.reshape(len(no), -1, 1, 1) * self._noise_gain.to(z.device)
 
 
 class WienerInterpolator:
@@ -127,12 +127,12 @@ class WienerInterpolator:
 
     def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
         """See the module's docstring."""
-        # [B or 1, D, J], in double precision: 1 - explained is small.
-        shrink = 1.0 / (self._spread + no.double().cpu()[:, None, None])
+        # [B or 1, layers or 1, D, J], in double precision: 1 - explained is small.
+        shrink = 1.0 / (self._spread + no.double().cpu().reshape(len(no), -1, 1, 1))
         basis_t, gain_t, basis_f, gain_f = (
             m.to(z.device) for m in (self._basis_t, self._gain_t, self._basis_f, self._gain_f)
         )
-        seen = basis_t.mH @ (z @ basis_f.conj()) * shrink.to(z.real)[:, None, None]
+        seen = basis_t.mH @ (z @ basis_f.conj()) * shrink.to(z.real)[:, None]
         h_hat = gain_t @ (seen @ gain_f.transpose(-1, -2))
-        explained = self._energy_t @ shrink[:, None] @ self._energy_f.transpose(-1, -2)
+        explained = self._energy_t @ shrink @ self._energy_f.transpose(-1, -2)
         return h_hat, (1.0 - explained).clamp(0.0, 1.0).to(z.real)

@@ -5,6 +5,7 @@ An allocation is a rectangle of physical resource blocks (PRBs, 12 subcarriers) 
 subcarrier, so that layers are orthogonal, and all REs of the rectangle count as channel uses.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,8 +79,10 @@ class Allocator:
     max_prb: int
     max_slots: int
     dmrs_additional: int
-    sync_uses: int = 0
-    """REs that every message spends on synchronisation besides its allocations."""
+    fixed_uses: int = 0
+    """REs that every message spends besides its allocations: synchronisation, a report of the channel."""
+    pilot_uses_per_prb: int = 0
+    """REs spent on pilots sent beforehand, for each PRB of the width of the message's first allocation."""
 
     def _allocation(self, num_prb: int, num_ofdm_symbols: int) -> Allocation:
         dmrs = dmrs_symbols(num_ofdm_symbols, self.dmrs_additional)
@@ -91,14 +94,26 @@ class Allocator:
         return self._allocation(self.max_prb, NUM_SYMBOLS_PER_SLOT)
 
     @cached_property
-    def _frontier(self) -> tuple[Allocation, ...]:
-        """Allocations that no other one beats, by rising cost and capacity."""
+    def _later(self) -> tuple[Allocation, ...]:
+        """Allocations after the first one that no other beats, by rising cost and capacity."""
+        return self._frontier(lambda a: a.channel_uses)
+
+    @cached_property
+    def _first(self) -> tuple[Allocation, ...]:
+        """The same of first allocations."""
+        return self._frontier(self._cost_of_first)
+
+    def _cost_of_first(self, allocation: Allocation) -> int:
+        """REs of a first allocation and of what is sent before it."""
+        return self.fixed_uses + self.pilot_uses_per_prb * allocation.num_prb + allocation.channel_uses
+
+    def _frontier(self, cost: Callable[[Allocation], int]) -> tuple[Allocation, ...]:
         every = [
             self._allocation(prb, symbols)
             for prb in range(1, self.max_prb + 1)
             for symbols in range(MIN_SYMBOLS, NUM_SYMBOLS_PER_SLOT + 1)
         ]
-        every.sort(key=lambda a: (a.channel_uses, -a.num_data_symbols, -a.num_prb))
+        every.sort(key=lambda a: (cost(a), -a.num_data_symbols, -a.num_prb))
         best: list[Allocation] = []
         for allocation in every:
             if not best or allocation.num_data_symbols > best[-1].num_data_symbols:
@@ -120,12 +135,15 @@ class Allocator:
                 f"{num_symbols} symbols need {num_full + 1} slots; the radio sends at most {self.max_slots} slots of "
                 f"{full} symbols in one message: send fewer symbols or raise max_slots or max_prb."
             )
-        last = next(a for a in self._frontier if a.num_data_symbols > rest)
+        last = next(a for a in (self._later if num_full else self._first) if a.num_data_symbols > rest)
         return (self.full_slot,) * num_full + (last,)
 
     def channel_uses(self, num_symbols: int) -> int:
         """REs that a message of `num_symbols` occupies; 0 for no symbols."""
-        return self.sync_uses + sum(a.channel_uses for a in self.allocate(num_symbols)) if num_symbols else 0
+        if not num_symbols:
+            return 0
+        first, *later = self.allocate(num_symbols)
+        return self._cost_of_first(first) + sum(a.channel_uses for a in later)
 
     def capacity(self, channel_uses: int) -> int:
         """Most symbols whose message occupies at most `channel_uses` REs (0 if not even the smallest one fits).
@@ -135,9 +153,12 @@ class Allocator:
         """
         if channel_uses < 0:
             raise ValueError(f"channel_uses is {channel_uses}: a budget cannot be negative, give 0 or more.")
-        channel_uses = max(0, channel_uses - self.sync_uses)
         full = self.full_slot
-        num_full = min(channel_uses // full.channel_uses, self.max_slots)
-        fitting = [a for a in self._frontier if a.channel_uses <= channel_uses - num_full * full.channel_uses]
-        rest = fitting[-1].num_data_symbols if fitting and num_full < self.max_slots else 0
-        return num_full * full.num_data_symbols + rest
+        left = channel_uses - self._cost_of_first(full)
+        if left < 0:
+            return max((a.num_data_symbols for a in self._first if self._cost_of_first(a) <= channel_uses), default=0)
+        num_later = min(left // full.channel_uses, self.max_slots - 1)
+        left -= num_later * full.channel_uses
+        fitting = [a.num_data_symbols for a in self._later if a.channel_uses <= left]
+        rest = max(fitting, default=0) if num_later < self.max_slots - 1 else 0
+        return (1 + num_later) * full.num_data_symbols + rest

@@ -7,7 +7,7 @@ import torch
 from taskwave.phy.air import Radio
 from taskwave.phy.detection import Observation
 from taskwave.phy.equalization import lmmse_equalize
-from taskwave.phy.estimation import ChannelEstimator, LinearInterpolator, WienerInterpolator
+from taskwave.phy.estimation import ChannelEstimator, Estimate, LinearInterpolator, WienerInterpolator
 from taskwave.phy.grid import NUM_SYMBOLS_PER_SLOT, Allocation
 from taskwave.phy.medium import LOST_NOISE, SlotSignal, Tap
 from taskwave.phy.pilots import dmrs_pilots, least_squares, spread_to_layers
@@ -53,8 +53,15 @@ class SlotTransceiver:
         x[:, :, list(a.dmrs)] = self._dmrs.to(symbols)
         return x
 
-    def observe(self, signal: SlotSignal, tap: Tap | None = None) -> Observation:
+    def observe(
+        self, signal: SlotSignal, tap: Tap | None = None, layer_energy: torch.Tensor | None = None
+    ) -> Observation:
         """The data REs of what arrived, with the channel as the receiver knows it.
+
+        Args:
+            signal: what arrived.
+            tap: called with inner signals.
+            layer_energy: [layers] mean channel energy of each, which estimation relies on; None: one.
 
         Raises:
             ValueError: perfect channel knowledge is asked of a medium that does not know the channel.
@@ -68,7 +75,7 @@ class SlotTransceiver:
             h_hat = signal.h[..., data, :].permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
         else:
             z = least_squares(signal.y[:, :, list(a.dmrs)], self._pilots, a.num_layers)
-            estimate, error = self._estimator.estimate(z, signal.no)
+            estimate, error = _estimate(self._estimator, z, signal.no, layer_energy)
             if self._neural is not None:
                 estimate, error = self._neural(signal.y[:, :, data], (estimate, error), signal.no, a)
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
@@ -80,6 +87,18 @@ class SlotTransceiver:
             tap("h_hat", h_hat.permute(0, 3, 4, 1, 2))
             tap("received", y.permute(0, 3, 1, 2))
         return Observation(y, h_hat, no)
+
+
+def _estimate(
+    estimator: ChannelEstimator, z: torch.Tensor, no: torch.Tensor, layer_energy: torch.Tensor | None
+) -> Estimate:
+    """As `ChannelEstimator.estimate`, of layers whose mean energy is not one."""
+    if layer_energy is None:
+        return estimator.estimate(z, no)
+    energy = layer_energy.to(no)
+    amplitude = energy.sqrt()[:, None, None]
+    h_hat, error = estimator.estimate(z / amplitude, no[:, None] / energy)
+    return h_hat * amplitude, error * energy[:, None, None]
 
 
 def equalize(seen: Observation, lost: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,7 +1,8 @@
 """Complex symbols over the air: the link every other one stands on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +13,9 @@ from taskwave.phy.interleaving import interleaver
 from taskwave.phy.medium import Stream, Tap
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.slot import SlotTransceiver, equalize
+
+if TYPE_CHECKING:
+    from taskwave.phy.precoding.transmitter import TransmitterCsi
 
 _PADDING = 1.0
 """Known symbol of unit energy that fills the REs a message leaves free."""
@@ -26,7 +30,7 @@ class SymbolReception:
     noise_variance: torch.Tensor
     """[B, n] float32, variance of that complex noise (channel estimation error included where it is known)."""
     channel_uses: int
-    """REs occupied by each image's message: data, pilots, padding, synchronisation."""
+    """REs occupied by each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
     lost: torch.Tensor
     """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
     llr: torch.Tensor | None
@@ -39,6 +43,9 @@ class SymbolReception:
 
 class SymbolLink:
     """Sends complex symbols over OFDM, MIMO and the channel. Differentiable with respect to the symbols.
+
+    With `radio.precoding` forward messages of the stream "data" are precoded, and what the transmitter has to learn of
+    the channel first is part of their channel uses. All other messages are open loop.
 
     Args:
         radio: the radio.
@@ -56,12 +63,20 @@ class SymbolLink:
     ) -> None:
         self.radio = radio
         self.stream = stream
-        self.allocator = radio.allocator(radio.config.num_layers if num_layers is None else num_layers)
+        layers = radio.config.num_layers if num_layers is None else num_layers
+        self._csi: TransmitterCsi | None = None
+        if radio.config.precoding is not None and stream == "data":
+            from taskwave.phy.precoding.transmitter import transmitter_csi  # noqa: PLC0415 - it sends messages itself
+
+            self._csi = transmitter_csi(radio, layers)
+            self.allocator = radio.allocator(layers, self._csi.report_uses, self._csi.pilot_uses_per_prb)
+        else:
+            self.allocator = radio.allocator(layers)
         self._detector = None if modulation is None else detector(radio.config, modulation, self.allocator.num_layers)
         self._slots: dict[Allocation, SlotTransceiver] = {}
 
     def channel_uses(self, num_symbols: int) -> int:
-        """REs occupied by the smallest allocation that carries `num_symbols` (0 for none).
+        """REs occupied by the smallest allocation that carries `num_symbols`, and by what precedes it (0 for none).
 
         Raises:
             ValueError: more symbols than the radio's `max_slots` carry.
@@ -95,8 +110,10 @@ class SymbolLink:
         sizes = [a.num_data_symbols for a in allocations]
         slots = [self._slot(allocation) for allocation in allocations]
         grids = [slot.transmit(part) for slot, part in zip(slots, padded.split(sizes, dim=1), strict=True)]
+        air = self.precoded(air, num_symbols)
         signals = self.radio.medium.carry(allocations, grids, air, self.stream)
-        seen = [slot.observe(signal, tap) for slot, signal in zip(slots, signals, strict=True)]
+        energy = self._layer_energy(air, allocations[0])
+        seen = [slot.observe(signal, tap, energy) for slot, signal in zip(slots, signals, strict=True)]
         outputs = [equalize(observation, signal.lost) for observation, signal in zip(seen, signals, strict=True)]
         received, variances = zip(*outputs, strict=True)
         x_hat, no_eff = torch.cat(received, dim=1), torch.cat(variances, dim=1)
@@ -112,6 +129,17 @@ class SymbolLink:
         return SymbolReception(
             x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, places]
         )
+
+    def precoded(self, air: Air, num_symbols: int) -> Air:
+        """`air` as a message of `num_symbols` meets it: with the precoder that its transmitter would use, if any."""
+        if self._csi is None or air.direction == "reverse":
+            return air
+        return replace(air, precoder=self._csi.precoder(air, self.allocator.allocate(num_symbols)[0].num_prb))
+
+    def _layer_energy(self, air: Air, first: Allocation) -> torch.Tensor | None:
+        if self._csi is None or air.precoder is None or self.radio.config.csi != "lmmse":
+            return None
+        return self._csi.layer_energy(air.es_n0_db, first.num_prb)
 
     def _order(self, length: int) -> torch.Tensor | None:
         """Symbols in the order of their places; None: as they come."""

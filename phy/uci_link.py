@@ -64,15 +64,18 @@ def codewords(num_bits: int) -> torch.Tensor:
 class UciLink:
     """Short words over the reverse link: QPSK, one layer, all receive antennas, repeated until the energy suffices.
 
-    Both ends know the mean SNR and so the length. Args: `radio`.
+    Args:
+        radio: the radio.
+        es_n0_db: SNR for which the words are made [dB]. None: that of the air, which both ends know.
     """
 
-    def __init__(self, radio: Radio) -> None:
+    def __init__(self, radio: Radio, es_n0_db: float | None = None) -> None:
+        self._es_n0_db, self._num_rx_ant = es_n0_db, radio.config.num_tx_ant
         self.symbol_link = SymbolLink(radio, num_layers=1, stream="control")
         self._modulation = Modulation(_BITS_PER_SYMBOL)
 
-    def channel_uses(self, num_bits: int, air: Air) -> int:
-        """REs occupied by a word of `num_bits` over `air`, DMRS included."""
+    def channel_uses(self, num_bits: int, air: Air | None = None) -> int:
+        """REs occupied by a word of `num_bits` over `air` (any, if words are made for one SNR), DMRS included."""
         return self.symbol_link.channel_uses(self._num_symbols(num_bits, air))
 
     def send(self, words: torch.Tensor, air: Air) -> UciReception:
@@ -108,8 +111,12 @@ class UciLink:
         odds = reception.log_likelihood[:, 1] - reception.log_likelihood[:, 0]
         return odds > math.log((1 - _NACK_TO_ACK) / _NACK_TO_ACK), reception.channel_uses
 
-    def _num_symbols(self, num_bits: int, air: Air) -> int:
+    def _num_symbols(self, num_bits: int, air: Air | None) -> int:
+        es_n0_db = self._es_n0_db
+        if es_n0_db is None:
+            assert air is not None, "words that are made for the SNR of the air need the air"
+            es_n0_db = air.es_n0_db
         energy = _ENERGY[1 if num_bits == 1 else 2]
-        needed = math.ceil(energy / air.num_rx_ant * 10 ** (-air.es_n0_db / 10))
+        needed = math.ceil(energy / self._num_rx_ant * 10 ** (-es_n0_db / 10))
         wanted = min(max(needed, _LEAST_SYMBOLS), _MOST_SYMBOLS)
         return self.symbol_link.capacity(self.symbol_link.channel_uses(wanted))

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from taskwave.phy.codebook import type1_codebook
-from taskwave.phy.precoding import best_precoder, layer_gains, rzf_precoder, svd_precoder
+from taskwave.phy.precoding.codebook import type1_codebook
+from taskwave.phy.precoding.linear import best_precoder, layer_gains, rzf_precoder, svd_precoder
 
 
 def rayleigh(*shape: int) -> torch.Tensor:

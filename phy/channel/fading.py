@@ -27,6 +27,8 @@ class Fading:
     """Time from the start of one transmission to that of the next one in the other direction [s]."""
     sample_s: float | None
     """Time between samples [s]; None if each transmission is a block of its own, constant in time."""
+    lead_s: float = 0.0
+    """Time from the first sample to the first transmission [s]: that of channel knowledge gathered beforehand."""
     recent: Recent = field(default_factory=lambda: Recent(_RECENT_BYTES), repr=False, compare=False)
     """What every SNR and every link of these images has in common."""
 
@@ -42,13 +44,14 @@ class Fading:
     def coefficients(self, images: torch.Tensor, transmission: int, times: torch.Tensor) -> torch.Tensor:
         """Path coefficients at `times` [S] (seconds after the start of a transmission): [B, rx, tx, paths, S].
 
-        `transmission` counts both directions: 2 * occasion forward, 2 * occasion + 1 reverse.
+        `transmission` counts both directions: 2 * occasion forward, 2 * occasion + 1 reverse. Times may be negative, as
+        far as `lead_s` before the first transmission.
         """
         a = self.a[images]
         if self.sample_s is None:
             block = a[..., min(transmission, a.shape[-1] - 1)]
             return block.unsqueeze(-1).expand(*block.shape, len(times))
-        position = (transmission * self.spacing_s + times) / self.sample_s
+        position = (self.lead_s + transmission * self.spacing_s + times) / self.sample_s
         before = position.floor().long()
         weight = (position - before).to(a.device)
         return a[..., before] * (1 - weight) + a[..., before + 1] * weight

@@ -57,7 +57,7 @@ class ChannelModel:
         coefficients, delays = zip(*blocks, strict=True)
         tau = delays[0] if len(delays[0]) == 1 else torch.cat(delays)[:batch]
         spacing_s = self.config.turnaround_slots * self.config.slot_seconds
-        return Fading(torch.cat(coefficients)[:batch], tau, occasions, spacing_s, sample_s)
+        return Fading(torch.cat(coefficients)[:batch], tau, occasions, spacing_s, sample_s, lead_s=self._lead_s)
 
     @property
     def delays(self) -> torch.Tensor:
@@ -93,4 +93,9 @@ class ChannelModel:
 
     def _duration_s(self, occasions: int) -> float:
         slots = (2 * occasions - 1) * self.config.turnaround_slots + self.config.max_slots
-        return slots * self.config.slot_seconds
+        return slots * self.config.slot_seconds + self._lead_s
+
+    @property
+    def _lead_s(self) -> float:
+        precoding = self.config.precoding
+        return 0.0 if precoding is None else precoding.csi_age_slots * self.config.slot_seconds

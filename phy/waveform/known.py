@@ -20,6 +20,7 @@ class KnownBlock:
         num_layers: layers.
         modem: of the carrier.
         channel: whose power-delay profile the receiver expects.
+        comb: only every so many pilots are sent.
     """
 
     def __init__(
@@ -30,11 +31,12 @@ class KnownBlock:
         num_layers: int,
         modem: OfdmModem,
         channel: ChannelModel,
+        comb: int = 1,
     ) -> None:
-        self.symbols, self.first, self.num_layers = torch.tensor(symbols), first, num_layers
+        self.symbols, self.first, self.num_layers, self._comb = torch.tensor(symbols), first, num_layers, comb
         self._pilots, self._modem = pilots, modem
         self._end = first + pilots.shape[-1]
-        rows = [torch.arange(first + layer, self._end, num_layers) for layer in range(num_layers)]
+        rows = [torch.arange(first + layer * comb, self._end, num_layers * comb) for layer in range(num_layers)]
         self._subcarriers = torch.stack(rows)
         self.search = DelaySearch(
             self._subcarriers,
@@ -44,7 +46,7 @@ class KnownBlock:
             1 / modem.sample_rate,
             modem.advance,
         )
-        turn = 2 * torch.pi * num_layers * modem.subcarrier_spacing_hz * channel.delays
+        turn = 2 * torch.pi * num_layers * comb * modem.subcarrier_spacing_hz * channel.delays
         self.excess = float((channel.powers * (2 - 2 * turn.cos()).square()).sum()) / 6
         """Mean power of second differences of the channel itself, as noise would have it."""
 
@@ -62,4 +64,4 @@ class KnownBlock:
     def estimates(self, samples: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Channel at the pilots, [B, R, L, K, P], in `samples` [B, R, n] of a burst that begins at `start` [B]."""
         y = self._modem.demodulate(samples, start, self.symbols, self._end)
-        return least_squares(y[..., self.first :], self._pilots, self.num_layers)
+        return least_squares(y[..., self.first :: self._comb], self._pilots[..., :: self._comb], self.num_layers)

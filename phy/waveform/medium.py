@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -73,14 +73,17 @@ class TimeDomain:
         carry = self._estimated if self.impairments.synchronisation == "estimated" else self._with_known_start
         parts = []
         for rows in torch.arange(air.batch).split(_ROWS):
-            some = replace(air, images=air.images[rows])
+            some = air.select(rows)
             parts.append(carry(tuple(allocations), [grid[rows] for grid in grids], some, stream))
         return [_join(slot) for slot in zip(*parts, strict=True)]
 
-    def transmitter(self, allocations: Sequence[Allocation]) -> Transmitter:
-        """The chain of a transmit antenna, driven by the power of the widest of these allocations."""
+    def transmitter(self, allocations: Sequence[Allocation], num_ant: int) -> Transmitter:
+        """The chain of each of `num_ant` antennas, driven by its share of the power of the widest of these allocations.
+
+        Precoders may load antennas unevenly; the amplifiers are made for the mean.
+        """
         widest = max(a.num_subcarriers for a in allocations)
-        power = widest / self.modem.fft_size / allocations[0].num_layers
+        power = widest / self.modem.fft_size / num_ant
         if power not in self._transmitters:
             self._transmitters[power] = Transmitter(self.impairments, power)
         return self._transmitters[power]
@@ -88,8 +91,8 @@ class TimeDomain:
     def _with_known_start(
         self, allocations: tuple[Allocation, ...], grids: Sequence[torch.Tensor], air: "Air", stream: Stream
     ) -> list[SlotSignal]:
-        sent = self.transmitter(allocations).send(torch.cat([self.modem.modulate(grid) for grid in grids], dim=-1))
-        heard = self._hear(sent, air, stream, None)
+        samples = torch.cat([self.modem.modulate(grid) for grid in grids], dim=-1)
+        heard = self._hear(self._radiated(samples, allocations, air), air, stream, None)
         start = torch.full((air.batch,), self.modem.prefix)
         thermal = noise_variance(air.es_n0_db)
         known = self._dmrs(allocations)
@@ -110,16 +113,19 @@ class TimeDomain:
         if allocations not in self._bursts:
             self._bursts[allocations] = Burst(self.modem, self.channel, allocations, self.config.sync_blocks)
         burst = self._bursts[allocations]
-        sent = self.transmitter(allocations).send(burst.transmit(grids))
+        sent = self._radiated(burst.transmit(grids), allocations, air)
         latest = round(self.impairments.arrival_us * 1e-6 * self.modem.sample_rate)
         return burst.receive(self._hear(sent, air, stream, latest).samples).signals
 
+    def _radiated(self, samples: torch.Tensor, allocations: Sequence[Allocation], air: "Air") -> torch.Tensor:
+        """What the antennas [B, T, n] send of the layers' samples [B, L, n], behind their amplifiers."""
+        if air.precoder is not None:
+            samples = air.precoder.to(samples) @ samples
+        return self.transmitter(allocations, samples.shape[1]).send(samples)
+
     def _hear(self, sent: torch.Tensor, air: "Air", stream: Stream, latest: int | None) -> Heard:
         """What arrives of `sent` [B, L, n], `latest` samples late at most; None: it is known when."""
-        draws = [
-            generator(air.seed, image, 2 * air.transmission + (stream == "control"), _HARDWARE_SEED)
-            for image in air.images.tolist()
-        ]
+        draws = [generator(air.seed, image, air.identity(stream), _HARDWARE_SEED) for image in air.images.tolist()]
         clean = self._channel(sent, air)
         sign = 1 if air.direction == "forward" else -1
         receiver = Receiver(self.impairments, self.modem.sample_rate, sign * self.impairments.carrier_offset_hz)
@@ -135,7 +141,7 @@ class TimeDomain:
         return Heard(receiver.convert(clean + noise, power), phasor)
 
     def _channel(self, sent: torch.Tensor, air: "Air") -> torch.Tensor:
-        """[B, R, m] of `sent` [B, L, n] behind paths that move and a clock that drifts; no delay is sample 0."""
+        """[B, R, m] of `sent` [B, T, n] behind paths that move and a clock that drifts; no delay is sample 0."""
         rate, drift = self.modem.sample_rate, self._drift(air)
         delays = air.path_delays().double() * rate
         longest = sent.shape[-1] + math.ceil(float(delays.max())) + 2 * HALF_WIDTH
@@ -149,7 +155,9 @@ class TimeDomain:
         instants = torch.arange(1 if still and not drift else blocks + 1) * block
         # Fading is drawn as far as the longest message; synchronisation symbols of such a one see its end.
         times = (instants / rate).clamp_max(self.config.max_slots * self.config.slot_seconds)
-        taps = moving_taps(air.paths(times, sent.shape[1]), delays[:, None] + drift * instants[:, None] + early)
+        taps = moving_taps(
+            air.antenna_paths(times)[:, :, : sent.shape[1]], delays[:, None] + drift * instants[:, None] + early
+        )
         return convolve_moving(sent, taps.to(sent.device), block)[..., early:]
 
     def _drift(self, air: "Air") -> float:
@@ -173,6 +181,7 @@ class TimeDomain:
                     a.num_layers,
                     self.modem,
                     self.channel,
+                    a.comb,
                 )
                 for a, symbols in places.items()
             ]

@@ -112,6 +112,7 @@ def noise_power(z: Sequence[torch.Tensor], excess: Sequence[float]) -> torch.Ten
         bend = pilots[..., :-2] - 2 * pilots[..., 1:-1] + pilots[..., 2:]
         raw = raw + bend.abs().square().flatten(1).sum(1) / 6
         known, count = known + channel * bend[0].numel(), count + bend[0].numel()
+    count = max(count, 1)  # two pilots have no second difference: no noise is seen
     raw = raw / count
     return torch.maximum(raw - known / count, raw / 4).clamp_min(1e-9)
 

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-PORTS = (2, 4)
-"""Cross-polarised pairs in a row: N1 = ports / 2, N2 = 1."""
+from taskwave.phy.precoding.config import CODEBOOK_PORTS
+
 _OVERSAMPLING = 4
 """O1 of table 5.2.2.2.1-2 for N2 = 1."""
 
@@ -19,10 +19,10 @@ def type1_codebook(num_ports: int, num_layers: int) -> torch.Tensor:
     Raises:
         ValueError: no codebook of so many ports or layers.
     """
-    if num_ports not in PORTS or not 1 <= num_layers <= min(4, num_ports):
+    if num_ports not in CODEBOOK_PORTS or not 1 <= num_layers <= min(4, num_ports):
         raise ValueError(
-            f"there is no codebook of {num_ports} ports and {num_layers} layers: use {', '.join(map(str, PORTS))} "
-            "transmit antennas and at most 4 layers, no more than antennas."
+            f"there is no codebook of {num_ports} ports and {num_layers} layers: use "
+            f"{' or '.join(map(str, CODEBOOK_PORTS))} transmit antennas and at most 4 layers, no more than antennas."
         )
     n1 = num_ports // 2
     if n1 == 1:

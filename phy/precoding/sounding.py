@@ -1,0 +1,70 @@
+"""Pilots without data from every antenna, by which the other end learns the channel between all of them.
+
+As CSI-RS of density one (TS 38.211 clause 7.4.1.5) and sounding reference signals (clause 6.4.1.4): one OFDM symbol, in
+which each antenna has some REs of every PRB to itself.
+"""
+
+import torch
+
+from taskwave.phy.air import Air, Radio
+from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB, Allocation
+from taskwave.phy.pilots import dmrs_pilots
+from taskwave.phy.slot import channel_estimator
+
+
+class ChannelSounding:
+    """Sounds the lowest PRBs of the carrier.
+
+    Args:
+        radio: the radio.
+        num_prb: PRBs to sound.
+        num_ports: antennas that send pilots.
+        density: REs of each antenna in a PRB.
+
+    Raises:
+        ValueError: the radio sends bursts through a flowgraph, which need data to be found by, or pilots of so many
+            antennas do not fill PRBs.
+    """
+
+    def __init__(self, radio: Radio, num_prb: int, num_ports: int, density: int = 1) -> None:
+        if radio.config.flowgraph is not None:
+            raise ValueError(
+                "a channel probe cannot be sent through radio.flowgraph, whose bursts carry data: use links that do "
+                "not report channel quality, or leave out flowgraph."
+            )
+        if NUM_SUBCARRIERS_PER_PRB % (num_ports * density):
+            raise ValueError(
+                f"{num_ports} antennas cannot share the {NUM_SUBCARRIERS_PER_PRB} subcarriers of a PRB evenly: sound "
+                "1, 2, 3, 4 or 6 of them."
+            )
+        comb = NUM_SUBCARRIERS_PER_PRB // (num_ports * density)
+        self.allocation = Allocation(num_prb, 1, num_ports, (0,), comb)
+        self._radio = radio
+        self._estimator = channel_estimator(radio, self.allocation)
+        self._pilots = dmrs_pilots(self.allocation)
+
+    @property
+    def channel_uses(self) -> int:
+        """REs occupied."""
+        return self.allocation.channel_uses
+
+    def measure(self, air: Air) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Send the pilots over `air`.
+
+        Returns:
+            Channel as the receiver knows it [B, rx, num_ports, 1, F] complex64, error variance [B or 1, num_ports, 1,
+            F] (0: the channel is known) and variance of the noise [B or 1], float32.
+        """
+        a = self.allocation
+        grid = self._pilots.new_zeros(air.batch, a.num_layers, 1, a.num_subcarriers)
+        for port in range(a.num_layers):
+            at = list(a.pilot_subcarriers(port))
+            grid[:, port, :, at] = self._pilots[:, at]
+        (signal,) = self._radio.medium.carry([a], [grid], air, "data")
+        if self._estimator is None:
+            assert signal.h is not None, "perfect channel knowledge needs a simulated channel"
+            return signal.h, signal.h.real.new_zeros(1, *signal.h.shape[2:]), signal.no
+        rows = [list(a.pilot_subcarriers(port)) for port in range(a.num_layers)]
+        z = torch.stack([signal.y[..., at] / self._pilots[:, at] for at in rows], dim=2)
+        h_hat, error = self._estimator.estimate(z, signal.no)
+        return h_hat, error, signal.no

@@ -1,0 +1,116 @@
+"""What the transmitter knows of the channel before a message, what that costs, and the precoder it makes of it."""
+
+from functools import cached_property, lru_cache
+
+import torch
+
+from taskwave.phy.air import Air, AirInterface, Fading, Radio
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+from taskwave.phy.precoding.codebook import type1_codebook
+from taskwave.phy.precoding.config import PrecodingConfig
+from taskwave.phy.precoding.linear import best_precoder, layer_gains, pmi_bits, rzf_precoder, svd_precoder
+from taskwave.phy.precoding.sounding import ChannelSounding
+from taskwave.phy.uci_link import UciLink
+
+_CALIBRATION_SEED = 0x7A5D
+_CALIBRATION_DRAWS = 128
+_REPORT_ES_N0_DB = 0.0
+"""SNR for which the report is made. Its length is fixed, as an uplink control channel is configured once: what a
+message costs does not depend on the SNR, how often the transmitter misunderstands does."""
+_LEAST_LONG_WORD = 3
+"""Bits; shorter words than that, but of one bit, have no code."""
+
+
+def choose(config: PrecodingConfig, h: torch.Tensor, no: float, num_layers: int) -> torch.Tensor:
+    """Precoders [B, T, L] that follow from the channel `h` [B, R, T, F] with noise of variance `no`."""
+    channel = h.permute(0, 3, 1, 2)
+    if config.kind == "svd":
+        return svd_precoder(channel, num_layers)
+    if config.kind == "rzf":
+        return rzf_precoder(channel, no, num_layers)
+    codebook = type1_codebook(h.shape[2], num_layers)
+    return codebook[_index(channel, no, codebook)]
+
+
+def _index(channel: torch.Tensor, no: float, codebook: torch.Tensor) -> torch.Tensor:
+    # Channels hardly change within a PRB: one subcarrier of each decides, in a twelfth of the time.
+    return best_precoder(channel[:, NUM_SUBCARRIERS_PER_PRB // 2 :: NUM_SUBCARRIERS_PER_PRB], no, codebook)
+
+
+class TransmitterCsi:
+    """Channel knowledge for messages of `num_layers` layers, measured `csi_age_slots` before each of them.
+
+    svd, rzf: the receiver's antennas sound the reverse channel, which is the transpose (TDD, calibrated ends).
+    codebook: the transmitter's antennas sound the forward channel; the receiver reports the PMI without delay, without
+    CRC, in the air as it is then.
+
+    Args:
+        radio: with `precoding`.
+        num_layers: of the messages.
+    """
+
+    def __init__(self, radio: Radio, num_layers: int) -> None:
+        config = radio.config
+        assert config.precoding is not None, "transmitters without precoding need to know nothing"
+        self._radio, self._precoding, self._num_layers = radio, config.precoding, num_layers
+        self._age_s = config.precoding.csi_age_slots * config.slot_seconds
+        self._soundings: dict[int, ChannelSounding] = {}
+        self._energy: dict[tuple[float, int], torch.Tensor] = {}
+        self._codebook: torch.Tensor | None = None
+        self.report_uses = 0
+        """REs of the report before each message."""
+        if config.precoding.kind == "codebook":
+            self._codebook = type1_codebook(config.num_tx_ant, num_layers)
+            bits = pmi_bits(self._codebook)
+            self._bits = bits if bits == 1 else max(bits, _LEAST_LONG_WORD)
+            self._report = UciLink(radio, _REPORT_ES_N0_DB)
+            self.report_uses = self._report.channel_uses(self._bits)
+        self.pilot_uses_per_prb = self._sounding(1).channel_uses
+        """REs of the pilots before each message, for each PRB of its width."""
+
+    def precoder(self, air: Air, num_prb: int) -> torch.Tensor:
+        """[B, num_tx_ant, num_layers] complex64 for a message over forward `air`, first `num_prb` PRBs wide."""
+        before = air.before(self._age_s)
+        no = noise_variance(air.es_n0_db)
+        with torch.no_grad():
+            if self._codebook is None:
+                h, *_ = self._sounding(num_prb).measure(before.reverse(air.occasion))
+                return choose(self._precoding, h[..., 0, :].transpose(1, 2), no, self._num_layers)
+            h, *_ = self._sounding(num_prb).measure(before.forward(air.occasion))
+            index = _index(h[..., 0, :].permute(0, 3, 1, 2), no, self._codebook)
+            words = (index[:, None] >> torch.arange(self._bits) & 1).to(torch.uint8)
+            likelihood = self._report.send(words, before.reverse(air.occasion)).log_likelihood
+            return self._codebook[likelihood[:, : len(self._codebook)].argmax(1)]
+
+    def layer_energy(self, es_n0_db: float, num_prb: int) -> torch.Tensor:
+        """[num_layers] mean energy that a precoded layer has at a receive antenna, in units of an antenna's.
+
+        Over channels of seeds of their own, with all that is wrong with the transmitter's knowledge: the prior of the
+        receiver's channel estimate.
+        """
+        key = es_n0_db, num_prb
+        if key not in self._energy:
+            air = AirInterface(self._radio, self._fading, es_n0_db, _CALIBRATION_SEED).forward(0)
+            h = air.frequency_response_at(
+                torch.zeros(1), self._radio.config.num_tx_ant, NUM_SUBCARRIERS_PER_PRB * num_prb
+            )
+            self._energy[key] = layer_gains(h[..., 0, :].permute(0, 3, 1, 2), self.precoder(air, num_prb))
+        return self._energy[key]
+
+    @cached_property
+    def _fading(self) -> Fading:
+        return self._radio.draw(_CALIBRATION_DRAWS, 1, _CALIBRATION_SEED)
+
+    def _sounding(self, num_prb: int) -> ChannelSounding:
+        if num_prb not in self._soundings:
+            config = self._radio.config
+            ports = config.num_rx_ant if self._codebook is None else config.num_tx_ant
+            self._soundings[num_prb] = ChannelSounding(self._radio, num_prb, ports)
+        return self._soundings[num_prb]
+
+
+@lru_cache(maxsize=32)
+def transmitter_csi(radio: Radio, num_layers: int) -> TransmitterCsi:
+    """The knowledge that the links of one radio share: a memo, it changes no result."""
+    return TransmitterCsi(radio, num_layers)
