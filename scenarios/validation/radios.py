@@ -5,7 +5,8 @@ from typing import get_args
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.config import Channel
 
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
+CHANNELS: tuple[Channel, ...] = tuple(name for name in get_args(Channel) if name != "recorded")
+"""Those that need no file."""
 
 
 def simple_radio(channel: Channel, num_rx_ant: int = 1, control_code_rate: float | None = None) -> Radio:
