@@ -95,8 +95,8 @@ class Air:
     precoder: torch.Tensor | None = None
     """[B, num_tx_ant, num_layers] complex64, columns of unit norm; None: layer l leaves antenna l."""
     csi_age_s: float | None = None
-    """Time by which this is earlier than the transmission, as an exchange of channel knowledge for it [s]; None: it is
-    the transmission itself."""
+    """Time by which this is earlier than the forward transmission of the occasion, as an exchange of channel knowledge
+    for it [s]; None: it is the transmission itself."""
 
     @property
     def batch(self) -> int:
@@ -179,9 +179,11 @@ class Air:
 
     def antenna_paths(self, times: torch.Tensor) -> torch.Tensor:
         """Paths between the antennas of this direction at `times` [S], [B, rx, tx, paths, S] complex64."""
+        transmission = self.transmission
         if self.csi_age_s is not None:
-            times = times - self.csi_age_s
-        a = self.fading.coefficients(self.images, self.transmission, times)
+            # Both directions of the exchange come before the forward transmission.
+            transmission, times = 2 * self.occasion, times - self.csi_age_s
+        a = self.fading.coefficients(self.images, transmission, times)
         return a.transpose(1, 2) if self.direction == "reverse" else a
 
     def noise(self, shape: tuple[int, ...], slot: int, stream: Stream) -> torch.Tensor:

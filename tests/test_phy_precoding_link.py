@@ -1,0 +1,259 @@
+"""Precoded messages: effective channel, energy, what the transmitter knows, how old it is and what it costs."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from taskwave.links.limits import information
+from taskwave.phy.air import Air, AirInterface, Radio
+from taskwave.phy.config import RadioConfig
+from taskwave.phy.grid import Allocator
+from taskwave.phy.precoding.codebook import type1_codebook
+from taskwave.phy.precoding.linear import best_precoder
+from taskwave.phy.precoding.sounding import ChannelSounding
+from taskwave.phy.precoding.transmitter import TransmitterCsi, choose
+from taskwave.phy.probe import ChannelProbe
+from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.uci_link import UciLink
+
+KINDS = ("svd", "rzf", "codebook")
+
+
+def radio_of(kind: str | None, age: int = 4, **change: Any) -> Radio:
+    table = {} if kind is None else {"precoding": {"kind": kind, "csi_age_slots": age}}
+    return Radio(RadioConfig.model_validate({"channel": "cdl-c", "num_tx_ant": 4, **table, **change}))
+
+
+def interface(radio: Radio, batch: int, es_n0_db: float = 10.0, occasions: int = 1) -> AirInterface:
+    return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
+
+
+def gaussian(batch: int, count: int) -> torch.Tensor:
+    return torch.randn((batch, count), generator=torch.Generator().manual_seed(1), dtype=torch.complex64)
+
+
+def antennas(air: Air, num_subcarriers: int, age_s: float = 0.0) -> torch.Tensor:
+    """True channel of all antennas when the transmission starts, or earlier: [B, F, rx, tx]."""
+    plain = replace(air, precoder=None)
+    h = plain.frequency_response_at(torch.tensor([-age_s]), air.radio.config.num_tx_ant, num_subcarriers)
+    return h[..., 0, :].permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("impairments", [None, {}])
+def test_what_arrives_is_the_channel_times_the_precoder(kind: str, impairments: dict[str, Any] | None) -> None:
+    """The receiver's true channel is H W; columns of W have unit norm, so that the energy sent stays one."""
+    radio = radio_of(kind, speed_mps=0.0, csi="perfect", impairments=impairments)
+    link, air, signals = SymbolLink(radio), interface(radio, 3, 30.0).forward(0), {}
+    link.send(gaussian(3, 300), air, signals.__setitem__)
+    w = link.precoded(air, 300).precoder
+    assert w is not None and w.shape == (3, 4, 2)
+    torch.testing.assert_close(w.abs().square().sum(1), torch.ones(3, 2))
+    (allocation,) = link.allocator.allocate(300)
+    expected = antennas(air, allocation.num_subcarriers) @ w[:, None] / math.sqrt(2)
+    found = signals["h"][..., 0, :].permute(0, 3, 1, 2)
+    if impairments is None:
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    else:
+        # Windows start early: the phase of each subcarrier is another.
+        torch.testing.assert_close(found.abs(), expected.abs(), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+def test_sent_energy_is_one(kind: str | None) -> None:
+    """Over independent antennas any fixed precoder delivers an energy of one: that of other channels is no gain."""
+    radio = radio_of(kind, channel="rayleigh", csi="perfect")
+    air = interface(radio, 3000, 60.0).forward(0)
+    w = SymbolLink(radio).precoded(air, 50).precoder
+    stranger = torch.roll(w, 1, 0) if w is not None else torch.eye(4, 2, dtype=torch.complex64).expand(3000, 4, 2)
+    energy = (antennas(air, 1) @ stranger[:, None] / math.sqrt(2)).abs().square().sum((1, 3)).mean(1)
+    assert abs(float(energy.mean()) - 1) <= 5 * float(energy.std()) / math.sqrt(3000)
+
+
+def test_svd_with_perfect_knowledge_reaches_the_singular_values() -> None:
+    """A flat channel that is known and does not age: layer k has the SNR s_k^2 / (2 no)."""
+    radio = radio_of("svd", 0, channel="rayleigh", csi="perfect")
+    air = interface(radio, 50, 10.0).forward(0)
+    received = SymbolLink(radio).send(gaussian(50, 100), air)
+    singular = torch.linalg.svdvals(antennas(air, 1)[:, 0])
+    measured = 1 / received.noise_variance.view(50, 50, 2)
+    torch.testing.assert_close(measured, (10 * singular.square() / 2)[:, None].expand(-1, 50, -1), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("occasion", [0, 1])
+def test_knowledge_is_as_old_as_it_is_said_to_be(kind: str, occasion: int) -> None:
+    """The precoder follows from the channel so many slots before the message, and from no other moment."""
+    radio = radio_of(kind, 20, csi="perfect", speed_mps=10.0)
+    assert radio.config.precoding is not None
+    air = interface(radio, 40, 15.0, occasions=2).forward(occasion)
+    link = SymbolLink(radio)
+    width = link.allocator.allocate(1000)[0].num_subcarriers
+    w, agreement = link.precoded(air, 1000).precoder, {}
+    assert w is not None
+    for slots in (16, 20, 24):
+        h = antennas(air, width, slots * radio.config.slot_seconds).permute(0, 2, 3, 1)
+        expected = choose(radio.config.precoding, h, 10**-1.5, 2)
+        # One if the columns are the same up to their phases.
+        match = (expected.conj() * w).sum(1).abs()
+        agreement[slots] = float((match > 0.999).float().mean())
+    assert agreement[20] > 0.95
+    assert agreement[20] > max(agreement[16], agreement[24]) + 0.05
+
+
+def test_blocks_do_not_age() -> None:
+    """Where a transmission is one block, what is measured is what is used."""
+    new, old = (radio_of("svd", age, channel="rayleigh", csi="perfect") for age in (0, 20))
+    w = [SymbolLink(radio).precoded(interface(radio, 4).forward(0), 50).precoder for radio in (new, old)]
+    assert w[0] is not None and w[1] is not None
+    assert torch.equal(w[0], w[1])
+
+
+def test_a_wrong_report_is_believed() -> None:
+    """Where the reverse link is too bad for reports, some precoders are not those that the receiver chose."""
+    chosen = {}
+    for offset_db in (20.0, -30.0):
+        radio = radio_of("codebook", 0, csi="perfect", feedback_es_n0_offset_db=offset_db)
+        air = interface(radio, 60, 10.0).forward(0)
+        link = SymbolLink(radio)
+        w, width = link.precoded(air, 1000).precoder, link.allocator.allocate(1000)[0].num_subcarriers
+        assert w is not None
+        book = type1_codebook(4, 2)
+        best = book[best_precoder(antennas(air, width)[:, 6::12], 0.1, book)]
+        chosen[offset_db] = float((w - best).abs().amax((1, 2)).lt(1e-6).float().mean())
+        assert bool((w[:, None] - book).abs().amax((2, 3)).lt(1e-6).any(1).all()), "it is one of the codebook"
+    assert chosen[20.0] > 0.9
+    assert chosen[-30.0] < 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 500, 5000, 30000])
+def test_knowledge_is_paid_for(kind: str, count: int) -> None:
+    radio = radio_of(kind, csi="perfect")
+    link, plain = SymbolLink(radio), SymbolLink(radio_of(None))
+    allocations = link.allocator.allocate(count)
+    prb = allocations[0].num_prb
+    # CSI-RS: an RE in a PRB and antenna; sounding: three, of two antennas. A report has six bits at most.
+    pilots, report = (4 * prb, UciLink(radio, 0.0).channel_uses(5)) if kind == "codebook" else (6 * prb, 0)
+    assert link.channel_uses(count) == sum(a.channel_uses for a in allocations) + pilots + report
+    assert link.channel_uses(count) > plain.channel_uses(count)
+    assert SymbolLink(radio, stream="control").channel_uses(1) == plain.channel_uses(1)
+    received = link.send(gaussian(1, count), interface(radio, 1).forward(0)) if count == 500 else None
+    assert received is None or received.channel_uses == link.channel_uses(count)
+
+
+@pytest.mark.parametrize("pilots", [0, 6, 24])
+def test_no_message_exceeds_its_budget(pilots: int) -> None:
+    allocator = Allocator(2, 6, 3, 1, 24 if pilots else 0, pilots)
+    last = 0
+    for budget in range(0, 4000, 11):
+        capacity = allocator.capacity(budget)
+        assert capacity >= last
+        assert allocator.channel_uses(capacity) <= budget
+        assert capacity in (0, allocator.capacity(10**6)) or allocator.channel_uses(capacity + 1) > budget
+        last = capacity
+    for count in range(1, allocator.capacity(10**6), 37):
+        assert allocator.capacity(allocator.channel_uses(count)) >= count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_do_not_depend_on_the_batch(kind: str) -> None:
+    radio, sent = radio_of(kind), gaussian(6, 100)
+    link, air = SymbolLink(radio), interface(radio, 6)
+    whole = link.send(sent, air.forward(0))
+    some = torch.tensor([4, 1])
+    part = link.send(sent[some], air.select(some).forward(0))
+    assert torch.allclose(part.symbols, whole.symbols[some], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("es_n0_db", [0.0, 15.0])
+def test_reported_noise_variance_is_true(kind: str, es_n0_db: float) -> None:
+    """The estimator expects the energy that layers have: with that of an antenna it would report too much or little."""
+    radio = radio_of(kind)
+    received = SymbolLink(radio).send(gaussian(200, 300), interface(radio, 200, es_n0_db).forward(0))
+    ratio = (received.symbols - gaussian(200, 300)).abs().square() / received.noise_variance
+    per_image = ratio.mean(1)
+    assert abs(float(per_image.mean()) - 1) <= 5 * float(per_image.std()) / math.sqrt(200)
+    csi = TransmitterCsi(radio, 2)
+    energy = csi.layer_energy(es_n0_db, 6)
+    assert float(energy.max()) > 1.2 and float(energy.sum()) < 2 * 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_knowledge_is_a_gain(kind: str) -> None:
+    """More bits over the same channel uses than open loop, as the limits of links see them too."""
+    rates = []
+    for radio in (radio_of(kind, csi="ls"), radio_of(None, csi="ls")):
+        link, air = SymbolLink(radio), interface(radio, 60, 5.0).forward(0)
+        count = link.capacity(1000)
+        received = link.send(gaussian(60, count), air)
+        rates.append(float((1 + 1 / received.noise_variance).log2().sum(1).mean()))
+        rates.append(float(information(link, count, air)[0].mean()))
+    assert rates[0] > 1.2 * rates[2]
+    assert rates[1] > 1.2 * rates[3]
+
+
+def test_reverse_and_control_messages_are_open_loop() -> None:
+    radio, plain = radio_of("svd", 0, csi="perfect"), radio_of(None, csi="perfect")
+    sent = gaussian(2, 60)
+    for stream, way in (("control", "forward"), ("control", "reverse"), ("data", "reverse")):
+        found = [
+            SymbolLink(r, num_layers=1, stream=stream).send(sent, getattr(interface(r, 2), way)(0)).symbols  # type: ignore[arg-type]
+            for r in (radio, plain)
+        ]
+        torch.testing.assert_close(found[0], found[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_the_symbols(kind: str) -> None:
+    radio = radio_of(kind)
+    sent = gaussian(2, 60).requires_grad_()
+    SymbolLink(radio).send(sent, interface(radio, 2).forward(0)).symbols.abs().sum().backward()
+    assert sent.grad is not None
+    assert bool((sent.grad.abs() > 0).all())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_probe_expects_the_precoder(kind: str) -> None:
+    """Four antennas sound, and the SINR is that of data, precoded by what the probe says: above that of open loop."""
+    radio = radio_of(kind, 0, csi="perfect", speed_mps=0.0)
+    air = interface(radio, 40, 10.0).forward(0)
+    (allocation,) = SymbolLink(radio).allocator.allocate(500)
+    probe = ChannelProbe(radio, allocation.num_prb)
+    assert probe.channel_uses == 4 * allocation.num_prb
+    expected = 10 * probe.measure(air).log10().mean(1)
+    noise = SymbolLink(radio).send(torch.ones(40, 500, dtype=torch.complex64), air).noise_variance
+    difference = expected + 10 * noise.log10().mean(1)
+    assert float(difference.median()) == pytest.approx(0, abs=0.1)
+
+
+def test_sparse_pilots_measure_the_noise_of_the_time_domain() -> None:
+    """Subcarriers between them are empty and say nothing: the error that is reported is that there is."""
+    radio = radio_of("svd", 0, impairments={}, speed_mps=0.0)
+    air = interface(radio, 24, 10.0).forward(0)
+    h_hat, error, no = ChannelSounding(radio, 12, 4).measure(air)
+    assert float(no.mean()) == pytest.approx(0.1, rel=0.3)
+    truth = radio_of("svd", 0, csi="perfect", impairments={}, speed_mps=0.0)
+    h, *_ = ChannelSounding(truth, 12, 4).measure(interface(truth, 24, 10.0).forward(0))
+    assert float((h - h_hat).abs().square().mean()) == pytest.approx(float(error.mean()), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"precoding": {"kind": "dpc"}}, "kind"),
+        ({"precoding": {"csi_age_slots": -1}}, "csi_age_slots"),
+        ({"precoding": {"kind": "svd"}, "flowgraph": {}}, "neither a flowgraph nor estimated synchronisation"),
+        ({"precoding": {}, "impairments": {"synchronisation": "estimated"}}, "neither a flowgraph nor estimated"),
+        ({"precoding": {"kind": "codebook"}, "num_tx_ant": 3}, "no precoders for num_tx_ant 3: use 2 or 4"),
+        ({"precoding": {"kind": "svd"}, "num_rx_ant": 5}, "cannot sound num_rx_ant 5"),
+    ],
+)
+def test_impossible_precoding_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        RadioConfig.model_validate({"channel": "cdl-c", **change})
