@@ -23,8 +23,8 @@ class Setting:
     antennas: int
     csi: Estimator
     coded: bool = False
-    num_prb: int = 24
-    batch: int = 32
+    num_prb: int = 12
+    batch: int = 16
     """Messages (slots) of one draw, each with a channel of its own."""
 
     @property
