@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from taskwave.phy.air import Radio, RadioConfig
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.channel.config import DROP_CHANNELS, DropChannel, DropConfig, LinkBudgetConfig
 from taskwave.phy.channel.link_budget import es_n0_db
 from taskwave.phy.channel.path_loss import (
@@ -19,6 +19,7 @@ from taskwave.phy.channel.path_loss import (
     path_loss_db,
 )
 from taskwave.phy.channel.tr38901 import panel
+from taskwave.phy.grid import Allocation
 
 
 def config(**drop: Any) -> RadioConfig:
@@ -121,6 +122,18 @@ def test_receivers_have_delays_of_their_own() -> None:
     assert torch.equal(few.tau, fading.tau[:3]) and torch.equal(few.a, fading.a[:3])
     # Clusters that do not exist are neither heard nor waited for.
     assert float(fading.tau.max()) < 1e-4
+
+
+def test_every_image_is_heard_over_its_own_delays() -> None:
+    radio = Radio(config())
+    fading, rows = radio.draw(5, 1, 3), torch.tensor([4, 1])
+    allocation = Allocation(52, 2, 2, (0,))
+    air = AirInterface(radio, fading, 10.0, 1).select(rows).forward(0)
+    frequencies = (torch.arange(12 * 52) - 6 * 52).double() * 30e3
+    for row, h in zip(rows.tolist(), air.frequency_response(allocation, 0)[..., 0, :], strict=True):
+        turns = torch.exp(-2j * torch.pi * fading.tau[row].double()[:, None] * frequencies)
+        expected = fading.a[row, ..., 0].to(torch.complex128) @ turns
+        assert torch.allclose(h.to(torch.complex128), expected, atol=1e-3)
 
 
 def test_energy_beyond_the_prefix_is_counted() -> None:
