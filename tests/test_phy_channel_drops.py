@@ -7,8 +7,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from taskwave.phy.air import Radio, RadioConfig
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.channel.config import DROP_CHANNELS, DropChannel, DropConfig, LinkBudgetConfig
+from taskwave.phy.channel.drops import Drops
 from taskwave.phy.channel.link_budget import es_n0_db
 from taskwave.phy.channel.path_loss import (
     BS_HEIGHT_M,
@@ -19,6 +20,7 @@ from taskwave.phy.channel.path_loss import (
     path_loss_db,
 )
 from taskwave.phy.channel.tr38901 import panel
+from taskwave.phy.grid import Allocation
 
 
 def config(**drop: Any) -> RadioConfig:
@@ -123,6 +125,18 @@ def test_receivers_have_delays_of_their_own() -> None:
     assert float(fading.tau.max()) < 1e-4
 
 
+def test_every_image_is_heard_over_its_own_delays() -> None:
+    radio = Radio(config())
+    fading, rows = radio.draw(5, 1, 3), torch.tensor([4, 1])
+    allocation = Allocation(52, 2, 2, (0,))
+    air = AirInterface(radio, fading, 10.0, 1).select(rows).forward(0)
+    frequencies = (torch.arange(12 * 52) - 6 * 52).double() * 30e3
+    for row, h in zip(rows.tolist(), air.frequency_response(allocation, 0)[..., 0, :], strict=True):
+        turns = torch.exp(-2j * torch.pi * fading.tau[row].double()[:, None] * frequencies)
+        expected = fading.a[row, ..., 0].to(torch.complex128) @ turns
+        assert torch.allclose(h.to(torch.complex128), expected, atol=1e-3)
+
+
 def test_energy_beyond_the_prefix_is_counted() -> None:
     wide, narrow = (
         Radio(RadioConfig(channel="uma", subcarrier_spacing_khz=scs, drop=DropConfig(los="never"))) for scs in (15, 60)
@@ -177,3 +191,21 @@ def test_link_budget_needs_a_path_loss() -> None:
 def test_impossible_channels_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         RadioConfig.model_validate(change)
+
+
+@pytest.mark.parametrize(
+    ("channel", "indoor", "carrier_ghz"),
+    [("umi", False, 3.5), ("umi", True, 3.5), ("uma", True, 28.0), ("rma", False, 3.5), ("rma", True, 3.5)],
+)
+def test_large_scale_losses_are_those_that_are_drawn(channel: str, indoor: bool, carrier_ghz: float) -> None:
+    drop = {"indoor": indoor, "large_scale_fading": True, "distance_m": 150.0}
+    radio = RadioConfig.model_validate({"channel": channel, "carrier_ghz": carrier_ghz, "speed_mps": 0.0, "drop": drop})
+    drops, num = Drops(radio), 4000
+    drops._sample(drops._model, num, 1, 1.0, torch.Generator().manual_seed(1))
+    drawn = drops._model._lsp
+    loss_db = (drawn.pathloss - 10 * drawn.sf.log10()).flatten()
+    parts = list(losses(channel, radio.drop, carrier_ghz))
+    mean = sum(part.share * part.mean_db for part in parts)
+    variance = sum(part.share * (part.deviation_db**2 + (part.mean_db - mean) ** 2) for part in parts)
+    assert abs(float(loss_db.mean()) - mean) < 5 * math.sqrt(variance / num)
+    assert float(loss_db.std()) == pytest.approx(math.sqrt(variance), rel=0.06)

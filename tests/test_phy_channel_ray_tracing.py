@@ -36,7 +36,9 @@ def test_the_bundled_set_is_small_and_fits_its_scenario() -> None:
     path = bundled()["street-canyon"]
     assert path.stat().st_size <= 200_000
     records, drive = read(path), Drive()
-    assert records.a.shape == (drive.num_records, drive.num_rx_ant, drive.num_tx_ant, drive.num_paths, 1)
+    *shape, paths, samples = records.a.shape
+    assert shape == [drive.num_records, drive.num_rx_ant, drive.num_tx_ant]
+    assert paths <= drive.num_paths and samples == 1
     assert records.carrier_hz == drive.carrier_ghz * 1e9
     assert records.doppler_hz is not None
     most = drive.speed_mps * drive.carrier_ghz * 1e9 / 299_792_458
@@ -55,7 +57,7 @@ def test_tracing_again_gives_the_bundled_set(tmp_path: Path) -> None:
     trace_to_file(Drive(), tmp_path / "again.npz")
     first, again = response(read(bundled()["street-canyon"])), response(read(tmp_path / "again.npz"))
     error = np.square(np.abs(again - first)).sum(axis=(1, 2, 3)) / np.square(np.abs(first)).sum(axis=(1, 2, 3))
-    assert float(error.max()) < 1e-3
+    assert float(error.max()) < 1e-5
 
 
 @pytest.mark.slow

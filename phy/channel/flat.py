@@ -20,6 +20,7 @@ class Flat:
         self.config = config
         self.profile = Profile(torch.zeros(1), torch.ones(1), 0.0)
         self._correlation = Correlation(config)
+        self._tau = torch.zeros(1, 1)
 
     def sample_s(self, duration_s: float) -> float | None:
         """None: blocks."""
@@ -30,8 +31,8 @@ class Flat:
         if self.config.channel == "rayleigh":
             noise = generator(seed, images.start // BLOCK)
             a = torch.randn((BLOCK, rx, tx, 1, num_samples), generator=noise, dtype=torch.complex64)
-            return self._correlation.apply(a), torch.zeros(1, 1)
+            return self._correlation.apply(a), self._tau
         # AWGN: columns of the DFT matrix, so that every antenna receives every layer and layers are orthogonal.
         phase = -2 * math.pi / rx * torch.outer(torch.arange(rx), torch.arange(tx)).float()
         a = torch.polar(torch.ones_like(phase), phase)[None, :, :, None, None].expand(BLOCK, rx, tx, 1, 1)
-        return a, torch.zeros(1, 1)
+        return a, self._tau
