@@ -64,6 +64,14 @@ def test_failure_is_seen_on_the_page_and_in_the_exit_code(
     assert "1 of 1 checks FAIL" in page and "fail-row" in page and "Broken &lt;radio&gt;" in page
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("group", ["ldpc", "feedback", "finite-length", "channels"])
+def test_group_passes(group: str) -> None:
+    section = suite.GROUPS[group](True)
+    assert section.checks
+    assert failing(section) == []
+
+
 def test_unknown_groups_are_refused() -> None:
     with pytest.raises(ValueError, match=r"no group of checks 'bre': use standards, ber"):
         suite.chosen(["bre"])
