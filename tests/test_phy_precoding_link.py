@@ -15,7 +15,7 @@ from taskwave.phy.grid import Allocator
 from taskwave.phy.precoding.codebook import type1_codebook
 from taskwave.phy.precoding.linear import best_precoder
 from taskwave.phy.precoding.sounding import ChannelSounding
-from taskwave.phy.precoding.transmitter import TransmitterCsi, choose
+from taskwave.phy.precoding.transmitter import choose, transmitter_csi
 from taskwave.phy.probe import ChannelProbe
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.uci_link import UciLink
@@ -179,7 +179,7 @@ def test_reported_noise_variance_is_true(kind: str, es_n0_db: float) -> None:
     ratio = (received.symbols - gaussian(200, 300)).abs().square() / received.noise_variance
     per_image = ratio.mean(1)
     assert abs(float(per_image.mean()) - 1) <= 5 * float(per_image.std()) / math.sqrt(200)
-    csi = TransmitterCsi(radio, 2)
+    csi = transmitter_csi(radio, 2)
     energy = csi.layer_energy(es_n0_db, 6)
     assert float(energy.max()) > 1.2 and float(energy.sum()) < 2 * 4
 
