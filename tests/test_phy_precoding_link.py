@@ -17,6 +17,7 @@ from taskwave.phy.precoding.linear import best_precoder
 from taskwave.phy.precoding.sounding import ChannelSounding
 from taskwave.phy.precoding.transmitter import choose, transmitter_csi
 from taskwave.phy.probe import ChannelProbe
+from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.uci_link import UciLink
 
@@ -173,7 +174,7 @@ def test_images_do_not_depend_on_the_batch(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("es_n0_db", [0.0, 15.0])
 def test_reported_noise_variance_is_true(kind: str, es_n0_db: float) -> None:
-    """The estimator expects the energy that layers have: with that of an antenna it would report too much or little."""
+    """After precoding as without, and layers have other energies than antennas."""
     radio = radio_of(kind)
     received = SymbolLink(radio).send(gaussian(200, 300), interface(radio, 200, es_n0_db).forward(0))
     ratio = (received.symbols - gaussian(200, 300)).abs().square() / received.noise_variance
@@ -182,6 +183,22 @@ def test_reported_noise_variance_is_true(kind: str, es_n0_db: float) -> None:
     csi = transmitter_csi(radio, 2)
     energy = csi.layer_energy(es_n0_db, 6)
     assert float(energy.max()) > 1.2 and float(energy.sum()) < 2 * 4
+
+
+def test_estimation_expects_the_energy_of_each_layer() -> None:
+    """Of layers four times and a quarter as strong as an antenna; with energies of one the errors would be others."""
+    radio = Radio(RadioConfig(channel="tdl-c"))
+    slot = SlotTransceiver(radio, radio.allocator(2).allocate(400)[0])
+    air, energy = AirInterface(radio, radio.draw(400, 1, 3), 0.0, 3).forward(0), torch.tensor([4.0, 0.25])
+    grid = slot.transmit(gaussian(400, slot.allocation.num_data_symbols)) * energy.sqrt()[:, None, None]
+    (signal,) = radio.medium.carry([slot.allocation], [grid], air, "data")
+    assert signal.h is not None
+    data = list(slot.allocation.data_ofdm_symbols)
+    truth = (signal.h * energy.sqrt()[:, None, None])[..., data, :].permute(0, 3, 4, 1, 2) / math.sqrt(2)
+    found, blind = slot.observe(signal, layer_energy=energy), slot.observe(signal)
+    actual = 2 * (found.h - truth).abs().square().mean((0, 1, 2, 3)).mean()
+    assert float((found.no - signal.no).mean()) == pytest.approx(float(actual), rel=0.1)
+    assert float(actual) < 0.95 * float(2 * (blind.h - truth).abs().square().mean((0, 1, 2, 3)).mean())
 
 
 @pytest.mark.parametrize("kind", KINDS)
