@@ -44,7 +44,9 @@ def test_the_wheel_holds_code_scenarios_weights_and_licence(wheel: Path) -> None
         code = {f"taskwave/{package}/{p.relative_to(ROOT / package)}" for p in (ROOT / package).rglob("*.py")}
         assert code <= names
         data = [
-            p for kind in ("toml", "json", "safetensors", "yml", "grc") for p in (ROOT / package).rglob(f"*.{kind}")
+            p
+            for kind in ("toml", "json", "safetensors", "yml", "grc", "npz")
+            for p in (ROOT / package).rglob(f"*.{kind}")
         ]
         assert {f"taskwave/{package}/{p.relative_to(ROOT / package)}" for p in data} <= names
     assert {"taskwave/__init__.py", "taskwave/py.typed", "taskwave/scenarios/builtin/quickstart.toml"} <= names

@@ -200,7 +200,7 @@ def test_impossible_channels_are_refused(change: dict[str, Any], message: str) -
 def test_large_scale_losses_are_those_that_are_drawn(channel: str, indoor: bool, carrier_ghz: float) -> None:
     drop = {"indoor": indoor, "large_scale_fading": True, "distance_m": 150.0}
     radio = RadioConfig.model_validate({"channel": channel, "carrier_ghz": carrier_ghz, "speed_mps": 0.0, "drop": drop})
-    drops, num = Drops(radio), 4000
+    drops, num = Drops(radio), 1000
     drops._sample(drops._model, num, 1, 1.0, torch.Generator().manual_seed(1))
     drawn = drops._model._lsp
     loss_db = (drawn.pathloss - 10 * drawn.sf.log10()).flatten()
@@ -208,4 +208,4 @@ def test_large_scale_losses_are_those_that_are_drawn(channel: str, indoor: bool,
     mean = sum(part.share * part.mean_db for part in parts)
     variance = sum(part.share * (part.deviation_db**2 + (part.mean_db - mean) ** 2) for part in parts)
     assert abs(float(loss_db.mean()) - mean) < 5 * math.sqrt(variance / num)
-    assert float(loss_db.std()) == pytest.approx(math.sqrt(variance), rel=0.06)
+    assert float(loss_db.std()) == pytest.approx(math.sqrt(variance), rel=0.12)
