@@ -13,7 +13,15 @@ from functools import cached_property, lru_cache
 
 import torch
 
-from taskwave.links.link_abstraction import CALIBRATION_SEED, GAP_DB, at_sinr, bicm_information, normal_variance
+from taskwave.links.link_abstraction import (
+    CALIBRATION_NOISE_SEED,
+    CALIBRATION_SEED,
+    GAP_DB,
+    at_sinr,
+    bicm_information,
+    calibration_symbols,
+    normal_variance,
+)
 from taskwave.phy.air import AirInterface, Fading, Radio
 from taskwave.phy.link_adaptation import CQI_BITS, CQI_BLER, OuterLoop, cqi_table
 from taskwave.phy.mcs import Mcs
@@ -72,7 +80,7 @@ class AdaptivePrediction:
 
     def __init__(self, radio: Radio, es_n0_db: float, report: QualityReport | None) -> None:
         self._link = SymbolLink(radio)
-        self._air = AirInterface(radio, _calibration_fading(radio), es_n0_db, CALIBRATION_SEED)
+        self._air = AirInterface(radio, _calibration_fading(radio), es_n0_db, CALIBRATION_NOISE_SEED)
         self._report = report
         self._sinr: dict[Transmission, torch.Tensor] = {}
         self._moments: dict[tuple[Transmission, int], tuple[torch.Tensor, torch.Tensor]] = {}
@@ -131,7 +139,7 @@ class AdaptivePrediction:
 
     def _sinr_db(self, transmission: Transmission) -> torch.Tensor:
         if transmission not in self._sinr:
-            sent = torch.ones(self._air.batch, transmission.num_symbols, dtype=torch.complex64)
+            sent = calibration_symbols(self._air.batch, transmission.num_symbols)
             reception = self._link.send(sent, self._air.forward(transmission.occasion))
             actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
             self._sinr = {transmission: -10 * torch.log10(reception.noise_variance * actual) - GAP_DB}

@@ -19,6 +19,7 @@ from taskwave.links.coded_transport import Offer, Option, choose, worth_consider
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.harq_link import HarqLink
 from taskwave.phy.mcs import mcs_table
+from taskwave.phy.probe import ChannelProbe
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.uci_link import UciLink
 
@@ -79,6 +80,8 @@ class AdaptiveTransport:
         self.radio, self.scheme = radio, _SCHEMES[adaptation]
         self._symbols, self._feedback = SymbolLink(radio), UciLink(radio)
         self._links = {m.index: HarqLink(radio, m) for m in mcs_table("qam256")}
+        if self.scheme.reports:
+            ChannelProbe(radio, 1)  # says now what it cannot do
         self._options: dict[tuple[int, float, int | None], list[Option]] = {}
 
     def run(
@@ -119,7 +122,8 @@ class AdaptiveTransport:
             feedback[rows] += reception.feedback_uses
             for i, payload in zip(members, reception.payloads, strict=True):
                 payloads[i] = payload
-        uses[[i for i, c in enumerate(choices) if c is None]] += sum(layout.lengths)
+        in_vain = sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions)
+        uses[[i for i, c in enumerate(choices) if c is None]] += in_vain
         return AdaptiveReception(payloads, uses, feedback)
 
     def _layout(self, budget: int, air: AirInterface) -> _Layout:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from taskwave.links.link_abstraction import CALIBRATION_DRAWS, CALIBRATION_SEED
+from taskwave.links.link_abstraction import CALIBRATION_DRAWS, CALIBRATION_NOISE_SEED, CALIBRATION_SEED
 from taskwave.phy.air import Air, AirInterface, Radio
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.seeds import generator
@@ -83,7 +83,7 @@ class Limit:
     def _calibration(self, num_symbols: int, es_n0_db: float) -> tuple[torch.Tensor, torch.Tensor]:
         key = (num_symbols, es_n0_db)
         if key not in self._known:
-            air = AirInterface(self.link.radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
+            air = AirInterface(self.link.radio, self._fading, es_n0_db, CALIBRATION_NOISE_SEED).forward(0)
             self._known[key] = information(self.link, num_symbols, air)
         return self._known[key]
 

@@ -18,6 +18,8 @@ from taskwave.phy.theory import awgn_dispersion, bicm_moments
 from taskwave.phy.transport_block import transport_crc_length
 
 CALIBRATION_SEED = 0x7A5C
+CALIBRATION_NOISE_SEED = CALIBRATION_SEED + 1
+"""Not that of the channels, whose draws would be its first ones."""
 CALIBRATION_DRAWS = 128
 
 GAP_DB = 0.8
@@ -46,6 +48,16 @@ def normal_variance(sinr_db: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10)))
 
 
+def calibration_symbols(batch: int, num_symbols: int) -> torch.Tensor:
+    """Random QPSK [batch, num_symbols] that both ends know.
+
+    Equal symbols would be one peak, at which an amplifier saturates, and tell a receiver that looks at data more than
+    data would.
+    """
+    bits = torch.randint(2, (batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
+    return Modulation(2).map(bits)
+
+
 class SuccessPrediction:
     """Probability that a transport block arrives, over channels drawn once per radio."""
 
@@ -71,11 +83,8 @@ class SuccessPrediction:
         """Post-equalisation SINR [dB] of every symbol of every calibration channel, [draws, num_symbols]."""
         key = (num_symbols, es_n0_db)
         if key not in self._sinr:
-            air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_SEED).forward(0)
-            # Random symbols: equal ones are one peak, at which an amplifier saturates, and tell a receiver that looks
-            # at data more than data would.
-            bits = torch.randint(2, (air.batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
-            sent = Modulation(2).map(bits)
+            air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_NOISE_SEED).forward(0)
+            sent = calibration_symbols(air.batch, num_symbols)
             reception = self._link.send(sent, air)
             # The receiver may be wrong about its noise (errors of channel estimation): count what is there.
             actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()

@@ -133,3 +133,16 @@ def test_a_budget_that_is_said_to_be_enough_is(radio: Radio, air: AirInterface) 
         transport.run([random_offer] * COUNT, 40, 60, air, "x")
     enough = int(str(caught.value).split("takes 40; ")[1].split()[0])
     assert transport.run([random_offer] * COUNT, 40, enough, air, "x").uses.max() <= enough
+
+
+def test_amplifiers_are_rehearsed_with_symbols_like_those_that_come() -> None:
+    """Six decibels of back-off cost little; a constant message would be one peak and cost nine."""
+    config = {"channel": "cdl-c", "max_prb": 24}
+    amplifier = {"amplifier": {"model": "rapp", "input_backoff_db": 6}}
+    found = [
+        AdaptivePrediction(Radio(RadioConfig.model_validate({**config, **change})), 15.0, None)
+        ._sinr_db(Transmission(0, 1000))
+        .mean()
+        for change in ({}, {"impairments": amplifier})
+    ]
+    assert abs(float(found[0] - found[1])) < 1.5

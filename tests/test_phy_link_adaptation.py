@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -104,7 +105,10 @@ def test_impossible_loops_are_refused(target: float, step: float) -> None:
         OuterLoop(target, step)
 
 
-def test_a_flowgraph_carries_no_probe() -> None:
-    radio = Radio(RadioConfig.model_validate({"channel": "tdl-a", "num_layers": 1, "flowgraph": {}}))
-    with pytest.raises(ValueError, match=r"radio.flowgraph"):
+@pytest.mark.parametrize(
+    "change", [{"flowgraph": {}}, {"impairments": {"synchronisation": "estimated"}}, {"sync_symbols": True}]
+)
+def test_receivers_that_synchronise_find_no_probe(change: dict[str, Any]) -> None:
+    radio = Radio(RadioConfig.model_validate({"channel": "tdl-a", "num_layers": 1, **change}))
+    with pytest.raises(ValueError, match=r"a channel probe has no data"):
         ChannelProbe(radio, 6)

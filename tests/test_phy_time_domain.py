@@ -309,3 +309,15 @@ def test_gradients_pass_through_everything() -> None:
     SymbolLink(digital.radio).send(y, digital).symbols.abs().square().mean().backward()
     assert y.grad is not None and bool(torch.isfinite(torch.view_as_real(y.grad)).all())
     assert float(y.grad.abs().mean()) > 0
+
+
+def test_noise_does_not_depend_on_who_is_sent_together() -> None:
+    """Receivers of UMi have delays, and so messages lengths, of their own."""
+    radio = Radio(RadioConfig.model_validate({"channel": "umi", "impairments": {}, "max_prb": 24}))
+    link, draw = SymbolLink(radio), torch.Generator().manual_seed(1)
+    sent = torch.randn(4, 200, dtype=torch.complex64, generator=draw)
+    air = AirInterface(radio, radio.draw(4, 1, 5), 5.0, 6)
+    together = link.send(sent, air.forward(0)).symbols
+    for row in range(4):
+        alone = link.send(sent[row : row + 1], air.select(torch.tensor([row])).forward(0)).symbols
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-3)

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from taskwave.phy.config import RadioConfig
+from taskwave.scenarios.live_command import live_config
 from taskwave.scenarios.live_pictures import open_pictures, read_picture
 from taskwave.scenarios.records import read_records
 
@@ -170,3 +173,10 @@ def test_a_scenario_keeps_its_points_when_gnu_radio_dies(tmp_path: Path) -> None
     assert kept >= 4  # four tasks a point
     subprocess.run(run, check=True, capture_output=True)
     assert len(read_records(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("change", [{"impairments": {}}, {"precoding": {"kind": "svd"}}, {"csi": "perfect"}])
+def test_a_live_link_takes_hardware_and_channel_as_they_are(change: dict[str, Any]) -> None:
+    config = RadioConfig.model_validate({"sync_symbols": True, **change})
+    with pytest.raises(ValueError, match="that are there"):
+        live_config(config)

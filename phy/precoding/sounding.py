@@ -22,15 +22,15 @@ class ChannelSounding:
         density: REs of each antenna in a PRB.
 
     Raises:
-        ValueError: the radio sends bursts through a flowgraph, which need data to be found by, or pilots of so many
-            antennas do not fill PRBs.
+        ValueError: the receiver has to find each message for itself, which needs data, or pilots of so many antennas
+            do not fill PRBs.
     """
 
     def __init__(self, radio: Radio, num_prb: int, num_ports: int, density: int = 1) -> None:
-        if radio.config.flowgraph is not None:
+        if radio.config.synchronises or radio.config.sync_uses:
             raise ValueError(
-                "a channel probe cannot be sent through radio.flowgraph, whose bursts carry data: use links that do "
-                "not report channel quality, or leave out flowgraph."
+                "a channel probe has no data, by which a receiver that synchronises could find it: use links that do "
+                "not report channel quality, or leave out flowgraph, estimated synchronisation and sync_symbols."
             )
         if NUM_SUBCARRIERS_PER_PRB % (num_ports * density):
             raise ValueError(

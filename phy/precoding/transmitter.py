@@ -100,7 +100,7 @@ class TransmitterCsi:
         """
         key = es_n0_db, num_prb
         if key not in self._energy:
-            air = AirInterface(self._radio, self._fading, es_n0_db, _CALIBRATION_SEED).forward(0)
+            air = AirInterface(self._radio, self._fading, es_n0_db, _CALIBRATION_SEED + 1).forward(0)
             h = air.frequency_response_at(
                 torch.zeros(1), self._radio.config.num_tx_ant, NUM_SUBCARRIERS_PER_PRB * num_prb
             )

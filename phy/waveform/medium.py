@@ -144,7 +144,9 @@ class TimeDomain:
         """[B, R, m] of `sent` [B, T, n] behind paths that move and a clock that drifts; no delay is sample 0."""
         rate, drift = self.modem.sample_rate, self._drift(air)
         delays = air.path_delays().double() * rate
-        longest = sent.shape[-1] + math.ceil(float(delays.max())) + 2 * HALF_WIDTH
+        # The length, and with it the noise, must not depend on which of the images are sent together.
+        latest = float(air.fading.tau.max()) * rate
+        longest = sent.shape[-1] + math.ceil(latest) + 2 * HALF_WIDTH
         early = HALF_WIDTH + math.ceil(max(0.0, -drift * longest))
         longest += early + math.ceil(max(0.0, drift * longest))
         sample_s = air.fading.sample_s
@@ -158,7 +160,8 @@ class TimeDomain:
         taps = moving_taps(
             air.antenna_paths(times)[:, :, : sent.shape[1]], delays[:, None] + drift * instants[:, None] + early
         )
-        return convolve_moving(sent, taps.to(sent.device), block)[..., early:]
+        heard = convolve_moving(sent, taps.to(sent.device), block)
+        return torch.nn.functional.pad(heard, (0, longest - heard.shape[-1]))[..., early:]
 
     def _drift(self, air: "Air") -> float:
         """Samples by which the signal is later with every sample of the receiver."""
