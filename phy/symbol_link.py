@@ -33,7 +33,7 @@ class SymbolReception:
     """REs occupied by each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
     lost: torch.Tensor
     """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
-    llr: torch.Tensor | None
+    llr: torch.Tensor | None = None
     """[B, n, bits] float32, logits of each symbol's bits where a detector found them from all layers together."""
 
     def logits(self, modulation: Modulation) -> torch.Tensor:
