@@ -39,11 +39,6 @@ class Mcs:
     code_rate: float
     """Target code rate R: transport block and CRC bits over coded bits, at most."""
 
-    @property
-    def spectral_efficiency(self) -> float:
-        """Information bits per data symbol."""
-        return self.modulation_order * self.code_rate
-
 
 def mcs_table(table: McsTable = "qam256") -> tuple[Mcs, ...]:
     """All schemes of a table, by index."""

@@ -125,8 +125,9 @@ def test_weak_bursts_get_the_right_multiple_of_the_carrier_offset(config: RadioC
 
 def test_ends_of_the_carrier_leave_no_doubt_about_the_delay() -> None:
     """Heard together, blocks at both ends are an interferometer: delays 1.8 samples apart look almost the same."""
-    ideal, real, found = Trial(SISO, 384, 10.0, 2000.0).both()
-    late = found.start - Trial(SISO, 384, 10.0, 2000.0).arrivals - 16 - 72
+    trial = Trial(SISO, 384, 10.0, 2000.0)
+    ideal, real, found = trial.both()
+    late = found.start - trial.arrivals - 16 - trial.modem.prefix
     assert float((late.abs() > 1).float().mean()) < 0.05
     assert real > ideal - 0.15
 
