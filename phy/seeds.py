@@ -12,5 +12,6 @@ def generator(*identity: int) -> torch.Generator:
     """
     if any(i < 0 for i in identity):
         raise ValueError(f"seeds {identity} must not be negative: give integers from 0 on.")
-    state = np.random.SeedSequence(identity).generate_state(2, np.uint32)
+    # SeedSequence fills short identities up with zeros: without their length, (s, k) and (s, k, 0, 0) were one stream.
+    state = np.random.SeedSequence((len(identity), *identity)).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)

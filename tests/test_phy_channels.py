@@ -10,6 +10,7 @@ from scipy.special import j0
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.config import Channel
 from taskwave.phy.grid import Allocation
+from taskwave.phy.seeds import generator
 
 WIDE = Allocation(num_prb=52, num_ofdm_symbols=2, num_layers=1, dmrs=(0,))
 
@@ -121,6 +122,12 @@ def test_awgn_layers_are_orthogonal_and_reach_all_antennas() -> None:
 def test_empty_draws_are_refused(batch: int, occasions: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Radio(RadioConfig(channel="awgn")).draw(batch, occasions, 1)
+
+
+def test_streams_of_shorter_and_longer_identities_are_apart() -> None:
+    """One seed for channels (seed, block) and for noise (seed, image, message, slot) gives unrelated draws."""
+    draws = [torch.rand(4, generator=generator(*identity)) for identity in [(7, 3), (7, 3, 0), (7, 3, 0, 0), (7,)]]
+    assert len({tuple(draw.tolist()) for draw in draws}) == len(draws)
 
 
 def test_negative_seeds_are_refused() -> None:

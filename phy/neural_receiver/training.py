@@ -11,7 +11,7 @@ CHANNELS = ("cdl-a", "cdl-c", "cdl-d", "tdl-b")
 DELAY_SPREADS_NS = (30.0, 100.0, 180.0)
 SPEEDS_MPS = (1.0, 20.0, 40.0, 60.0)
 """At 3.5 GHz and 30 kHz: Doppler shifts of up to 0.025 of the subcarrier spacing."""
-ES_N0_DB = (-5.0, 20.0)
+ES_N0_DB = (-5.0, 25.0)
 NUM_SYMBOLS = (40, 1200)
 """Of a message; their logarithm is uniform."""
 BATCH = 16
