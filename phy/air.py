@@ -93,7 +93,7 @@ class Air:
     occasion: int
     direction: Direction
     precoder: torch.Tensor | None = None
-    """[B, num_tx_ant, num_layers] complex64, columns of unit norm; None: layer l leaves antenna l."""
+    """[B, num_tx_ant, num_layers] complex64, columns of unit norm; None: each layer leaves one antenna, see `paths`."""
     csi_age_s: float | None = None
     """Time by which this is earlier than the forward transmission of the occasion, as an exchange of channel knowledge
     for it [s]; None: it is the transmission itself."""
@@ -171,10 +171,12 @@ class Air:
     def paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
         """Paths from the layers at `times` [S] from the start of the transmission [s], precoding included.
 
-        [B, num_rx_ant, num_layers, paths, S] complex64.
+        [B, num_rx_ant, num_layers, paths, S] complex64. Without precoder layer l leaves antenna l num_ant / num_layers:
+        in a row of cross-polarised pairs, whose second half has the other polarisation, two layers leave one pair.
         """
         if self.precoder is None:
-            return self.antenna_paths(times)[:, :, :num_layers]
+            a = self.antenna_paths(times)
+            return a[:, :, [layer * a.shape[2] // num_layers for layer in range(num_layers)]]
         return torch.einsum("brtps,btl->brlps", self.antenna_paths(times), self.precoder[..., :num_layers])
 
     def antenna_paths(self, times: torch.Tensor) -> torch.Tensor:

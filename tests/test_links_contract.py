@@ -1,7 +1,9 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
+from functools import cache
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,18 +13,30 @@ from taskwave.links import registry
 from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.grid import Allocation
+from taskwave.phy.medium import SlotSignal, Stream
 from taskwave.semantic.classes import CLASSES, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.segmentation import SegmentationTask
 from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
 BUDGET = 1300
-QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "label-map")
-"""One link of each family; its siblings differ in a codec or in the choice of detail and are tested as slow ones."""
-BUILT_IN = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+RADIOS: dict[str, dict[str, Any]] = {
+    "plain": {"num_layers": 1},
+    "reported": {"num_layers": 1, "precoding": {"kind": "codebook"}},
+    "sounded": {"num_layers": 2, "precoding": {"kind": "svd"}},
+    "samples": {
+        "num_layers": 1,
+        "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
+    },
+}
+QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map")
+"""One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
+slow tests, for the plain radio only."""
+CASES = [
+    pytest.param((radio, name), id=f"{name}-{radio}", marks=[] if name in QUICK else [pytest.mark.slow])
+    for radio in RADIOS
     for name in registry.names()
-    if "toy" not in name
+    if "toy" not in name and (name in QUICK or radio == "plain")
 ]
 
 
@@ -35,9 +49,20 @@ class NearestColour(nn.Module):
         return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
 
 
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Radio and link."""
+    return request.param
+
+
+@cache
+def radio_of(name: str) -> Radio:
+    return Radio(RadioConfig.model_validate({"channel": "tdl-a", "max_prb": 24, **RADIOS[name]}))
+
+
 @pytest.fixture(scope="module")
-def radio() -> Radio:
-    return Radio(RadioConfig(channel="tdl-a", num_layers=1, max_prb=24))
+def radio(case: tuple[str, str]) -> Radio:
+    return radio_of(case[0])
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +76,9 @@ def models(tiny_models: Models) -> Models:
     return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
 
 
-@pytest.fixture(scope="module", params=BUILT_IN)
-def link(request: pytest.FixtureRequest, models: Models, radio: Radio) -> Link:
-    return registry.create(request.param, models, radio)
+@pytest.fixture(scope="module")
+def link(case: tuple[str, str], models: Models, radio: Radio) -> Link:
+    return registry.create(case[1], models, radio)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +102,8 @@ def assert_equal(one: Delivery, other: Delivery) -> None:
         assert torch.equal(one.image, other.image)
 
 
-def test_names_itself_and_its_kind(link: Link, request: pytest.FixtureRequest) -> None:
-    assert link.name == request.node.callspec.params["link"]
+def test_names_itself_and_its_kind(link: Link, case: tuple[str, str]) -> None:
+    assert link.name == case[1]
     assert link.kind in get_args(LinkKind)
 
 
@@ -111,20 +136,42 @@ def test_stays_within_the_budget(deliveries: list[Delivery]) -> None:
 
 
 def test_charges_what_the_radio_spends(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], monkeypatch: pytest.MonkeyPatch
+    link: Link,
+    radio: Radio,
+    images: torch.Tensor,
+    air: AirInterface,
+    deliveries: list[Delivery],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`deliveries` has run already: what calibration may send is remembered and not sent again."""
-    response, spent = Air.frequency_response, torch.zeros(2, 2, dtype=torch.int64)
+    response, carry, spent = Air.frequency_response, radio.medium.carry, torch.zeros(2, 2, dtype=torch.int64)
+    carrying: list[Air] = []
 
-    def counting(way: Air, allocation: Allocation, slot: int) -> torch.Tensor:
-        # Once for each slot on the air, and for each slot an ideal code is asked about.
+    def count(way: Air, allocation: Allocation) -> None:
         spent[way.images, int(way.direction == "reverse")] += allocation.channel_uses
+
+    def responding(way: Air, allocation: Allocation, slot: int) -> torch.Tensor:
+        if not carrying:
+            count(way, allocation)  # a slot that an ideal code is asked about
         return response(way, allocation, slot)
 
-    monkeypatch.setattr(Air, "frequency_response", counting)
+    def carried(
+        allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], way: Air, stream: Stream
+    ) -> list[SlotSignal]:
+        for allocation in allocations:
+            count(way, allocation)
+        carrying.append(way)
+        signals = carry(allocations, grids, way, stream)
+        carrying.pop()
+        return signals
+
+    monkeypatch.setattr(Air, "frequency_response", responding)
+    monkeypatch.setattr(radio.medium, "carry", carried)
     (delivery,) = link.run(images, [CARS], BUDGET, air)
     assert torch.equal(delivery.channel_uses, spent.sum(1))
-    assert torch.equal(delivery.feedback_uses, spent[:, 1])
+    if radio.config.precoding is None:  # else knowledge of the channel travels back as well
+        assert torch.equal(delivery.feedback_uses, spent[:, 1])
+    assert bool((delivery.feedback_uses <= spent[:, 1]).all())
 
 
 def test_repeats_itself(

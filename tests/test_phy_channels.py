@@ -110,8 +110,7 @@ def test_block_rayleigh_draws_every_transmission_anew() -> None:
 
 
 def test_awgn_layers_are_orthogonal_and_reach_all_antennas() -> None:
-    for tx, rx in [(1, 1), (2, 2), (4, 2), (2, 4)]:
-        layers = min(tx, rx)
+    for tx, rx, layers in [(1, 1, 1), (2, 2, 2), (4, 2, 2), (2, 4, 2), (4, 3, 3), (4, 3, 2), (8, 4, 3), (8, 3, 2)]:
         radio = Radio(RadioConfig(channel="awgn", num_tx_ant=tx, num_rx_ant=rx, num_layers=layers))
         h = responses(radio, 1, Allocation(1, 2, layers, (0,)))[0, :, :, 0, 0]
         assert torch.allclose(h.abs(), torch.ones(rx, layers))

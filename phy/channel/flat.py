@@ -32,7 +32,9 @@ class Flat:
             noise = generator(seed, images.start // BLOCK)
             a = torch.randn((BLOCK, rx, tx, 1, num_samples), generator=noise, dtype=torch.complex64)
             return self._correlation.apply(a), self._tau
-        # AWGN: columns of the DFT matrix, so that every antenna receives every layer and layers are orthogonal.
-        phase = -2 * math.pi / rx * torch.outer(torch.arange(rx), torch.arange(tx)).float()
+        # AWGN: columns of the DFT matrix, so that every antenna receives every layer; whichever antennas layers leave
+        # (see `Air.paths`), these have columns of their own, so layers are orthogonal.
+        columns = (torch.arange(tx) * min(rx, tx) / tx).ceil()
+        phase = -2 * math.pi / rx * torch.outer(torch.arange(rx).float(), columns)
         a = torch.polar(torch.ones_like(phase), phase)[None, :, :, None, None].expand(BLOCK, rx, tx, 1, 1)
         return a, self._tau

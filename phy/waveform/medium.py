@@ -157,9 +157,8 @@ class TimeDomain:
         instants = torch.arange(1 if still and not drift else blocks + 1) * block
         # Fading is drawn as far as the longest message; synchronisation symbols of such a one see its end.
         times = (instants / rate).clamp_max(self.config.max_slots * self.config.slot_seconds)
-        taps = moving_taps(
-            air.antenna_paths(times)[:, :, : sent.shape[1]], delays[:, None] + drift * instants[:, None] + early
-        )
+        paths = air.paths(times, sent.shape[1]) if air.precoder is None else air.antenna_paths(times)
+        taps = moving_taps(paths, delays[:, None] + drift * instants[:, None] + early)
         heard = convolve_moving(sent, taps.to(sent.device), block)
         return torch.nn.functional.pad(heard, (0, longest - heard.shape[-1]))[..., early:]
 
