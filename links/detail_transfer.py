@@ -141,12 +141,6 @@ class DetailTransfer:
             tier.form.keep(holding, place(value, at, grid, 0), place(variance, at, grid, torch.inf), self.layers)
 
 
-def nominal_noise(air: AirInterface) -> float:
-    """Noise variance after equalisation that the transmitter, which knows the mean SNR only, assumes."""
-    config = air.radio.config
-    return config.num_layers * 10 ** (-air.es_n0_db / 10) / (config.num_rx_ant - config.num_layers + 1)
-
-
 def _refined(holding: Holding, general: int) -> torch.Tensor:
     """Cells [B, G] of which `holding` has more than the `general` first symbols, once."""
     first = holding.symbol_noise[:, 0]

@@ -7,7 +7,7 @@ import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
 from taskwave.links.detail_choice import Attender, Selection, View, blind_scores
-from taskwave.links.detail_transfer import DetailTransfer, Source, nominal_noise
+from taskwave.links.detail_transfer import DetailTransfer, Source
 from taskwave.links.prompt_transfer import PromptTransfer, effective_snr
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.seeds import generator
@@ -103,7 +103,7 @@ class TaskAdaptiveLink:
         received, sent = (Holding.empty(source.symbols, source.latents) for _ in range(2))
         received.symbols[:, general] = reception.symbols.view_as(symbols)
         received.symbol_noise[:, general] = reception.noise_variance.view_as(symbols)
-        sent.symbols[:, general], sent.symbol_noise[:, general] = symbols, nominal_noise(air)
+        sent.symbols[:, general], sent.symbol_noise[:, general] = symbols, self._nominal_noise(source, air)
         spent = torch.full((len(symbols),), reception.channel_uses)
         quality = effective_snr(reception.noise_variance)
         state = _State(received, sent, source.latents, quality, spent, torch.zeros_like(spent))
@@ -124,7 +124,7 @@ class TaskAdaptiveLink:
         allowed = (budget - state.spent) // (self.rounds - occasion)
         asks = torch.zeros(len(allowed), dtype=torch.bool)
         if self.selection == "attention":
-            asks = self._asking_pays(allowed, source.symbols[0, 0].numel(), air, occasion)
+            asks = self._asking_pays(allowed, source, air, occasion)
         view = self.attender.view(source.scenes, state.sent) if bool(asks.any()) else None
         return _Outlook(allowed, asks, view)
 
@@ -173,7 +173,8 @@ class TaskAdaptiveLink:
         asked = [wish if ask else None for wish, ask in zip(wishes, asks.tolist(), strict=True)]
         heard, feedback = self.prompts.send(asked, state.quality, air, occasion, outlook.allowed)
         texts = [None if h is None else h.text for h in heard]
-        snr = [1 / nominal_noise(air) if h is None else h.snr for h in heard]
+        nominal = 1 / self._nominal_noise(source, air)
+        snr = [nominal if h is None else h.snr for h in heard]
         left = outlook.allowed - feedback
         scores = blind_scores(self.selection, (source.symbols.shape[2], source.symbols.shape[3]), batch)
         relevance = torch.ones_like(source.latents[:, 0])
@@ -185,9 +186,10 @@ class TaskAdaptiveLink:
             uses = uses + transfer.send(source, scores, state.received, state.sent, limit, snr, air, occasion + 1)
         return _Exchange([wish or "" for wish in asked], texts, relevance, uses, feedback)
 
-    def _asking_pays(self, allowed: torch.Tensor, cells: int, air: AirInterface, occasion: int) -> torch.Tensor:
+    def _asking_pays(self, allowed: torch.Tensor, source: Source, air: AirInterface, occasion: int) -> torch.Tensor:
         """Whether prompt and header pay for themselves, [B] bool: both ends know, from `allowed` [B] and mean SNR."""
-        prompt, snr = self.prompts.least_uses(air, occasion), 1 / nominal_noise(air)
+        cells = source.symbols[0, 0].numel()
+        prompt, snr = self.prompts.least_uses(air, occasion), 1 / self._nominal_noise(source, air)
         heard = self.prompts.arrival(air, occasion) * self.named.arrival(air, occasion + 1)
         pays = {
             limit: heard * self.named.plan(limit - prompt, cells, snr, air, occasion + 1).promise()
@@ -195,3 +197,8 @@ class TaskAdaptiveLink:
             for limit in allowed.unique().tolist()
         }
         return torch.tensor([pays[limit] for limit in allowed.tolist()])
+
+    def _nominal_noise(self, source: Source, air: AirInterface) -> float:
+        """What the transmitter expects, of a message as wide as the general part."""
+        general = self.models.general.layers[0] * source.symbols[0, 0].numel()
+        return self.general_link.nominal_noise(air.forward(0), general)

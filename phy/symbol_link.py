@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from taskwave.phy.air import Air, Radio
+from taskwave.phy.definitions import noise_variance
 from taskwave.phy.detection import detector
 from taskwave.phy.grid import Allocation
 from taskwave.phy.interleaving import interleaver
@@ -93,13 +94,14 @@ class SymbolLink:
         Args:
             symbols: on any device.
             air: one occasion in one direction.
-            tap: called with the inner signals of every slot; that of the radio if none.
+            tap: called with the inner signals of every slot; if none, that of the radio, but not for exchanges of
+                channel knowledge.
 
         Raises:
             ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
         """
         self._check(symbols, air)
-        tap = tap or self.radio.tap
+        tap = self.radio.tap if tap is None and air.csi_age_s is None else tap
         num_symbols = symbols.shape[1]
         allocations = self.allocator.allocate(num_symbols)
         padding = sum(a.num_data_symbols for a in allocations) - num_symbols
@@ -136,10 +138,23 @@ class SymbolLink:
             return air
         return replace(air, precoder=self._csi.precoder(air, self.allocator.allocate(num_symbols)[0].num_prb))
 
+    def nominal_noise(self, air: Air, num_symbols: int) -> float:
+        """Noise variance after equalisation that a transmitter expects for `num_symbols` over forward `air`.
+
+        It knows the mean SNR and the statistics of channels: with zero forcing, a layer of independent Rayleigh fading
+        has a gain of num_rx_ant - num_layers + 1 on average (Winters, Salz and Gitlin 1994); that of precoded layers is
+        measured beforehand.
+        """
+        num_layers = self.allocator.num_layers
+        gain = float(air.num_rx_ant - num_layers + 1)
+        if self._csi is not None:
+            gain = self._csi.expected(air.es_n0_db, self.allocator.allocate(num_symbols)[0].num_prb).zero_forcing_gain
+        return num_layers * noise_variance(air.es_n0_db) / gain
+
     def _layer_energy(self, air: Air, first: Allocation) -> torch.Tensor | None:
         if self._csi is None or air.precoder is None or self.radio.config.csi != "lmmse":
             return None
-        return self._csi.layer_energy(air.es_n0_db, first.num_prb)
+        return self._csi.expected(air.es_n0_db, first.num_prb).layer_energy
 
     def _order(self, length: int) -> torch.Tensor | None:
         """Symbols in the order of their places; None: as they come."""

@@ -8,11 +8,12 @@ import torch
 from taskwave.links.base import BudgetError, Task
 from taskwave.links.detail_choice import Attender, View
 from taskwave.links.detail_plan import longest_header, make_plan
-from taskwave.links.detail_transfer import DetailTransfer, Source, nominal_noise
+from taskwave.links.detail_transfer import DetailTransfer, Source
 from taskwave.links.detail_worth import error_left
 from taskwave.links.prompt_transfer import PromptTransfer, effective_snr
 from taskwave.links.task_adaptive import TaskAdaptiveLink
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.symbol_link import SymbolLink
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.detail import FORMATS, Holding
 from taskwave.semantic.weights import Models
@@ -48,7 +49,7 @@ def holdings(source: Source, general_noise: float = 0.5) -> tuple[Holding, Holdi
 
 
 def snr(air: AirInterface) -> list[float]:
-    return [1 / nominal_noise(air)] * air.batch
+    return [1 / SymbolLink(air.radio).nominal_noise(air.forward(0), 384)] * air.batch
 
 
 def refined(holding: Holding) -> torch.Tensor:
@@ -145,7 +146,7 @@ def test_blind_detail_is_placed_without_its_header(radio: Radio, scores: torch.T
 def test_asking_does_not_pay_where_little_or_nearly_everything_can_be_sent(radio: Radio, tiny_models: Models) -> None:
     link = TaskAdaptiveLink(tiny_models, radio)
     allowed = torch.tensor([60, 700, 12000])
-    assert link._asking_pays(allowed, CELLS, air_at(radio, 15.0), 0).tolist() == [False, True, False]
+    assert link._asking_pays(allowed, random_source(), air_at(radio, 15.0), 0).tolist() == [False, True, False]
 
 
 def test_a_second_round_sends_other_cells(radio: Radio, scores: torch.Tensor) -> None:

@@ -46,6 +46,16 @@ def layer_gains(h: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     return (h @ w[..., None, :, :]).abs().square().mean(dim=tuple(range(h.ndim - 1)))
 
 
+def zero_forcing_gain(h: torch.Tensor, w: torch.Tensor) -> float:
+    """Mean energy of a precoded layer after zero forcing of the others, in units of a transmit antenna's.
+
+    1 / [(W^H H^H H W)^-1]_ll, mean over layers, subcarriers and everything else.
+    """
+    effective = h @ w[..., None, :, :]
+    inverse = torch.linalg.inv(effective.mH @ effective)
+    return float((1 / inverse.diagonal(dim1=-2, dim2=-1).real).mean())
+
+
 def pmi_bits(codebook: torch.Tensor) -> int:
     """Bits of a report that names one of `codebook`."""
     return max(1, math.ceil(math.log2(len(codebook))))

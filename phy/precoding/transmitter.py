@@ -1,5 +1,6 @@
 """What the transmitter knows of the channel before a message, what that costs, and the precoder it makes of it."""
 
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import torch
@@ -9,7 +10,14 @@ from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
 from taskwave.phy.precoding.codebook import type1_codebook
 from taskwave.phy.precoding.config import PrecodingConfig
-from taskwave.phy.precoding.linear import best_precoder, layer_gains, pmi_bits, rzf_precoder, svd_precoder
+from taskwave.phy.precoding.linear import (
+    best_precoder,
+    layer_gains,
+    pmi_bits,
+    rzf_precoder,
+    svd_precoder,
+    zero_forcing_gain,
+)
 from taskwave.phy.precoding.sounding import ChannelSounding
 from taskwave.phy.uci_link import UciLink
 
@@ -47,6 +55,18 @@ def _sounding_density(num_ports: int) -> int:
     return 3 if NUM_SUBCARRIERS_PER_PRB % (3 * num_ports) == 0 else 2
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What precoding is worth on average, over channels of seeds of their own, with all that is wrong with the
+    transmitter's knowledge."""
+
+    layer_energy: torch.Tensor
+    """[num_layers] mean energy that a layer has at a receive antenna, in units of an antenna's: the prior of the
+    receiver's channel estimate."""
+    zero_forcing_gain: float
+    """See `taskwave.phy.precoding.linear.zero_forcing_gain`."""
+
+
 class TransmitterCsi:
     """Channel knowledge for messages of `num_layers` layers, measured `csi_age_slots` before each of them.
 
@@ -65,7 +85,7 @@ class TransmitterCsi:
         self._radio, self._precoding, self._num_layers = radio, config.precoding, num_layers
         self._age_s = config.precoding.csi_age_slots * config.slot_seconds
         self._soundings: dict[int, ChannelSounding] = {}
-        self._energy: dict[tuple[float, int], torch.Tensor] = {}
+        self._expected: dict[tuple[float, int], Expected] = {}
         self._codebook: torch.Tensor | None = None
         self.report_uses = 0
         """REs of the report before each message."""
@@ -92,20 +112,17 @@ class TransmitterCsi:
             likelihood = self._report.send(words, before.reverse(air.occasion)).log_likelihood
             return self._codebook[likelihood[:, : len(self._codebook)].argmax(1)]
 
-    def layer_energy(self, es_n0_db: float, num_prb: int) -> torch.Tensor:
-        """[num_layers] mean energy that a precoded layer has at a receive antenna, in units of an antenna's.
-
-        Over channels of seeds of their own, with all that is wrong with the transmitter's knowledge: the prior of the
-        receiver's channel estimate.
-        """
+    def expected(self, es_n0_db: float, num_prb: int) -> Expected:
+        """Of messages whose first allocation is `num_prb` PRBs wide. Measured once."""
         key = es_n0_db, num_prb
-        if key not in self._energy:
+        if key not in self._expected:
             air = AirInterface(self._radio, self._fading, es_n0_db, _CALIBRATION_SEED + 1).forward(0)
             h = air.frequency_response_at(
                 torch.zeros(1), self._radio.config.num_tx_ant, NUM_SUBCARRIERS_PER_PRB * num_prb
-            )
-            self._energy[key] = layer_gains(h[..., 0, :].permute(0, 3, 1, 2), self.precoder(air, num_prb))
-        return self._energy[key]
+            )[..., 0, :].permute(0, 3, 1, 2)
+            w = self.precoder(air, num_prb)
+            self._expected[key] = Expected(layer_gains(h, w), zero_forcing_gain(h, w))
+        return self._expected[key]
 
     @cached_property
     def _fading(self) -> Fading:
