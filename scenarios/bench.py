@@ -107,7 +107,7 @@ class Bench:
         self._profile = profile
         self._links: dict[tuple[str, RadioConfig], Link] = {}
         self._batch: Batch | None = None
-        self._fading: dict[RadioConfig, Fading] = {}
+        self._fading: tuple[RadioConfig, Fading] | None = None
 
     @property
     def radios(self) -> tuple[Radio, ...]:
@@ -131,7 +131,7 @@ class Bench:
             digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
             names = tuple(sample.name for sample in samples)
             self._batch = Batch(index, names, pixels.float() / 255, labels, digest)
-            self._fading = {}
+            self._fading = None
         return self._batch
 
     def air(self, point: Point) -> AirInterface:
@@ -139,10 +139,11 @@ class Bench:
         batch, seed = self.batch(point.batch), self.scenario.seed
         config = self.scenario.radio_at(point.distance_m)
         radio = self._radios[config]
-        if config not in self._fading:
+        # Points come distance by distance: the last one's is enough, with the responses that it keeps.
+        if self._fading is None or self._fading[0] != config:
             fading_seed = stream_seed(seed, "fading", batch.index)
-            self._fading[config] = radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
-        return AirInterface(radio, self._fading[config], point.es_n0_db, stream_seed(seed, "noise", batch.index))
+            self._fading = config, radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
+        return AirInterface(radio, self._fading[1], point.es_n0_db, stream_seed(seed, "noise", batch.index))
 
     def key(self, point: Point) -> str:
         """Name of everything that determines the records of a point."""
