@@ -8,6 +8,7 @@ import torch
 
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.channel.config import DropConfig
+from taskwave.phy.medium import FrequencyDomain
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.waveform.multipath import multipath_taps
 from taskwave.phy.waveform.ofdm import carrier_modem
@@ -70,3 +71,47 @@ def test_only_samples_suffer_from_paths_beyond_the_prefix() -> None:
     radio = {"channel": "uma", "speed_mps": 0.0, "drop": FAR}
     share = Radio(RadioConfig(**radio)).channel.beyond_prefix
     assert -40 < difference_db(radio) < 10 * math.log10(share)
+
+
+def distance(base: dict[str, Any]) -> float:
+    """Amplitude of samples minus resource elements over that of resource elements; a full slot and a part of one."""
+    radio = Radio(RadioConfig.model_validate({**base, "impairments": {}}))
+    air = AirInterface(radio, radio.draw(4, 1, 3), 100.0, 1).forward(0)
+    allocations = radio.allocator(2).allocate(radio.allocator(2).full_slot.num_data_symbols + 500)
+    draw = torch.Generator().manual_seed(1)
+    sizes = [(4, a.num_data_symbols) for a in allocations]
+    symbols = [torch.randn(size, dtype=torch.complex64, generator=draw) for size in sizes]
+    grids = [SlotTransceiver(radio, a).transmit(part) for a, part in zip(allocations, symbols, strict=True)]
+    ours = radio.medium.carry(allocations, grids, air, "data")
+    theirs = FrequencyDomain().carry(allocations, grids, air, "data")
+    errors = [
+        (one.y - other.y).abs().square().mean() / other.y.abs().square().mean()
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+    return float(max(errors).sqrt())
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        {"channel": "awgn"},
+        {"channel": "rayleigh"},
+        {"channel": "tdl-c", "speed_mps": 0},
+        {"channel": "cdl-c", "speed_mps": 0, "num_rx_ant": 4},
+        {"channel": "cdl-c", "speed_mps": 0, "num_tx_ant": 4},
+        {"channel": "uma", "speed_mps": 0, "drop": {"los": "always", "distance_m": 100}},
+        {"channel": "tdl-c", "speed_mps": 0, "delay_spread_ns": 30, "max_prb": 8},
+        {"channel": "tdl-a", "speed_mps": 0, "delay_spread_ns": 50, "subcarrier_spacing_khz": 60, "max_prb": 20},
+    ],
+)
+def test_a_static_channel_is_that_of_the_frequency_domain(base: dict[str, Any]) -> None:
+    """Within 1e-3 of the received amplitude, 3e-3 where the prefix has nine samples."""
+    assert distance(base) < (3e-3 if base.get("max_prb") == 8 else 1e-3)
+
+
+@pytest.mark.parametrize("speed_mps", [0, 10])
+def test_recorded_channels_move_as_recorded(speed_mps: float) -> None:
+    """At 50 km/h, whatever `speed_mps` says: samples see it within a symbol, resource elements at its beginning."""
+    assert (
+        1e-3 < distance({"channel": "recorded", "speed_mps": speed_mps, "recorded": {"file": "street-canyon"}}) < 0.03
+    )

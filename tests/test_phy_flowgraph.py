@@ -69,7 +69,16 @@ def test_table_is_checked() -> None:
 
 
 @pytest.mark.gnuradio
-@pytest.mark.parametrize("base", [SISO, {"channel": "tdl-c"}, {"channel": "cdl-c", "num_rx_ant": 4}])
+@pytest.mark.parametrize(
+    "base",
+    [
+        SISO,
+        {"channel": "tdl-c"},
+        {"channel": "cdl-c", "num_rx_ant": 4},
+        {"channel": "uma", "drop": {"los": "always", "distance_m": 100}},
+        {"channel": "recorded", "recorded": {"file": "street-canyon"}},
+    ],
+)
 def test_loopback_is_within_half_a_decibel(base: dict[str, object]) -> None:
     """With a carrier and a clock that are off and random arrivals, against the frequency domain."""
     table = FlowgraphConfig(carrier_offset_hz=2000, clock_offset_ppm=1)

@@ -11,7 +11,7 @@ from scipy.special import j0
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
 from taskwave.phy.grid import Allocation
-from taskwave.phy.medium import FrequencyDomain, SlotSignal
+from taskwave.phy.medium import SlotSignal
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.symbol_link import SymbolLink
 
@@ -47,27 +47,6 @@ def residual(signal: SlotSignal, grid: torch.Tensor) -> torch.Tensor:
     assert signal.h is not None
     error = signal.y - (signal.h * grid[:, None]).sum(2)
     return error[:, :, 1:].abs().square().mean((0, 1, 2))
-
-
-@pytest.mark.parametrize(
-    "base",
-    [
-        {"channel": "awgn"},
-        {"channel": "rayleigh"},
-        {"channel": "tdl-c", "speed_mps": 0},
-        {"channel": "cdl-c", "speed_mps": 0, "num_rx_ant": 4},
-        {"channel": "tdl-c", "speed_mps": 0, "delay_spread_ns": 30, "max_prb": 8},
-        {"channel": "tdl-a", "speed_mps": 0, "delay_spread_ns": 50, "subcarrier_spacing_khz": 60, "max_prb": 20},
-    ],
-)
-def test_a_static_channel_is_that_of_the_frequency_domain(base: dict[str, Any]) -> None:
-    """Within 1e-3 of the received amplitude, 3e-3 where the prefix has nine samples; a full slot and a part of one."""
-    air = make(base, {}, 4)
-    allocations, grids = grids_of(air, air.radio.allocator(2).full_slot.num_data_symbols + 500)
-    reference = FrequencyDomain().carry(allocations, grids, air, "data")
-    for ours, theirs in zip(air.radio.medium.carry(allocations, grids, air, "data"), reference, strict=True):
-        error = (ours.y - theirs.y).abs().square().mean() / theirs.y.abs().square().mean()
-        assert float(error.sqrt()) < (3e-3 if base.get("max_prb") == 8 else 1e-3)
 
 
 def test_noise_and_energy_are_those_of_the_definitions() -> None:

@@ -152,7 +152,7 @@ class TimeDomain:
         sample_s = air.fading.sample_s
         limits = [longest if sample_s is None else sample_s * rate, _DRIFT_PER_BLOCK / abs(drift) if drift else longest]
         blocks = max(1, math.ceil(longest / max(1.0, min(limits))))
-        still = sample_s is None or self.config.speed_mps == 0
+        still = sample_s is None or self.channel.doppler_hz == 0
         block = math.ceil(longest / blocks)
         instants = torch.arange(1 if still and not drift else blocks + 1) * block
         # Fading is drawn as far as the longest message; synchronisation symbols of such a one see its end.
