@@ -52,7 +52,7 @@ def test_gradient_of_the_task_at_the_transmitter(models: Models, radio: RadioCon
     for parameter, gradient in zip(chosen, torch.autograd.grad(loss(), chosen), strict=True):
         slope = float(gradient.norm())
         assert slope > 0
-        step = 1e-2 / slope * gradient / gradient.norm()
+        step = 1e-3 / slope * gradient / gradient.norm()
         with torch.no_grad():
             parameter.add_(step)
             after = float(loss())
