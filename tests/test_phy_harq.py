@@ -83,7 +83,7 @@ def block_errors(versions: Sequence[int], es_n0_db: float, blocks: int, index: i
     order, modulation = scheme.modulation_order, Modulation(scheme.modulation_order)
     cut = segment(1552 - 16 if index == 14 else 504 - 16, NUM_SYMBOLS * order, order, scheme.code_rate)
     assert cut is not None
-    code, seed = TransportCode(order, 20), torch.Generator().manual_seed(7)
+    code, seed = TransportCode(order), torch.Generator().manual_seed(7)
     bits = torch.randint(0, 2, (blocks, cut.payload_bits), generator=seed).float()
     buffers, soft = code.encode(bits, cut), code.empty(blocks, cut)
     for rv in versions:

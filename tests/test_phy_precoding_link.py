@@ -50,7 +50,8 @@ def test_what_arrives_is_the_channel_times_the_precoder(kind: str, impairments: 
     """The receiver's true channel is H W; columns of W have unit norm, so that the energy sent stays one."""
     radio = radio_of(kind, speed_mps=0.0, csi="perfect", impairments=impairments)
     link, air, signals = SymbolLink(radio), interface(radio, 3, 30.0).forward(0), {}
-    link.send(gaussian(3, 300), air, signals.__setitem__)
+    radio.tap = signals.__setitem__
+    link.send(gaussian(3, 300), air)
     w = link.precoded(air, 300).precoder
     assert w is not None and w.shape == (3, 4, 2)
     torch.testing.assert_close(w.abs().square().sum(1), torch.ones(3, 2))

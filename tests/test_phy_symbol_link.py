@@ -73,7 +73,8 @@ def test_transmitter_sends_the_symbols_as_they_are() -> None:
     for seed in (1, 2):
         signals: dict[str, torch.Tensor] = {}
         air = AirInterface(radio, radio.draw(4, 1, seed), 90.0, 1)
-        link.send(sent, air.forward(0), signals.__setitem__)
+        radio.tap = signals.__setitem__
+        link.send(sent, air.forward(0))
         h = signals["h"].permute(0, 3, 4, 1, 2)
         left = torch.linalg.lstsq(h, signals["received"].permute(0, 2, 3, 1).unsqueeze(-1)).solution
         assert torch.allclose(left.reshape(4, -1)[:, :240], sent, atol=0.02)
@@ -83,7 +84,8 @@ def test_energy_per_resource_element_is_shared_by_the_layers() -> None:
     for layers in (1, 2):
         radio = radio_of(num_layers=layers, channel="rayleigh")
         signals: dict[str, torch.Tensor] = {}
-        SymbolLink(radio).send(gaussian(2000, 12), interface(radio, 2000, 0.0).forward(0), signals.__setitem__)
+        radio.tap = signals.__setitem__
+        SymbolLink(radio).send(gaussian(2000, 12), interface(radio, 2000, 0.0).forward(0))
         per_image = signals["received"].abs().square().mean(dim=(1, 2, 3))
         # Signal 1 and noise 1 at 0 dB.
         assert abs(float(per_image.mean()) - 2) <= 5 * float(per_image.std()) / math.sqrt(2000)

@@ -201,7 +201,8 @@ def test_interleaving_spreads_and_gathers() -> None:
     received = {}
     for name, air in (("plain", plain), ("spread", spread)):
         link = SymbolLink(air.radio)
-        reception = link.send(symbols, air, lambda key, value, name=name: received.update({(name, key): value}))
+        air.radio.tap = lambda key, value, name=name: received.update({(name, key): value})
+        reception = link.send(symbols, air)
         assert float((reception.symbols - symbols).abs().square().mean()) < 1e-3
     energy = {n: received[n, "received"].abs().square().mean((0, 1, 3)) for n in ("plain", "spread")}
     assert float(energy["plain"].max() / energy["plain"].mean()) > 3
