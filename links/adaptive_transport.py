@@ -89,7 +89,7 @@ class AdaptiveTransport:
     ) -> AdaptiveReception:
         """Send for each image the best that its source `offers` for a number of bytes.
 
-        An image for which nothing fits occupies its resources in vain.
+        An image for which nothing fits occupies its resources, those of the answers too, in vain.
 
         Raises `BudgetError` (naming the link `name`) when no MCS carries `smallest` bytes.
         """
@@ -122,8 +122,10 @@ class AdaptiveTransport:
             feedback[rows] += reception.feedback_uses
             for i, payload in zip(members, reception.payloads, strict=True):
                 payloads[i] = payload
-        in_vain = sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions)
-        uses[[i for i, c in enumerate(choices) if c is None]] += in_vain
+        idle = [i for i, c in enumerate(choices) if c is None]
+        answers = sum(self._feedback.channel_uses(1, air.reverse(t.occasion)) for t in layout.transmissions[:-1])
+        uses[idle] += sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions) + answers
+        feedback[idle] += answers
         return AdaptiveReception(payloads, uses, feedback)
 
     def _layout(self, budget: int, air: AirInterface) -> _Layout:
