@@ -207,6 +207,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
                 f"drop.ut_height_m {self.drop.ut_height_m:g} is above the {_RMA_MAX_HEIGHT_M:g} m for which RMa is "
                 "defined: use a smaller one or UMa"
             )
+        borrowed = None if self.link_budget is None else self.link_budget.path_loss
+        if self.channel in DROP_CHANNELS and borrowed not in {None, self.channel}:
+            raise ValueError(
+                f"link_budget.path_loss {borrowed} is not that of channel {self.channel}, whose drops have heights and "
+                "lines of sight of their own: leave it out"
+            )
         if self.spatial_correlation is not None and self.channel not in _CORRELATED:
             raise ValueError(
                 f"spatial_correlation is for channels {', '.join(_CORRELATED)}, not {self.channel}: leave it out (CDL, "
@@ -235,10 +241,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out.")
 
     def _possible_precoding(self, precoding: PrecodingConfig) -> None:
-        if self.synchronises:
+        if self.synchronises or self.sync_uses:
             raise ValueError(
                 "precoding needs pilots without data, which neither a flowgraph nor estimated synchronisation finds: "
-                "remove precoding, or simulate the channel with known synchronisation."
+                "remove precoding, or simulate the channel with known synchronisation and without sync_symbols."
             )
         precoding.check(self.num_tx_ant, self.num_rx_ant)
 
