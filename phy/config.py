@@ -132,6 +132,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
 
     @property
+    def doppler_limit_hz(self) -> float:
+        """Largest Doppler shift [Hz] that is simulated faithfully: on resource elements, symbols must not interfere."""
+        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
+        return share * self.subcarrier_spacing_khz * 1e3
+
+    @property
     def channel_name(self) -> str:
         """Of the channel and what it runs through, as records and figures say it."""
         name = self.channel if self.recorded is None else PurePath(self.recorded.file).stem
@@ -186,8 +192,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def _possible_speed(self) -> None:
-        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
-        limit_hz = share * self.subcarrier_spacing_khz * 1e3
+        limit_hz = self.doppler_limit_hz
         if self.channel.startswith(("tdl", "cdl", *DROP_CHANNELS)) and self.max_doppler_hz > limit_hz:
             remedy = ", or the time domain ([radio.impairments])" if self.impairments is None else ""
             raise ValueError(

@@ -66,6 +66,18 @@ def test_chosen_rates_lose_few_messages(es_n0_db: float) -> None:
     assert int((~reception.ok).sum()) <= 24 + 5 * (400 * 0.06 * 0.94) ** 0.5 + 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.25, 0.75])
+def test_losses_of_a_configured_rate_are_expected(rate: float) -> None:
+    """Within 0.08 and 4.5 standard deviations of 256."""
+    radio = Radio(RadioConfig(channel="cdl-c", control_code_rate=rate))
+    link = ControlLink(radio)
+    for es_n0_db in (-10, -5, 0, 10):
+        air = interface(radio, 256, es_n0_db).forward(0)
+        lost, expected = float((~link.send(bits(256, 40), air).ok).float().mean()), link.expected_loss(air)
+        assert abs(lost - expected) <= 0.08 + 4.5 * (expected * (1 - expected) / 256) ** 0.5
+
+
 def test_control_uses_one_layer_and_all_antennas() -> None:
     # 1 x 4 in AWGN at -10 dB: rate 1/4 QPSK needs the 6 dB of the array.
     radio = Radio(

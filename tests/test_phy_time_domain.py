@@ -301,3 +301,8 @@ def test_noise_does_not_depend_on_who_is_sent_together() -> None:
     for row in range(4):
         alone = link.send(sent[row : row + 1], air.select(torch.tensor([row])).forward(0)).symbols
         torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-3)
+    # Of more receivers one is later, and the message of all of them longer.
+    more = AirInterface(radio, radio.draw(64, 1, 5), 5.0, 6)
+    assert more.fading.tau.max() > air.fading.tau.max()
+    among = link.send(sent, more.select(slice(0, 4)).forward(0)).symbols
+    torch.testing.assert_close(among, together, rtol=1e-3, atol=1e-3)
