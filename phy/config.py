@@ -84,7 +84,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     max_slots: int = Field(default=16, ge=1, le=320)
     """Most slots one message may last."""
     turnaround_slots: int = Field(default=4, ge=1, le=320)
-    """Slots from the start of one transmission to the start of the answer in the other direction."""
+    """Slots from the start of one transmission to the start of the answer in the other direction: at least as many as
+    messages last."""
     control_code_rate: float | None = Field(default=None, ge=0.125, le=0.75)
     """Target rate (message bits and CRC over coded bits) of the polar code of control and feedback messages. None:
     chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.control_link`)."""

@@ -84,14 +84,6 @@ def test_records_tables_and_figures_have_both(file: Path, toys: ModuleType, tmp_
     assert note is not None and "beyond the cyclic prefix of 2.34 us" in note
 
 
-def test_records_of_earlier_versions_can_be_read(tmp_path: Path) -> None:
-    row = dict.fromkeys(SCHEMA.names) | {"link": "a", "es_n0_db": 1.0}
-    earlier = pa.Table.from_pylist([row], SCHEMA).drop_columns(["distance_m"])
-    pq.write_table(earlier, tmp_path / "records.parquet")
-    records = read_records(tmp_path)
-    assert list(records.columns) == SCHEMA.names and pd.isna(records["distance_m"][0])
-
-
 def test_captions_write_channels_as_the_standard_does() -> None:
     names = {
         "cdl-c": "CDL-C",
