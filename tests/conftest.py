@@ -2,6 +2,8 @@
 
 import os
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -68,3 +70,13 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},
     )
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The package of toy links, installed as far as entry points can tell, with no calls recorded yet."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy"))
+    import toy_links  # noqa: PLC0415
+
+    toy_links.Toy.calls.clear()
+    return toy_links
