@@ -1,16 +1,19 @@
 """Fixtures that several test files share."""
 
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
 from taskwave.phy.flowgraph.client import FlowgraphWorker
 from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.classes import CLASSES
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
@@ -70,6 +73,20 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},
     )
+
+
+class NearestColour(nn.Module):
+    """Every pixel is of the class whose display colour is nearest: an answer that depends on the picture."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] in [0, 1] to logits [B, 11, H, W]."""
+        colours = torch.tensor([c.colour for c in CLASSES]) / 255
+        return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
+
+
+@pytest.fixture(scope="session")
+def colour_models(tiny_models: Models) -> Models:
+    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
 
 
 @pytest.fixture
