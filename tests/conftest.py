@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.client import FlowgraphWorker
 from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
@@ -87,6 +88,26 @@ class NearestColour(nn.Module):
 @pytest.fixture(scope="session")
 def colour_models(tiny_models: Models) -> Models:
     return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
+
+
+@pytest.fixture(scope="module")
+def radio() -> Radio:
+    return Radio(RadioConfig(channel="tdl-c"))
+
+
+@pytest.fixture(scope="module")
+def clear_radio() -> Radio:
+    return Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
+
+
+@pytest.fixture(scope="session")
+def interface():
+    """Makes the air between the two ends of a radio, the same fading and noise in every test."""
+
+    def make(radio: Radio, batch: int, es_n0_db: float = 10.0, occasions: int = 1) -> AirInterface:
+        return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
+
+    return make
 
 
 @pytest.fixture
