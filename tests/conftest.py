@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import math
 import os
 from dataclasses import replace
 from functools import cache
@@ -10,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.client import FlowgraphWorker
+from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import CLASSES
@@ -108,6 +110,31 @@ def interface():
         return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def snr_db():
+    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives."""
+
+    def measure(air: Air, num_symbols: int = 1500) -> float:
+        symbols = torch.randn(air.batch, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+        received = SymbolLink(air.radio).send(symbols, air)
+        error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
+        return float(10 * torch.log10(1 / error - 1))
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def assert_same_rate():
+    """Rates k1 of n1 and k2 of n2 agree within 5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate."""
+
+    def check(k1: int, n1: int, k2: int, n2: int) -> None:
+        p = (k1 + k2) / (n1 + n2)
+        assert min(n1, n2) * p >= 100
+        assert abs(k1 / n1 - k2 / n2) <= 5 * math.sqrt(p * (1 - p) * (1 / n1 + 1 / n2)), (k1 / n1, k2 / n2)
+
+    return check
 
 
 @pytest.fixture
