@@ -14,9 +14,7 @@ from taskwave.phy.config import RadioConfig
 from taskwave.phy.grid import Allocator
 from taskwave.phy.precoding.codebook import type1_codebook
 from taskwave.phy.precoding.linear import best_precoder
-from taskwave.phy.precoding.sounding import ChannelSounding
 from taskwave.phy.precoding.transmitter import choose, transmitter_csi
-from taskwave.phy.probe import ChannelProbe
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.uci_link import UciLink
@@ -231,31 +229,6 @@ def test_gradients_reach_the_symbols(interface, kind: str) -> None:
     SymbolLink(radio).send(sent, interface(radio, 2).forward(0)).symbols.abs().sum().backward()
     assert sent.grad is not None
     assert bool((sent.grad.abs() > 0).all())
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_probe_expects_the_precoder(interface, kind: str) -> None:
-    """Four antennas sound, and the SINR is that of data, precoded by what the probe says: above that of open loop."""
-    radio = radio_of(kind, 0, csi="perfect", speed_mps=0.0)
-    air = interface(radio, 40, 10.0).forward(0)
-    (allocation,) = SymbolLink(radio).allocator.allocate(500)
-    probe = ChannelProbe(radio, allocation.num_prb)
-    assert probe.channel_uses == 4 * allocation.num_prb
-    expected = 10 * probe.measure(air).log10().mean(1)
-    noise = SymbolLink(radio).send(torch.ones(40, 500, dtype=torch.complex64), air).noise_variance
-    difference = expected + 10 * noise.log10().mean(1)
-    assert float(difference.median()) == pytest.approx(0, abs=0.1)
-
-
-def test_sparse_pilots_measure_the_noise_of_the_time_domain(interface) -> None:
-    """Subcarriers between them are empty and say nothing: the error that is reported is that there is."""
-    radio = radio_of("svd", 0, impairments={}, speed_mps=0.0)
-    air = interface(radio, 24, 10.0).forward(0)
-    h_hat, error, no = ChannelSounding(radio, 12, 4).measure(air)
-    assert float(no.mean()) == pytest.approx(0.1, rel=0.3)
-    truth = radio_of("svd", 0, csi="perfect", impairments={}, speed_mps=0.0)
-    h, *_ = ChannelSounding(truth, 12, 4).measure(interface(truth, 24, 10.0).forward(0))
-    assert float((h - h_hat).abs().square().mean()) == pytest.approx(float(error.mean()), rel=0.3)
 
 
 @pytest.mark.parametrize(
