@@ -14,16 +14,7 @@ from taskwave.scenarios.bench import Bench, Point
 from taskwave.scenarios.records import SCHEMA, read_records
 from taskwave.scenarios.style import channel_label
 
-TOY = Path(__file__).parent / "toy"
 BUDGET = "radio.link_budget={tx_power_dbm=10, path_loss='umi'}"
-
-
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOY))
-    import toy_links  # noqa: PLC0415
-
-    return toy_links
 
 
 @pytest.fixture

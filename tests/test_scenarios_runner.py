@@ -19,17 +19,6 @@ from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.metrics import iou_counts
 from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 
-TOY = Path(__file__).parent / "toy"
-
-
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOY))
-    import toy_links  # noqa: PLC0415
-
-    toy_links.Toy.calls.clear()
-    return toy_links
-
 
 @pytest.fixture
 def bench(toys: ModuleType, tmp_path: Path):
