@@ -18,6 +18,7 @@ from taskwave.scenarios import loopback as loopbacks
 from taskwave.scenarios import papr as paprs
 from taskwave.scenarios import rates as rate_bounds
 from taskwave.scenarios.bench import Bench, open_chosen, plan
+from taskwave.scenarios.config import Scenario
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.progress import progress
 from taskwave.scenarios.records import read_records

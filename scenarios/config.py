@@ -75,8 +75,8 @@ class ImageConfig(_Table):
     count: int = Field(ge=1)
     """Images used, spread evenly over the split."""
     batch: int = Field(default=8, ge=1, le=256)
-    """Images of one point: a matter of memory and of how often results reach the disk. Channels and noise are drawn batch
-    by batch, so other batches are other realisations."""
+    """Images of one point: a matter of memory and of how often results reach the disk. Channels and noise are drawn
+    batch by batch, so other batches are other realisations."""
     folder: Folder | None = None
     """Where the image set lies; relative paths start at the current folder. None: where `open_images` looks."""
 

@@ -3,15 +3,11 @@
 from pathlib import Path
 from types import ModuleType
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from taskwave.phy.channel.link_budget import es_n0_db
 from taskwave.scenarios import loading, plots, report, runner, statistics
 from taskwave.scenarios.bench import Bench, Point
-from taskwave.scenarios.records import SCHEMA, read_records
 from taskwave.scenarios.style import channel_label
 
 BUDGET = "radio.link_budget={tx_power_dbm=10, path_loss='umi'}"

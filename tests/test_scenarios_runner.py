@@ -260,3 +260,9 @@ def test_strip_colours_hits_misses_and_false_alarms() -> None:
     picture = strip.compare(answer, label, (8,))
     colours = [f"#{bytes(pixel).hex().upper()}" for pixel in picture[0].tolist()]
     assert colours == [strip.HIT, strip.MISSED, strip.FALSE, "#E1E1E1"]
+
+
+def test_messages_that_last_into_their_answers_are_refused(bench) -> None:
+    with pytest.raises(ValueError, match=r"200 channel uses last 2 slots, .* use radio.turnaround_slots=2 or more"):
+        bench("radio.max_prb=1", "radio.turnaround_slots=1")
+    bench("radio.max_prb=1", "radio.turnaround_slots=2")

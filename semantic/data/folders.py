@@ -19,8 +19,8 @@ def find_folder(name: str, folder: Path | None, remedy: str = "") -> Path:
         chosen, origin = _BESIDE_CHECKOUT / name, "the default beside the checkout"
     else:
         raise FileNotFoundError(
-            f"no folder of {name} images was named: name the folder that holds them, or set TASKWAVE_DATA to the folder "
-            f"that holds {name}/{remedy}"
+            f"no folder of {name} images was named: name the folder that holds them, or set TASKWAVE_DATA to the "
+            f"folder that holds {name}/{remedy}"
         )
     if not chosen.is_dir():
         raise FileNotFoundError(

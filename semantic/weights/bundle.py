@@ -107,8 +107,10 @@ def _digest(folder: Path) -> str:
 
 def _text_digest(text_encoder: str | None) -> str:
     """Of the encoder's files, or the Hugging Face id of one that has no folder here."""
-    folder = HERE / "text" if text_encoder is None else Path(text_encoder).expanduser()
-    return _digest(folder) if folder.is_dir() else str(text_encoder)
+    if text_encoder is None:
+        return _digest(HERE / "text")
+    folder = Path(text_encoder).expanduser()
+    return "mapped " + (_digest(folder) if folder.is_dir() else text_encoder)
 
 
 def load_models(name_or_path: str | Path = "streets", text_encoder: str | None = None) -> Models:
