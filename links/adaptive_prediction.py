@@ -19,6 +19,7 @@ from taskwave.links.link_abstraction import (
     GAP_DB,
     at_sinr,
     bicm_information,
+    calibrated_sinr_db,
     calibration_symbols,
     normal_variance,
 )
@@ -141,8 +142,7 @@ class AdaptivePrediction:
         if transmission not in self._sinr:
             sent = calibration_symbols(self._air.batch, transmission.num_symbols)
             reception = self._link.send(sent, self._air.forward(transmission.occasion))
-            actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
-            self._sinr = {transmission: -10 * torch.log10(reception.noise_variance * actual) - GAP_DB}
+            self._sinr = {transmission: calibrated_sinr_db(reception, sent) - GAP_DB}
         return self._sinr[transmission]
 
     @cached_property

@@ -89,7 +89,7 @@ class AdaptiveTransport:
     ) -> AdaptiveReception:
         """Send for each image the best that its source `offers` for a number of bytes.
 
-        An image for which nothing fits occupies its resources in vain.
+        An image for which nothing fits occupies its resources, those of the answers too, in vain.
 
         Raises `BudgetError` (naming the link `name`) when no MCS carries `smallest` bytes.
         """
@@ -98,7 +98,7 @@ class AdaptiveTransport:
         if most < smallest:
             raise BudgetError(
                 f"{name}: {budget} channel uses carry at most {most} bytes in the first transmission, "
-                f"the smallest message takes {smallest}; {self._enough(smallest, budget, air)} channel uses are enough"
+                f"the smallest message takes {smallest}; {self._remedy(smallest, budget, air)}"
             )
         batch = len(offers)
         uses, feedback = (torch.zeros(batch, dtype=torch.int64) for _ in range(2))
@@ -122,8 +122,10 @@ class AdaptiveTransport:
             feedback[rows] += reception.feedback_uses
             for i, payload in zip(members, reception.payloads, strict=True):
                 payloads[i] = payload
-        in_vain = sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions)
-        uses[[i for i, c in enumerate(choices) if c is None]] += in_vain
+        idle = [i for i, c in enumerate(choices) if c is None]
+        answers = sum(self._feedback.channel_uses(1, air.reverse(t.occasion)) for t in layout.transmissions[:-1])
+        uses[idle] += sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions) + answers
+        feedback[idle] += answers
         return AdaptiveReception(payloads, uses, feedback)
 
     def _layout(self, budget: int, air: AirInterface) -> _Layout:
@@ -145,12 +147,14 @@ class AdaptiveTransport:
             return _Layout((), (), probed)
         return _Layout(lengths, tuple(Transmission(first + i, size) for i, size in enumerate(sizes)), probed)
 
-    def _enough(self, smallest: int, budget: int, air: AirInterface) -> int:
-        """A budget, not the least one, whose first transmission carries `smallest` bytes."""
-        highest = self._links[max(self._links)]
+    def _remedy(self, smallest: int, budget: int, air: AirInterface) -> str:
+        """A budget, not the least one, whose first transmission carries `smallest` bytes, if there is any."""
+        highest, longest = self._links[max(self._links)], self._symbols.allocator.capacity(10**9)
         while not (lengths := self._layout(budget, air).lengths) or highest.payload_bytes(lengths[0]) < smallest:
+            if lengths and self._symbols.capacity(lengths[0]) == longest:
+                return "no budget is enough: raise max_slots or max_prb"
             budget += max(1, budget // 8)
-        return budget
+        return f"{budget} channel uses are enough"
 
     def _offered(self, budget: int, air: AirInterface, layout: _Layout, cqi: int | None) -> list[Option]:
         """What can be sent, given the CQI heard: by falling success, with an outer loop by rising rate."""

@@ -85,10 +85,11 @@ class LabelMapLink:
 
     kind: LinkKind = "answer"
 
-    def __init__(self, models: Models, radio: Radio, mcs: int | None = None) -> None:
-        self.name = "label-map" if mcs is None else f"label-map-mcs{mcs}"
+    name = "label-map"
+
+    def __init__(self, models: Models, radio: Radio) -> None:
         self._segmentation = models.segmentation
-        self._transport = CodedTransport(radio, mcs)
+        self._transport = CodedTransport(radio)
         self._sources: OrderedDict[bytes, LabelMapSource] = OrderedDict()
 
     @torch.no_grad()

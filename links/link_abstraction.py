@@ -13,7 +13,7 @@ from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.mcs import Mcs
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.seeds import generator
-from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.symbol_link import SymbolLink, SymbolReception
 from taskwave.phy.theory import awgn_dispersion, bicm_moments
 from taskwave.phy.transport_block import transport_crc_length
 
@@ -58,6 +58,16 @@ def calibration_symbols(batch: int, num_symbols: int) -> torch.Tensor:
     return Modulation(2).map(bits)
 
 
+def calibrated_sinr_db(reception: SymbolReception, sent: torch.Tensor) -> torch.Tensor:
+    """Post-equalisation SINR [dB] of every symbol of `sent` [B, n]; hopeless in messages that were not detected.
+
+    The receiver may be wrong about its noise (errors of channel estimation): what is there counts, where it detects.
+    """
+    ratio = ((reception.symbols - sent).abs().square() / reception.noise_variance)[~reception.lost]
+    actual = ratio.mean() if len(ratio) else torch.ones(())
+    return -10 * torch.log10(reception.noise_variance * actual)
+
+
 class SuccessPrediction:
     """Probability that a transport block arrives, over channels drawn once per radio."""
 
@@ -86,9 +96,7 @@ class SuccessPrediction:
             air = AirInterface(self._radio, self._fading, es_n0_db, CALIBRATION_NOISE_SEED).forward(0)
             sent = calibration_symbols(air.batch, num_symbols)
             reception = self._link.send(sent, air)
-            # The receiver may be wrong about its noise (errors of channel estimation): count what is there.
-            actual = ((reception.symbols - sent).abs().square() / reception.noise_variance).mean()
-            self._sinr = {key: -10 * torch.log10(reception.noise_variance * actual)}
+            self._sinr = {key: calibrated_sinr_db(reception, sent)}
         return self._sinr[key]
 
 

@@ -41,7 +41,7 @@ class Radio:
         self.rehearsal: Radio | None = None
         """The radio that link adaptation tries things on beforehand, where this one is on the air; None: itself."""
         self.tap: Tap | None = None
-        """Receives the inner signals of every message."""
+        """Receives the inner signals of every message, but not of exchanges of channel knowledge."""
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
         """Channel realisations of `batch` images, `occasions` transmissions in each direction.

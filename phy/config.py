@@ -84,7 +84,8 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     max_slots: int = Field(default=16, ge=1, le=320)
     """Most slots one message may last."""
     turnaround_slots: int = Field(default=4, ge=1, le=320)
-    """Slots from the start of one transmission to the start of the answer in the other direction."""
+    """Slots from the start of one transmission to the start of the answer in the other direction: at least as many as
+    messages last."""
     control_code_rate: float | None = Field(default=None, ge=0.125, le=0.75)
     """Target rate (message bits and CRC over coded bits) of the polar code of control and feedback messages. None:
     chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.control_link`)."""
@@ -130,6 +131,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     def max_doppler_hz(self) -> float:
         """Largest Doppler shift [Hz]."""
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
+
+    @property
+    def doppler_limit_hz(self) -> float:
+        """Largest Doppler shift [Hz] that is simulated faithfully: on resource elements, symbols must not interfere."""
+        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
+        return share * self.subcarrier_spacing_khz * 1e3
 
     @property
     def channel_name(self) -> str:
@@ -186,8 +193,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def _possible_speed(self) -> None:
-        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
-        limit_hz = share * self.subcarrier_spacing_khz * 1e3
+        limit_hz = self.doppler_limit_hz
         if self.channel.startswith(("tdl", "cdl", *DROP_CHANNELS)) and self.max_doppler_hz > limit_hz:
             remedy = ", or the time domain ([radio.impairments])" if self.impairments is None else ""
             raise ValueError(
@@ -206,6 +212,12 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(
                 f"drop.ut_height_m {self.drop.ut_height_m:g} is above the {_RMA_MAX_HEIGHT_M:g} m for which RMa is "
                 "defined: use a smaller one or UMa"
+            )
+        borrowed = None if self.link_budget is None else self.link_budget.path_loss
+        if self.channel in DROP_CHANNELS and borrowed not in {None, self.channel}:
+            raise ValueError(
+                f"link_budget.path_loss {borrowed} is not that of channel {self.channel}, whose drops have heights and "
+                "lines of sight of their own: leave it out"
             )
         if self.spatial_correlation is not None and self.channel not in _CORRELATED:
             raise ValueError(
@@ -235,10 +247,10 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("sync_symbols false leaves bursts that nobody can find: leave it out.")
 
     def _possible_precoding(self, precoding: PrecodingConfig) -> None:
-        if self.synchronises:
+        if self.synchronises or self.sync_uses:
             raise ValueError(
                 "precoding needs pilots without data, which neither a flowgraph nor estimated synchronisation finds: "
-                "remove precoding, or simulate the channel with known synchronisation."
+                "remove precoding, or simulate the channel with known synchronisation and without sync_symbols."
             )
         precoding.check(self.num_tx_ant, self.num_rx_ant)
 

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.special import gammainc, gammaincinv
 
 from taskwave.phy.air import Air, Radio
 from taskwave.phy.modulation import Modulation
@@ -21,6 +23,10 @@ _RATES = ((9.5, 0.75, 0.05), (6.0, 0.5, 0.05), (3.0, 0.25, 0.05), (-math.inf, 0.
 """Code rates by the least mean SNR [dB] after combining the receive antennas: where CDL-C with two of them loses about
 one message of 40 bits in twenty, last column. There is no rate below the last: at -5 dB per antenna it loses one in
 eight."""
+
+
+_SUITING_DB = ((0.125, 0.5), (0.25, 3.0), (0.5, 6.0), (0.75, 9.5))
+"""Code rate, and mean SNR [dB] after combining at which one message in twenty is lost, as above."""
 
 
 @dataclass
@@ -57,13 +63,24 @@ class ControlLink:
         return self._row(air)[1] if configured is None else configured
 
     def expected_loss(self, air: Air) -> float:
-        """Share of messages that both ends have to expect not to arrive over `air`."""
-        return self._row(air)[2]
+        """Share of messages that both ends have to expect not to arrive over `air`.
+
+        For a configured rate: outage of two branches of Rayleigh fading, one in twenty at the SNR that suits the rate.
+        """
+        configured = air.radio.config.control_code_rate
+        if configured is None:
+            return self._row(air)[2]
+        rates, suiting_db = zip(*_SUITING_DB, strict=True)
+        shortfall_db = float(np.interp(math.log2(configured), np.log2(rates), suiting_db)) - self._combined_db(air)
+        return float(gammainc(2, gammaincinv(2, 0.05) * 10 ** (shortfall_db / 10)))
+
+    @classmethod
+    def _row(cls, air: Air) -> tuple[float, float, float]:
+        return next(row for row in _RATES if cls._combined_db(air) >= row[0])
 
     @staticmethod
-    def _row(air: Air) -> tuple[float, float, float]:
-        combined_db = air.es_n0_db + 10 * math.log10(air.num_rx_ant)
-        return next(row for row in _RATES if combined_db >= row[0])
+    def _combined_db(air: Air) -> float:
+        return air.es_n0_db + 10 * math.log10(air.num_rx_ant)
 
     def channel_uses(self, num_bits: int, air: Air) -> int:
         """REs occupied by a message of `num_bits` over `air`.

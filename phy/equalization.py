@@ -2,6 +2,9 @@
 
 import torch
 
+_NOTHING_HEARD = 0.999
+"""Error variance above which one minus it is no longer computed as a difference."""
+
 
 def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Unbiased LMMSE estimates of the layers and their error variance.
@@ -25,7 +28,8 @@ def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[
     if len(columns) == 1:
         energy = _energy(columns[0]).sum(0) * precision
         return (matched[0] / energy).unsqueeze(-1), (1.0 / energy).unsqueeze(-1)
-    inverse, error = _factor([[_gram(a, b, precision) for b in columns[: i + 1]] for i, a in enumerate(columns)])
+    gram = [[_gram(a, b, precision) for b in columns[: i + 1]] for i, a in enumerate(columns)]
+    inverse, error = _factor(gram)
     num_layers = len(columns)
     whitened = [sum((inverse[i][j] * matched[j] for j in range(i)), matched[i]) * error[i] for i in range(num_layers)]
     estimate = torch.stack(
@@ -42,7 +46,27 @@ def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[
         ],
         dim=-1,
     )
-    return estimate / (1.0 - variance), variance / (1.0 - variance)
+    heard = 1.0 - variance
+    if bool((variance > _NOTHING_HEARD).any()):
+        heard = torch.where(variance > _NOTHING_HEARD, _heard(gram, inverse, error), heard)
+    return estimate / heard, variance / heard
+
+
+def _heard(
+    gram: list[list[torch.Tensor]], inverse: list[list[torch.Tensor]], error: list[torch.Tensor]
+) -> torch.Tensor:
+    """1 - E_kk = [G E]_kk [..., K], without the difference of nearly equal numbers."""
+    size = len(error)
+    factor = [[*row, torch.ones_like(row[0] if row else inverse[-1][0])] for row in inverse]
+
+    def covariance(j: int, k: int) -> torch.Tensor:
+        return torch.stack([factor[i][j].conj() * error[i] * factor[i][k] for i in range(max(j, k), size)]).sum(0)
+
+    def product(k: int) -> torch.Tensor:
+        terms = [(gram[k][j] if j <= k else gram[j][k].conj()) * covariance(j, k) for j in range(size)]
+        return torch.stack(terms).sum(0).real
+
+    return torch.stack([product(k) for k in range(size)], dim=-1)
 
 
 def _energy(x: torch.Tensor) -> torch.Tensor:

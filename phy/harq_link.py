@@ -13,12 +13,9 @@ import torch
 
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.block_code import RV_ORDER
+from taskwave.phy.coded_modulation import CodedModulation
 from taskwave.phy.mcs import Mcs
-from taskwave.phy.modulation import Modulation
-from taskwave.phy.scrambling import scrambling_bits
-from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import Segmentation, largest_payload_bytes, segment
-from taskwave.phy.transport_code import SoftBuffer, TransportCode
 from taskwave.phy.transport_link import to_bits, to_payloads
 from taskwave.phy.uci_link import UciLink
 
@@ -45,18 +42,16 @@ class HarqLink:
     Args:
         radio: the radio.
         mcs: modulation and coding scheme of the first transmission, which with its length sets the payload.
-        num_iter: most iterations of the LDPC decoder for each attempt.
     """
 
-    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 20) -> None:
+    def __init__(self, radio: Radio, mcs: Mcs) -> None:
         self.mcs = mcs
-        self._modulation = Modulation(mcs.modulation_order)
-        self.symbol_link, self.feedback = SymbolLink(radio, modulation=self._modulation), UciLink(radio)
-        self._code = TransportCode(mcs.modulation_order, num_iter)
+        self._coded = CodedModulation(radio, mcs)
+        self.symbol_link, self.feedback = self._coded.symbol_link, UciLink(radio)
 
     def payload_bytes(self, channel_uses: int) -> int:
         """Largest payload [bytes] of a first transmission of at most `channel_uses` REs; 0 if none fits."""
-        coded_bits = self.symbol_link.capacity(channel_uses) * self.mcs.modulation_order
+        coded_bits = self._coded.coded_bits(channel_uses)
         return largest_payload_bytes(coded_bits, self.mcs.modulation_order, self.mcs.code_rate)
 
     def send(
@@ -76,21 +71,21 @@ class HarqLink:
         size = self._check(payloads, lengths, air)
         bits, batch = to_bits(payloads, size), len(payloads)
         first = self._cut(size, lengths[0])
-        with torch.no_grad():
-            buffers = self._code.encode(bits, first)
-            soft = self._code.empty(batch, first)
+        code, order = self._coded.code, self.mcs.modulation_order
+        buffers, soft = code.encode(bits, first), code.empty(batch, first)
         decoded = torch.zeros_like(bits)
         uses, feedback, count = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
         heard, ok = (torch.zeros(batch, dtype=torch.bool) for _ in range(2))
         rows = torch.arange(batch)
         for i, length in enumerate(lengths):
-            spent, detected = self._transmit(buffers, soft, first, length, i, rows, air, occasion + i)
-            uses[rows] += spent
+            cut = first.filling(self._coded.coded_bits(length), order)
+            received = self._coded.transmit(buffers, soft, cut, RV_ORDER[i], air.forward(occasion + i), rows)
+            uses[rows] += received.channel_uses
             count[rows] += 1
-            heard[rows] |= detected
+            heard[rows] |= ~received.lost
             trying = rows[~ok[rows]]
             if len(trying):
-                found, good = self._code.decode(soft.select(trying), first)
+                found, good = code.decode(soft.select(trying), first)
                 decoded[trying] = found
                 # From nothing the decoder makes the word of zeros, whose CRC holds.
                 ok[trying] = good & heard[trying]
@@ -104,34 +99,8 @@ class HarqLink:
         arrived = [p if good else None for p, good in zip(to_payloads(decoded), ok.tolist(), strict=True)]
         return HarqReception(arrived, uses, feedback, count)
 
-    def _transmit(
-        self,
-        buffers: list[torch.Tensor],
-        soft: SoftBuffer,
-        first: Segmentation,
-        length: int,
-        index: int,
-        rows: torch.Tensor,
-        air: AirInterface,
-        occasion: int,
-    ) -> tuple[int, torch.Tensor]:
-        """Transmission `index` of the blocks `rows` into `soft`: its REs and whether it was detected [rows] bool."""
-        order, rv = self.mcs.modulation_order, RV_ORDER[index]
-        num_bits = self.symbol_link.capacity(length) * order
-        cut = first.filling(num_bits, order)
-        scrambling = scrambling_bits(num_bits)
-        with torch.no_grad():
-            coded = self._code.match([buffer[rows] for buffer in buffers], cut, rv)
-            sent = self._modulation.map((coded + scrambling) % 2)
-            received = self.symbol_link.send(sent, air.select(rows).forward(occasion))
-            llr = received.logits(self._modulation) * (1 - 2 * scrambling)
-            llr = llr.masked_fill(received.lost[:, None], 0.0)
-            self._code.gather(soft, rows, llr, cut, rv)
-        return received.channel_uses, ~received.lost
-
     def _cut(self, size: int, length: int) -> Segmentation:
-        order = self.mcs.modulation_order
-        cut = segment(8 * size, self.symbol_link.capacity(length) * order, order, self.mcs.code_rate)
+        cut = segment(8 * size, self._coded.coded_bits(length), self.mcs.modulation_order, self.mcs.code_rate)
         assert cut is not None, "payload_bytes offers sizes that can be segmented only"
         return cut
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Tap = Callable[[str, torch.Tensor], None]
 """Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
-the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised)."""
+the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised), `llr`
+[B, coded bits] of the scrambled bits."""
 
 Stream = Literal["data", "control"]
 """Data and control messages of one occasion use different REs and so see different noise."""

@@ -19,15 +19,19 @@ def channel_estimator(radio: Radio, allocation: Allocation) -> ChannelEstimator 
     if config.csi in {"ls", "neural"}:
         return LinearInterpolator(allocation)
     if config.csi == "lmmse":
-        symbol_s = config.slot_seconds / NUM_SYMBOLS_PER_SLOT
         return WienerInterpolator(
             allocation,
             radio.channel.delays,
             radio.channel.powers,
             config.subcarrier_spacing_khz * 1e3,
-            radio.channel.doppler_hz * symbol_s,
+            _doppler_per_symbol(radio),
         )
     return None
+
+
+def _doppler_per_symbol(radio: Radio) -> float:
+    """Largest Doppler shift times the duration of an OFDM symbol."""
+    return radio.channel.doppler_hz * radio.config.slot_seconds / NUM_SYMBOLS_PER_SLOT
 
 
 class SlotTransceiver:
@@ -39,6 +43,7 @@ class SlotTransceiver:
         self._dmrs = spread_to_layers(self._pilots, allocation.num_layers)
         self._estimator = channel_estimator(radio, allocation)
         self._neural = radio.neural
+        self._doppler_per_symbol = _doppler_per_symbol(radio)
 
     def transmit(self, symbols: torch.Tensor) -> torch.Tensor:
         """Grid [B, layers, num_ofdm_symbols, num_subcarriers] of `symbols` [B, num_data_symbols] of unit energy.
@@ -77,7 +82,9 @@ class SlotTransceiver:
             z = least_squares(signal.y[:, :, list(a.dmrs)], self._pilots, a.num_layers)
             estimate, error = _estimate(self._estimator, z, signal.no, layer_energy)
             if self._neural is not None:
-                estimate, error = self._neural(signal.y[:, :, data], (estimate, error), signal.no, a)
+                estimate, error = self._neural(
+                    signal.y[:, :, data], (estimate, error), signal.no, a, self._doppler_per_symbol
+                )
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
             # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
             no = error.sum(dim=1) / a.num_layers + no

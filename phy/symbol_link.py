@@ -11,7 +11,7 @@ from taskwave.phy.definitions import noise_variance
 from taskwave.phy.detection import detector
 from taskwave.phy.grid import Allocation
 from taskwave.phy.interleaving import interleaver
-from taskwave.phy.medium import Stream, Tap
+from taskwave.phy.medium import Stream
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.slot import SlotTransceiver, equalize
 
@@ -88,20 +88,18 @@ class SymbolLink:
         """Most symbols that fit in at most `channel_uses` REs."""
         return self.allocator.capacity(channel_uses)
 
-    def send(self, symbols: torch.Tensor, air: Air, tap: Tap | None = None) -> SymbolReception:
+    def send(self, symbols: torch.Tensor, air: Air) -> SymbolReception:
         """Transmit `symbols` [B, n] complex64, one row per image of `air`, of mean energy one.
 
         Args:
             symbols: on any device.
             air: one occasion in one direction.
-            tap: called with the inner signals of every slot; if none, that of the radio, but not for exchanges of
-                channel knowledge.
 
         Raises:
             ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
         """
         self._check(symbols, air)
-        tap = self.radio.tap if tap is None and air.csi_age_s is None else tap
+        tap = self.radio.tap if air.csi_age_s is None else None
         num_symbols = symbols.shape[1]
         allocations = self.allocator.allocate(num_symbols)
         padding = sum(a.num_data_symbols for a in allocations) - num_symbols

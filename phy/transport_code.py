@@ -8,6 +8,9 @@ from taskwave.phy.block_code import BlockCode, Cut
 from taskwave.phy.crc import Crc
 from taskwave.phy.transport_block import Segmentation, transport_crc_length
 
+_MAX_ITERATIONS = 20
+"""Of the layered decoder, worth twice as many of a flooding one; code blocks whose CRC holds stop earlier."""
+
 
 @dataclass
 class SoftBuffer:
@@ -28,11 +31,10 @@ class TransportCode:
 
     Args:
         modulation_order: bits per QAM symbol.
-        num_iter: most iterations of the decoder; code blocks whose CRC holds stop earlier.
     """
 
-    def __init__(self, modulation_order: int, num_iter: int) -> None:
-        self._order, self._num_iter = modulation_order, num_iter
+    def __init__(self, modulation_order: int) -> None:
+        self._order = modulation_order
         self._codes: dict[tuple[int, str], BlockCode] = {}
         self._short_crc, self._long_crc, self._segment_crc = Crc("CRC16"), Crc("CRC24A"), Crc("CRC24B")
 
@@ -76,7 +78,7 @@ class TransportCode:
             groups.setdefault(frozenset(cuts), []).append(i)
         for heard, members in groups.items():
             stacked = torch.stack([soft.blocks[i] for i in members], dim=1).flatten(0, 1)
-            decoded = code.decode(stacked, heard, block_crc.check, self._num_iter)
+            decoded = code.decode(stacked, heard, block_crc.check, _MAX_ITERATIONS)
             blocks[:, members] = decoded.reshape(batch, len(members), -1)
         ok = block_crc.check(blocks).all(dim=1)
         if cut.num_blocks > 1:

@@ -7,13 +7,9 @@ import numpy as np
 import torch
 
 from taskwave.phy.air import Air, Radio
+from taskwave.phy.coded_modulation import CodedModulation
 from taskwave.phy.mcs import Mcs
-from taskwave.phy.medium import Tap
-from taskwave.phy.modulation import Modulation
-from taskwave.phy.scrambling import scrambling_bits
-from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_block import largest_payload_bytes, segment
-from taskwave.phy.transport_code import TransportCode
 
 
 @dataclass
@@ -43,17 +39,14 @@ class TransportLink:
     Args:
         radio: the radio.
         mcs: modulation and coding scheme.
-        num_iter: most iterations of the layered LDPC decoder (worth twice as many of a flooding one); code blocks
-            whose CRC holds stop earlier.
     """
 
-    def __init__(self, radio: Radio, mcs: Mcs, num_iter: int = 20) -> None:
+    def __init__(self, radio: Radio, mcs: Mcs) -> None:
         self.radio = radio
         self.mcs = mcs
-        self._modulation = Modulation(mcs.modulation_order)
-        self.symbol_link = SymbolLink(radio, modulation=self._modulation)
+        self._coded = CodedModulation(radio, mcs)
+        self.symbol_link = self._coded.symbol_link
         self._payload_bytes: dict[int, int] = {}
-        self._code = TransportCode(mcs.modulation_order, num_iter)
 
     def payload_bytes(self, channel_uses: int) -> int:
         """Largest payload [bytes] of at most `channel_uses` REs at this MCS; 0 if none fits."""
@@ -77,12 +70,8 @@ class TransportLink:
             low, high = (low, middle) if self._fitting(middle) >= num_bytes else (middle + 1, high)
         return self.symbol_link.channel_uses(low)
 
-    def send(
-        self, payloads: Sequence[bytes], channel_uses: int, air: Air, tap: Tap | None = None
-    ) -> TransportReception:
+    def send(self, payloads: Sequence[bytes], channel_uses: int, air: Air) -> TransportReception:
         """Transmit one payload per image of `air`, each padded with zeros to `payload_bytes(channel_uses)`.
-
-        `tap` is called with `llr` [B, coded bits], as received, and with the signals of `SymbolLink.send`.
 
         Raises:
             ValueError: no payload fits in `channel_uses`, one is too long, or their number is not the batch's.
@@ -101,21 +90,14 @@ class TransportLink:
                 f"{size} bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air."
             )
         bits = to_bits(payloads, size)
-        coded_bits = num_symbols * self.mcs.modulation_order
-        cut = segment(8 * size, coded_bits, self.mcs.modulation_order, self.mcs.code_rate)
+        cut = segment(8 * size, self._coded.coded_bits(channel_uses), self.mcs.modulation_order, self.mcs.code_rate)
         assert cut is not None, "payload_bytes offers sizes that can be segmented only"
-        with torch.no_grad():
-            scrambling, soft = scrambling_bits(coded_bits), self._code.empty(len(bits), cut)
-            coded = self._code.match(self._code.encode(bits, cut), cut, rv=0)
-            sent = self._modulation.map((coded + scrambling) % 2)
-            received = self.symbol_link.send(sent, air, tap)
-            llr = received.logits(self._modulation)
-            self._code.gather(soft, torch.arange(len(bits)), llr * (1 - 2 * scrambling), cut, rv=0)
-            decoded, ok = self._code.decode(soft, cut)
-            # From nothing the decoder makes the word of zeros, whose CRC holds.
-            ok = ok & ~received.lost
-        if tap is not None:
-            tap("llr", llr)
+        code = self._coded.code
+        soft = code.empty(len(bits), cut)
+        received = self._coded.transmit(code.encode(bits, cut), soft, cut, 0, air, torch.arange(len(bits)))
+        decoded, ok = code.decode(soft, cut)
+        # From nothing the decoder makes the word of zeros, whose CRC holds.
+        ok = ok & ~received.lost
         arrived = [p if good else None for p, good in zip(to_payloads(decoded), ok.tolist(), strict=True)]
         return TransportReception(arrived, received.channel_uses)
 

@@ -92,6 +92,18 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+def _check_turnaround(radio: Radio, budget: int) -> None:
+    """Raise `ValueError` if a message could last into its answer."""
+    allocator = radio.allocator(radio.config.num_layers)
+    symbols, turnaround = allocator.capacity(budget), radio.config.turnaround_slots
+    slots = len(allocator.allocate(symbols)) if symbols else 0
+    if slots > turnaround:
+        raise ValueError(
+            f"sweep.budgets: {budget} channel uses last {slots} slots, but answers start turnaround_slots {turnaround} "
+            f"after what they answer: use radio.turnaround_slots={slots} or more, or a wider max_prb"
+        )
+
+
 class Bench:
     """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
 
@@ -101,6 +113,8 @@ class Bench:
         self._radios = {
             config: Radio(config) for config in (scenario.radio_at(c.distance_m) for c in scenario.conditions)
         }
+        for radio in self._radios.values():
+            _check_turnaround(radio, max(scenario.sweep.budgets))
         self.tasks = scenario.parsed_tasks()
         self.image_set, self.indices = open_chosen(scenario.images)
         self._judge = Judge(scenario.judge) if scenario.judge is not None else None

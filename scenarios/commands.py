@@ -18,6 +18,7 @@ from taskwave.scenarios import loopback as loopbacks
 from taskwave.scenarios import papr as paprs
 from taskwave.scenarios import rates as rate_bounds
 from taskwave.scenarios.bench import Bench, open_chosen, plan
+from taskwave.scenarios.config import Scenario
 from taskwave.scenarios.profiling import Profile
 from taskwave.scenarios.progress import progress
 from taskwave.scenarios.records import read_records
@@ -40,7 +41,7 @@ def run(
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / scenario.name
     times = Profile() if profile else None
-    bench = Bench(scenario, _models(scenario.weights), times)
+    bench = Bench(scenario, _models(scenario), times)
     note = report.prefix_note(bench.radios)
     if note is not None:
         messages.print(note, markup=False)
@@ -64,11 +65,11 @@ def run(
         console.print(str(path), markup=False)
 
 
-def _models(name_or_path: str) -> Models:
+def _models(scenario: Scenario) -> Models:
     """The weights of a scenario, loaded without the libraries' own progress bars."""
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    return load_models(name_or_path)
+    return load_models(scenario.weights, scenario.text_encoder)
 
 
 def _tell(outcome: Outcome, folder: Path, num_ratios: int, console: Console, messages: Console) -> None:
@@ -97,7 +98,7 @@ def _tell_times(times: Profile, console: Console) -> None:
 def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None:
     """Build everything a scenario needs and read its first batch, but transmit nothing."""
     scenario = loading.load(name_or_file, overrides)
-    bench = Bench(scenario, _models(scenario.weights))
+    bench = Bench(scenario, _models(scenario))
     for condition in scenario.conditions:
         for name in scenario.sweep.links:
             bench.link(name, condition.distance_m)
@@ -169,7 +170,7 @@ def papr(name_or_file: str, overrides: Sequence[str], out: Path | None, console:
     folder = out or Path("runs") / f"{scenario.name}-papr"
     images, indices = open_chosen(scenario.images)
     pixels = torch.stack([images[i].image for i in indices]).float() / 255
-    tables = paprs.measure(_models(scenario.weights), Radio(scenario.radio), pixels, scenario.seed)
+    tables = paprs.measure(_models(scenario), Radio(scenario.radio), pixels, scenario.seed)
     console.print(paprs.report(*tables))
     picture = plots.save(
         paprs.figure(*tables, f"{len(pixels)} images of {scenario.images.source}"), folder / "papr.png"

@@ -75,7 +75,8 @@ class ImageConfig(_Table):
     count: int = Field(ge=1)
     """Images used, spread evenly over the split."""
     batch: int = Field(default=8, ge=1, le=256)
-    """Images of one point: a matter of memory and of how often results reach the disk."""
+    """Images of one point: a matter of memory and of how often results reach the disk. Channels and noise are drawn
+    batch by batch, so other batches are other realisations."""
     folder: Folder | None = None
     """Where the image set lies; relative paths start at the current folder. None: where `open_images` looks."""
 
@@ -121,6 +122,8 @@ class Scenario(_Table):
     seed: int = Field(ge=0)
     weights: str = Field(min_length=1)
     """A bundled set (`streets`, `camvid`) or the path of a folder with trained weights."""
+    text_encoder: str | None = Field(default=None, min_length=1)
+    """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …) in place of the bundled one."""
     judge: Folder | None = None
     """Folder of a task network that judges the pictures of all links. None: the one in `weights`."""
     tasks: Annotated[tuple[Prompt, ...], BeforeValidator(_tuple), Field(min_length=1)]

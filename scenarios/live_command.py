@@ -42,7 +42,7 @@ def radio(
     """Send the pictures of `images` for ever, or `count` of them; each line on the keyboard is the next task."""
     scenario = loading.load(scenario_name, overrides)
     pictures, task = open_pictures(images), parse_task(task_text)
-    models = load_models(scenario.weights)
+    models = load_models(scenario.weights, scenario.text_encoder)
     config = live_config(scenario.radio)
     exchange = Exchange(carrier_modem(config).sample_rate, listen)
     running: RunningFlowgraph | None = None

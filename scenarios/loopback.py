@@ -19,6 +19,8 @@ from taskwave.phy.symbol_link import SymbolLink
 ORDERS = {2: "QPSK", 4: "16-QAM", 6: "64-QAM"}
 BATCH = 25
 """Bursts at a time: a matter of memory and of how often progress is shown."""
+_LEAST_SECONDS = 5.0
+"""Of a measurement of speed."""
 _FINER_DB = 0.5
 _BEYOND_DB, _AHEAD_DB = 6.0, 1.0
 
@@ -129,7 +131,7 @@ def false_alarms(config: RadioConfig, windows: int, num_symbols: int, seed: int)
         yield int(burst.receive(heard).found.sum())
 
 
-def speed(config: RadioConfig, num_symbols: int, seconds: float = 5.0) -> pd.DataFrame:
+def speed(config: RadioConfig, num_symbols: int) -> pd.DataFrame:
     """Time of each stage for bursts of `num_symbols`: columns stage, ms (a burst), msps (million samples a second)."""
     radio, _ = both_ways(config)
     medium = radio.medium
@@ -145,7 +147,7 @@ def speed(config: RadioConfig, num_symbols: int, seconds: float = 5.0) -> pd.Dat
     rounds = 0
     samples = burst.transmit(grids)
     burst.receive(medium.transport(samples, air, "data"))
-    while rounds == 0 or sum(stages.values()) < seconds:
+    while rounds == 0 or sum(stages.values()) < _LEAST_SECONDS:
         times = [time.perf_counter()]
         samples = burst.transmit(grids)
         times.append(time.perf_counter())

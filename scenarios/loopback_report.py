@@ -9,6 +9,7 @@ from rich.table import Table
 
 from taskwave.scenarios.loopback import ORDERS
 from taskwave.scenarios.report import make_table
+from taskwave.scenarios.style import dress
 
 _LOOPED = {"color": "#D55E00", "marker": "o", "linewidth": 1.8, "markersize": 4.5}
 _SIMULATED = {"color": "#555555", "linestyle": (0, (5, 1.6)), "marker": "x", "linewidth": 1.2, "markersize": 5}
@@ -50,16 +51,16 @@ def figure(curves: pd.DataFrame, title: str) -> Figure:
     x = curves["es_n0_db"]
     symbols.plot(x, curves["simulated_error_db"], label="simulation, ideal synchronisation", **_SIMULATED)
     symbols.plot(x, curves["error_db"], label="GNU Radio, synchronised", **_LOOPED)
-    _dress(symbols, "error of estimated symbols (dB)")
+    _label(symbols, "error of estimated symbols (dB)")
     symbols.legend(frameon=False, fontsize=8)
     for name, colour in zip(ORDERS.values(), _COLOURS, strict=True):
         bits.semilogy(x, curves[f"simulated ber {name}"].where(lambda v: v > 0), **{**_SIMULATED, "color": colour})
         bits.semilogy(x, curves[f"ber {name}"].where(lambda v: v > 0), label=name, **{**_LOOPED, "color": colour})
-    _dress(bits, "uncoded bit error rate (dashed: simulation)")
+    _label(bits, "uncoded bit error rate (dashed: simulation)")
     bits.legend(frameon=False, fontsize=8)
     loss.axhspan(-ALLOWED_DB, ALLOWED_DB, color="#EEEEEE", label=f"±{ALLOWED_DB:g} dB")
     loss.plot(x, curves["loss_db"], label="loss", **_LOOPED)
-    _dress(loss, "loss (dB of $E_s/N_0$)")
+    _label(loss, "loss (dB of $E_s/N_0$)")
     shown = curves["loss_db"].replace(float("inf"), float("nan"))
     loss.set_ylim(min(-1.0, shown.min() - 0.2), max(1.5, shown.max() + 0.2))
     found = loss.twinx()
@@ -74,11 +75,8 @@ def figure(curves: pd.DataFrame, title: str) -> Figure:
     return picture
 
 
-def _dress(axis: Axes, label: str) -> None:
+def _label(axis: Axes, label: str) -> None:
     axis.set_xlabel("$E_s/N_0$ (dB)", fontsize=9)
     axis.set_ylabel(label, fontsize=9)
-    axis.grid(color="#E4E4E4", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8)
+    dress(axis, "black")
     axis.xaxis.set_major_locator(MultipleLocator(5))

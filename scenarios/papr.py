@@ -21,6 +21,7 @@ from taskwave.phy.seeds import generator
 from taskwave.phy.slot import SlotTransceiver
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.report import make_table
+from taskwave.scenarios.style import dress
 from taskwave.semantic.weights import Models
 
 BACKOFFS_DB = (-3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
@@ -118,22 +119,19 @@ def figure(peaks: pd.DataFrame, errors: pd.DataFrame, title: str) -> Figure:
         axis.set_title(f"{name}, {mine['subcarriers'].iloc[0]} subcarriers", fontsize=9)
         axis.set_ylim(3e-3, 1)
         axis.set_xlim(2, 16)
-        _dress(axis, "PAPR (dB)", "share of OFDM symbols above")
+        _label(axis, "PAPR (dB)", "share of OFDM symbols above")
     panels[0].legend(frameon=False, fontsize=8)
     for (name, kind), part in errors.groupby(["message", "symbols"], sort=False):
         style = "-" if name == names[0] else "--"
         last.plot(part["backoff_db"], part["evm_db"], style, color=_COLOURS[kind], marker="o", markersize=3)
     last.set_title(f"solid: {names[0]}, dashed: {names[1]}", fontsize=9)
     last.xaxis.set_major_locator(MultipleLocator(3))
-    _dress(last, "input back-off (dB)", "EVM (dB)")
+    _label(last, "input back-off (dB)", "EVM (dB)")
     picture.suptitle(title, fontsize=9, color="#555555")
     return picture
 
 
-def _dress(axis: Axes, x: str, y: str) -> None:
+def _label(axis: Axes, x: str, y: str) -> None:
     axis.set_xlabel(x, fontsize=9)
     axis.set_ylabel(y, fontsize=9)
-    axis.grid(color="#E4E4E4", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8)
+    dress(axis, "black")

@@ -1,6 +1,6 @@
 """Figures of task accuracy against SNR and against bandwidth, with 95 % bands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter, NullLocator
 
-from taskwave.scenarios.style import KIND_NAMES, CurveStyle, channel_label, curve_styles
+from taskwave.scenarios.style import KIND_NAMES, CurveStyle, channel_label, curve_styles, dress
 
 MAX_ROWS = 3
 
@@ -26,40 +26,24 @@ def spread(values: Sequence[float], most: int = MAX_ROWS) -> list[float]:
 
 def accuracy_vs_snr(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
     """One panel a task (columns) and budget (rows): accuracy over Es/N0. `table` is that of `statistics.Pooled`."""
-    tasks = list(table["task"].unique())
-    figure, axes = _grid(len(budgets), tasks)
-    styles = curve_styles(table)
-    for row, budget in zip(axes, budgets, strict=True):
-        for axis, task in zip(row, tasks, strict=True):
-            part = table[(table["task"] == task) & (table["budget"] == budget)]
-            _curves(axis, part, "es_n0_db", styles)
-            axis.xaxis.set_major_locator(MultipleLocator(5))
-        row[0].set_ylabel(f"{budget:,.0f} channel uses\ntask accuracy (IoU)")
-    for axis in axes[-1]:
-        axis.set_xlabel("$E_s/N_0$ (dB)")
-    _finish(figure, axes, table, styles)
-    return figure
+
+    def ticks(axis: Axes) -> None:
+        axis.xaxis.set_major_locator(MultipleLocator(5))
+
+    return _at_budgets(table, budgets, "es_n0_db", "$E_s/N_0$ (dB)", ticks)
 
 
 def accuracy_vs_distance(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
     """One panel a task (columns) and budget (rows): accuracy over distance, with the Es/N0 of each distance."""
-    tasks = list(table["task"].unique())
-    figure, axes = _grid(len(budgets), tasks)
-    styles = curve_styles(table)
     swept = table[["distance_m", "es_n0_db"]].drop_duplicates().sort_values("distance_m")
     labels = [f"{row.distance_m:g}\n{row.es_n0_db:.0f}" for row in swept.itertuples()]
-    for row, budget in zip(axes, budgets, strict=True):
-        for axis, task in zip(row, tasks, strict=True):
-            part = table[(table["task"] == task) & (table["budget"] == budget)]
-            axis.set_xscale("log")
-            _curves(axis, part, "distance_m", styles)
-            axis.set_xticks(swept["distance_m"], labels)
-            axis.xaxis.set_minor_locator(NullLocator())
-        row[0].set_ylabel(f"{budget:,.0f} channel uses\ntask accuracy (IoU)")
-    for axis in axes[-1]:
-        axis.set_xlabel("distance (m)\n$E_s/N_0$ (dB)")
-    _finish(figure, axes, table, styles)
-    return figure
+
+    def ticks(axis: Axes) -> None:
+        axis.set_xscale("log")
+        axis.set_xticks(swept["distance_m"], labels)
+        axis.xaxis.set_minor_locator(NullLocator())
+
+    return _at_budgets(table, budgets, "distance_m", "distance (m)\n$E_s/N_0$ (dB)", ticks)
 
 
 def accuracy_vs_bandwidth(table: pd.DataFrame, ratios: Sequence[float]) -> Figure:
@@ -92,6 +76,24 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
+def _at_budgets(
+    table: pd.DataFrame, budgets: Sequence[float], x: str, label: str, ticks: Callable[[Axes], None]
+) -> Figure:
+    """A row of panels for each budget, over column `x`, the axis of which `label` and `ticks` describe."""
+    tasks = list(table["task"].unique())
+    figure, axes = _grid(len(budgets), tasks)
+    styles = curve_styles(table)
+    for row, budget in zip(axes, budgets, strict=True):
+        for axis, task in zip(row, tasks, strict=True):
+            _curves(axis, table[(table["task"] == task) & (table["budget"] == budget)], x, styles)
+            ticks(axis)
+        row[0].set_ylabel(f"{budget:,.0f} channel uses\ntask accuracy (IoU)")
+    for axis in axes[-1]:
+        axis.set_xlabel(label)
+    _finish(figure, axes, table, styles)
+    return figure
+
+
 def _grid(num_rows: int, tasks: Sequence[str]) -> tuple[Figure, list[list[Axes]]]:
     figure = Figure(figsize=(2.75 * len(tasks) + 0.5, 2.35 * num_rows + 1.15), layout="constrained")
     FigureCanvasAgg(figure)
@@ -99,10 +101,7 @@ def _grid(num_rows: int, tasks: Sequence[str]) -> tuple[Figure, list[list[Axes]]
     for axis, task in zip(axes[0], tasks, strict=True):
         axis.set_title(task.replace("+", " + "), fontsize=10, fontweight="bold")
     for axis in (axis for row in axes for axis in row):
-        axis.grid(color="#E4E4E4", linewidth=0.7)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors="#333333")
+        dress(axis)
     return figure, axes
 
 

@@ -17,6 +17,7 @@ from taskwave.links.limits import Code, limit
 from taskwave.phy.air import Radio
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.scenarios.report import make_table
+from taskwave.scenarios.style import dress
 
 BLOCK_ERROR_RATE = 0.1
 _LOOKS = {
@@ -91,9 +92,7 @@ def figure(values: pd.DataFrame, channel: str) -> Figure:
         axis.xaxis.set_major_locator(MultipleLocator(5))
         axis.set_title(f"{budget:,} channel uses", fontsize=10, fontweight="bold")
         axis.set_xlabel("$E_s/N_0$ (dB)")
-        axis.grid(color="#E4E4E4", linewidth=0.7)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors="#333333")
+        dress(axis)
     panels[0].set_ylabel("bytes that arrive")
     drawing.suptitle(f"{channel}; mean of capacity, else 10 % of blocks lost", fontsize=9, color="#555555")
     handles, labels = panels[0].get_legend_handles_labels()

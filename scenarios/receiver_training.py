@@ -23,7 +23,7 @@ COUNT = 384
 
 def train_receiver(
     out: Annotated[Path, typer.Argument(help="Folder for the weights.")],
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 6000,
+    steps: Annotated[int, typer.Option(help="Training steps.")] = 4000,
     seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
     folder: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/receiver"),
     images: Annotated[int, typer.Option(help="Channels of the comparison at the end.")] = 256,

@@ -36,18 +36,6 @@ SCHEMA = pa.schema(
 CSV, PARQUET = "records.csv", "records.parquet"
 
 
-_LATER = ("distance_m",)
-"""Columns that records of earlier versions do not have: they are null."""
-
-
-def _complete(table: pa.Table) -> pa.Table:
-    for name in _LATER:
-        if name not in table.schema.names:
-            field = SCHEMA.field(name)
-            table = table.add_column(SCHEMA.get_field_index(name), field, pa.nulls(len(table), field.type))
-    return table
-
-
 class StorageError(OSError):
     """Results could not be written."""
 
@@ -105,7 +93,6 @@ class PointStore:
             table = pq.read_table(self._path(key))
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(f"{self._path(key)}: damaged ({error}); delete it and run again") from error
-        table = _complete(table)
         if table.schema.names != SCHEMA.names:
             raise StorageError(f"{self._path(key)}: has other columns than {SCHEMA.names}; delete it and run again")
         return table
@@ -133,7 +120,6 @@ def read_records(out: Path) -> pd.DataFrame:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise StorageError(f"{path}: damaged ({error}); run the scenario again to assemble it anew") from error
-    table = _complete(table)
     missing = [name for name in SCHEMA.names if name not in table.schema.names]
     if missing:
         raise StorageError(f"{path}: not records of this program, columns missing: {', '.join(missing)}")

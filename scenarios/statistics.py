@@ -29,14 +29,14 @@ class Pooled:
     """[resamples, rows of `table`] accuracies under the common resamples."""
 
 
-def pool(records: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> Pooled:
+def pool(records: pd.DataFrame, resamples: int = 2000) -> Pooled:
     """Pool records into accuracies, sum(intersection) / sum(union) over images, with 95 % intervals.
 
     Images that a group lacks (an interrupted run) count neither for nor against it. With several tasks, rows of task
     `MEAN_OF_TASKS` hold the mean of the tasks' accuracies.
     """
     images = np.sort(records["image"].unique())
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     weights = generator.multinomial(len(images), np.full(len(images), 1 / len(images)), size=resamples).astype(float)
     rows, columns = [], []
     for group, part in records.groupby(GROUP, sort=False):

@@ -6,6 +6,7 @@ from itertools import cycle
 from typing import get_args
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from taskwave.phy.config import Channel
 
@@ -69,3 +70,11 @@ def curve_styles(table: pd.DataFrame) -> dict[str, CurveStyle]:
             strong = kind == "semantic" and place == 0
             styles[link] = CurveStyle(colour, _LINES[kind], marker, 2.2 if strong else 1.4, 3 + strong)
     return styles
+
+
+def dress(axis: Axes, ticks: str = "#333333") -> None:
+    """A light grid behind the curves, no frame above and to the right, small labels at ticks of this colour."""
+    axis.grid(color="#E4E4E4", linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8, colors=ticks)

@@ -14,8 +14,14 @@ CERTAIN = 1e-4
 """Mean uncertainty per pixel below which there is nothing particular to ask for."""
 
 
-def _class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """[B, K, H, W] in [0, 1]: see `uncertainty_map`, of which these are the parts by class."""
+def class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+    """How unsure the task is about each of its classes at each pixel, [B, K, H, W] in [0, 1], of logits [B, 11, H, W].
+
+    The entropy of the answer the task has to give (which of its classes, or none of them; normalised to one) times
+    the probability of the class. Doubt between classes the task does not ask for does not count.
+
+    Raises `ValueError` for logits of another shape or not finite, and for classes that do not exist or repeat.
+    """
     wanted = sorted(set(classes))
     if logits.ndim != 4 or logits.shape[1] != NUM_CLASSES:
         raise ValueError(f"logits of shape {tuple(logits.shape)}: need [B, {NUM_CLASSES}, H, W].")
@@ -31,28 +37,17 @@ def _class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Te
     return torch.mul(mine, entropy)
 
 
-def uncertainty_map(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """How unsure the task is about its classes at each pixel, [B, H, W] in [0, 1], of logits [B, 11, H, W].
-
-    The entropy of the answer the task has to give (which of its classes, or none of them; normalised to one) times
-    the probability that it is one of them at all. Doubt between classes the task does not ask for does not count.
-
-    Raises `ValueError` for logits of another shape or not finite, and for classes that do not exist or repeat.
-    """
-    return _class_uncertainty(logits, classes).sum(1)
-
-
 def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
     """One prompt per image: the classes and columns that hold most of the task's uncertainty.
 
-    Uncertainty (`uncertainty_map`) is split over the classes by their probability and over the three columns.
+    Uncertainty (`class_uncertainty`) is split over the classes and over the three columns.
     Classes: those with at least a quarter of it, or at least half of what the leading class has, whichever bar is
     lower. Columns: the fewest that hold 80 % of the uncertainty of these classes; all three are not mentioned. A task
     that is sure everywhere asks for all its classes, anywhere.
 
-    `logits` is [B, 11, H, W], W ≥ 3. Raises `ValueError` like `uncertainty_map`.
+    `logits` is [B, 11, H, W], W ≥ 3. Raises `ValueError` like `class_uncertainty`.
     """
-    parts = _class_uncertainty(logits, classes).cpu().double()
+    parts = class_uncertainty(logits, classes).cpu().double()
     if parts.shape[-1] < len(COLUMNS):
         raise ValueError(f"logits {parts.shape[-1]} pixels wide: need at least {len(COLUMNS)}, one per column.")
     slices = column_slices(parts.shape[-1])

@@ -1,14 +1,22 @@
 """Fixtures that several test files share."""
 
+import math
 import os
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
+from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.flowgraph.client import FlowgraphWorker
+from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.classes import CLASSES
 from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
@@ -68,3 +76,72 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},
     )
+
+
+class NearestColour(nn.Module):
+    """Every pixel is of the class whose display colour is nearest: an answer that depends on the picture."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, 3, H, W] in [0, 1] to logits [B, 11, H, W]."""
+        colours = torch.tensor([c.colour for c in CLASSES]) / 255
+        return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
+
+
+@pytest.fixture(scope="session")
+def colour_models(tiny_models: Models) -> Models:
+    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
+
+
+@pytest.fixture(scope="module")
+def radio() -> Radio:
+    return Radio(RadioConfig(channel="tdl-c"))
+
+
+@pytest.fixture(scope="module")
+def clear_radio() -> Radio:
+    return Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
+
+
+@pytest.fixture(scope="session")
+def interface():
+    """Makes the air between the two ends of a radio, the same fading and noise in every test."""
+
+    def make(radio: Radio, batch: int, es_n0_db: float = 10.0, occasions: int = 1) -> AirInterface:
+        return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def snr_db():
+    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives."""
+
+    def measure(air: Air, num_symbols: int = 1500) -> float:
+        symbols = torch.randn(air.batch, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+        received = SymbolLink(air.radio).send(symbols, air)
+        error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
+        return float(10 * torch.log10(1 / error - 1))
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def assert_same_rate():
+    """Rates k1 of n1 and k2 of n2 agree within 5 sqrt(p (1 - p) (1 / n1 + 1 / n2)), p the pooled rate."""
+
+    def check(k1: int, n1: int, k2: int, n2: int) -> None:
+        p = (k1 + k2) / (n1 + n2)
+        assert min(n1, n2) * p >= 100
+        assert abs(k1 / n1 - k2 / n2) <= 5 * math.sqrt(p * (1 - p) * (1 / n1 + 1 / n2)), (k1 / n1, k2 / n2)
+
+    return check
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The package of toy links, installed as far as entry points can tell, with no calls recorded yet."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy"))
+    import toy_links  # noqa: PLC0415
+
+    toy_links.Toy.calls.clear()
+    return toy_links

@@ -30,6 +30,7 @@ def test_command_writes_tables_and_figure(
     assert ((speeds["low"] <= speeds["ratio"]) & (speeds["ratio"] <= speeds["high"])).all()
     assert list(stages["stage"]) == list(STAGES)
     assert (growth["peak_mib"] > 50).all()
+    assert growth["sweep_mib"].dropna().between(0, 50).all()
     assert (tmp_path / "speed" / "speeds.png").stat().st_size > 10_000
     assert "one SNR" in capsys.readouterr().out
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from taskwave.semantic.classes import NAMES
-from taskwave.semantic.demand import demand, uncertainty_map
+from taskwave.semantic.demand import class_uncertainty, demand
 from taskwave.semantic.lexicon import Meaning, parse
 
 CAR, PEDESTRIAN, BICYCLIST, ROAD, TREE, BUILDING = (
@@ -32,12 +32,12 @@ def test_uncertainty_has_its_closed_form() -> None:
     doubt(logits, slice(0, 3), CAR, TREE)
     doubt(logits, slice(3, 6), CAR, PEDESTRIAN)
     doubt(logits, slice(6, 9), TREE, BUILDING)
-    one = uncertainty_map(logits, (CAR,))[0, 0]
+    one = class_uncertainty(logits, (CAR,)).sum(1)[0, 0]
     assert torch.allclose(one, torch.tensor([0.5] * 6 + [0.0] * 3), atol=1e-5)
-    two = uncertainty_map(logits, (CAR, PEDESTRIAN))[0, 0]
+    two = class_uncertainty(logits, (CAR, PEDESTRIAN)).sum(1)[0, 0]
     bit = math.log(2) / math.log(3)
     assert torch.allclose(two, torch.tensor([bit / 2] * 3 + [bit] * 3 + [0.0] * 3), atol=1e-5)
-    flat = uncertainty_map(torch.zeros(2, 11, 4, 4), tuple(range(11)))
+    flat = class_uncertainty(torch.zeros(2, 11, 4, 4), tuple(range(11))).sum(1)
     assert flat.shape == (2, 4, 4)
     assert torch.allclose(flat, torch.ones(2, 4, 4))
 

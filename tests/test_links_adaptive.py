@@ -17,11 +17,12 @@ from taskwave.links.adaptive_prediction import (
 from taskwave.links.adaptive_transport import AdaptiveTransport
 from taskwave.links.base import BudgetError
 from taskwave.links.coded_transport import Offer
+from taskwave.links.link_abstraction import calibrated_sinr_db
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.harq_link import HarqLink
 from taskwave.phy.link_adaptation import cqi_table
 from taskwave.phy.mcs import mcs_table
-from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.symbol_link import SymbolLink, SymbolReception
 
 COUNT = 48
 
@@ -119,10 +120,17 @@ def test_reports_and_retransmissions_are_worth_their_cost(radio: Radio) -> None:
 
 
 def test_a_transmission_without_anything_to_send_is_charged(radio: Radio, air: AirInterface) -> None:
-    got = AdaptiveTransport(radio, "nr").run([lambda limit: None] * COUNT, 1, 1500, air, "x")
-    assert got.payloads == [None] * COUNT
-    assert bool((got.uses > 1300).all())
-    assert bool((got.feedback < 100).all())
+    """As where something was sent and never arrived: all transmissions and all answers."""
+    hopeless = replace(air, es_n0_db=-25.0)
+    for scheme in ("harq", "nr"):
+        idle, lost = (
+            AdaptiveTransport(radio, scheme).run([offer] * COUNT, 1, 1500, hopeless, "x")
+            for offer in (lambda limit: None, random_offer)
+        )
+        assert idle.payloads == lost.payloads == [None] * COUNT
+        # A NACK may be taken for an ACK, which ends it.
+        assert set(idle.uses.tolist()) == {int(lost.uses.max())}
+        assert set(idle.feedback.tolist()) == {int(lost.feedback.max())}
 
 
 def test_a_budget_that_is_said_to_be_enough_is(radio: Radio, air: AirInterface) -> None:
@@ -146,3 +154,19 @@ def test_amplifiers_are_rehearsed_with_symbols_like_those_that_come() -> None:
         for change in ({}, {"impairments": amplifier})
     ]
     assert abs(float(found[0] - found[1])) < 1.5
+
+
+def test_no_budget_is_said_to_be_enough_where_none_is() -> None:
+    small = Radio(RadioConfig(max_prb=4, max_slots=1))
+    air = AirInterface(small, small.draw(1, 3, seed=5), 6.0, seed=6)
+    for scheme in ("harq", "cqi", "nr"):
+        with pytest.raises(BudgetError, match="takes 2000; no budget is enough: raise max_slots or max_prb"):
+            AdaptiveTransport(small, scheme).run([random_offer], 2000, 500, air, "x")
+
+
+def test_bursts_that_nobody_detects_are_hopeless_and_say_nothing_of_the_others() -> None:
+    sent = torch.ones(3, 4, dtype=torch.complex64)
+    noisy, variance = sent + 0.5, torch.full((3, 4), 0.5)
+    noisy[2], variance[2] = 0, 1e6
+    found = calibrated_sinr_db(SymbolReception(noisy, variance, 0, torch.tensor([False, False, True])), sent)
+    assert torch.allclose(found[:2], torch.tensor(10 * 0.60206)) and float(found[2].max()) < -50

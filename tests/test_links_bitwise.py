@@ -1,6 +1,5 @@
 """Bit-wise, ideal-code and label-map links: what they send, what they promise, what they cost."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,25 +20,10 @@ from taskwave.links.picture_source import PictureSource, to_image, to_pixels
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.mcs import mcs, mcs_table
 from taskwave.phy.transport_link import TransportLink
-from taskwave.semantic.classes import CLASSES, NO_ANSWER
-from taskwave.semantic.segmentation import SegmentationTask
+from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
-
-
-class NearestColour(nn.Module):
-    """Every pixel is of the class whose display colour is nearest."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, 3, H, W] in [0, 1] to logits [B, 11, H, W]."""
-        colours = torch.tensor([c.colour for c in CLASSES]) / 255
-        return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
-
-
-@pytest.fixture(scope="module")
-def models(tiny_models: Models) -> Models:
-    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +42,9 @@ def rayleigh() -> Radio:
     return Radio(RadioConfig(channel="rayleigh", num_layers=2))
 
 
-def test_a_payload_that_decodes_to_no_picture_is_an_outage(images: torch.Tensor, models: Models) -> None:
+def test_a_payload_that_decodes_to_no_picture_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
     """A CRC of 16 bits lets one wrong block in 65,536 pass."""
-    source = PictureSource("avif", models.segmentation)
+    source = PictureSource("avif", colour_models.segmentation)
     payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
     (delivery,) = source.deliver(payloads, torch.full((3,), 500), images, 1)
     assert delivery.outage.tolist() == [True, True, False]
@@ -72,9 +56,9 @@ def air_at(radio: Radio, es_n0_db: float, batch: int = 3) -> AirInterface:
 
 
 def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
-    models: Models, awgn: Radio, images: torch.Tensor
+    colour_models: Models, awgn: Radio, images: torch.Tensor
 ) -> None:
-    link = BitwiseLink(models, awgn, "jpeg", mcs=10)
+    link = BitwiseLink(colour_models, awgn, "jpeg", mcs=10)
     (delivery,) = link.run(images, [CARS], 1500, air_at(awgn, 30.0))
     transport = TransportLink(awgn, mcs(10))
     assert delivery.image is not None
@@ -82,12 +66,12 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
         rung = RateLadder(to_pixels(image), image_codec("jpeg")).best(transport.payload_bytes(1500))
         assert rung is not None
         assert torch.equal(got, to_image(restore(image_codec("jpeg"), rung.payload, 96, 128)))
-    assert torch.equal(delivery.prediction, models.segmentation.predict(delivery.image))
+    assert torch.equal(delivery.prediction, colour_models.segmentation.predict(delivery.image))
     assert not bool(delivery.outage.any())
 
 
-def test_outage_below_the_code(models: Models, awgn: Radio, images: torch.Tensor) -> None:
-    deliveries = BitwiseLink(models, awgn, "webp", mcs=3).run(images, [CARS, GROUND], 2000, air_at(awgn, -10.0))
+def test_outage_below_the_code(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
+    deliveries = BitwiseLink(colour_models, awgn, "webp", mcs=3).run(images, [CARS, GROUND], 2000, air_at(awgn, -10.0))
     for delivery in deliveries:
         assert bool(delivery.outage.all())
         assert bool((delivery.prediction == NO_ANSWER).all())
@@ -96,9 +80,9 @@ def test_outage_below_the_code(models: Models, awgn: Radio, images: torch.Tensor
         assert bool((delivery.channel_uses > 1900).all())
 
 
-def test_the_choice_of_mcs_follows_the_snr(models: Models, awgn: Radio, images: torch.Tensor) -> None:
+def test_the_choice_of_mcs_follows_the_snr(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     """More SNR, more bytes, a better picture, with no outage in between on a channel without fading."""
-    link, previous = BitwiseLink(models, awgn, "webp"), float("inf")
+    link, previous = BitwiseLink(colour_models, awgn, "webp"), float("inf")
     for es_n0_db in (0.0, 8.0, 16.0):
         (delivery,) = link.run(images, [CARS], 1000, air_at(awgn, es_n0_db))
         assert not bool(delivery.outage.any())
@@ -139,8 +123,8 @@ def test_options_are_worth_considering_and_within_the_budget(rayleigh: Radio) ->
         assert option.payload_bytes == TransportLink(rayleigh, option.mcs).payload_bytes(900)
 
 
-def test_worth_looks_at_answers_and_knows_no_label(models: Models, images: torch.Tensor) -> None:
-    worth = PictureSource("jpeg", models.segmentation).worth(images[0])
+def test_worth_looks_at_answers_and_knows_no_label(colour_models: Models, images: torch.Tensor) -> None:
+    worth = PictureSource("jpeg", colour_models.segmentation).worth(images[0])
     few, many = worth.offer(60), worth.offer(20_000)
     assert few is not None
     assert many is not None
@@ -172,10 +156,10 @@ def test_capacity_in_awgn_is_shannons(awgn: Radio) -> None:
         torch.testing.assert_close(bits, expected.expand(3), rtol=1e-5, atol=0)
 
 
-def test_ideal_link_uses_the_capacity(models: Models, awgn: Radio, images: torch.Tensor) -> None:
+def test_ideal_link_uses_the_capacity(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     """At equal budget the bound's picture is better than that of any MCS, and has no outage."""
-    (bound,) = IdealLink(models, awgn, "webp").run(images, [CARS], 800, air_at(awgn, 3.0))
-    (real,) = BitwiseLink(models, awgn, "webp").run(images, [CARS], 800, air_at(awgn, 3.0))
+    (bound,) = IdealLink(colour_models, awgn, "webp").run(images, [CARS], 800, air_at(awgn, 3.0))
+    (real,) = BitwiseLink(colour_models, awgn, "webp").run(images, [CARS], 800, air_at(awgn, 3.0))
     assert bound.image is not None
     assert real.image is not None
     assert not bool(bound.outage.any())
@@ -226,10 +210,10 @@ def test_success_is_predicted_behind_amplifiers() -> None:
         assert (predicted > 0.95, arrived > 0.9) == (arrives, arrives)
 
 
-def test_label_map_arrives_as_the_transmitter_saw_it(models: Models, awgn: Radio, images: torch.Tensor) -> None:
+def test_label_map_arrives_as_the_transmitter_saw_it(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     tasks = [Task("buildings", (1,)), Task("sky, road and pavement", (0, 3, 4))]
-    clean = models.segmentation.predict(images)
-    deliveries = LabelMapLink(models, awgn).run(images, tasks, 12_000, air_at(awgn, 30.0))
+    clean = colour_models.segmentation.predict(images)
+    deliveries = LabelMapLink(colour_models, awgn).run(images, tasks, 12_000, air_at(awgn, 30.0))
     for task, delivery in zip(tasks, deliveries, strict=True):
         wanted = torch.isin(clean, torch.tensor(task.classes, dtype=torch.uint8))
         assert bool(wanted.any())
@@ -237,8 +221,8 @@ def test_label_map_arrives_as_the_transmitter_saw_it(models: Models, awgn: Radio
         assert delivery.image is None
 
 
-def test_label_map_is_downscaled_to_fit(models: Models, images: torch.Tensor) -> None:
-    clean = models.segmentation.predict(images)[0]
+def test_label_map_is_downscaled_to_fit(colour_models: Models, images: torch.Tensor) -> None:
+    clean = colour_models.segmentation.predict(images)[0]
     labels = torch.isin(clean, torch.tensor(GROUND.classes, dtype=torch.uint8)).to(torch.uint8).numpy()
     source = LabelMapSource(labels, 2)
     full = source.offer(100_000)
@@ -256,12 +240,12 @@ def test_label_map_is_downscaled_to_fit(models: Models, images: torch.Tensor) ->
     assert source.offer(0) is None
 
 
-def test_bad_values_are_named(models: Models, awgn: Radio, images: torch.Tensor) -> None:
+def test_bad_values_are_named(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="mcs 28 is not in 0…27"):
-        BitwiseLink(models, awgn, "jpeg", mcs=28)
+        BitwiseLink(colour_models, awgn, "jpeg", mcs=28)
     with pytest.raises(ValueError, match="'heic' is unknown"):
-        BitwiseLink(models, awgn, "heic")
+        BitwiseLink(colour_models, awgn, "heic")
     with pytest.raises(BudgetError, match=r"webp: a budget of 24 .* allow at least \d+") as caught:
-        BitwiseLink(models, awgn, "webp").run(images, [CARS], 24, air_at(awgn, 0.0))
+        BitwiseLink(colour_models, awgn, "webp").run(images, [CARS], 24, air_at(awgn, 0.0))
     enough = int(str(caught.value).split("at least ")[1].split()[0])
-    assert len(BitwiseLink(models, awgn, "webp").run(images, [CARS], enough, air_at(awgn, 0.0))) == 1
+    assert len(BitwiseLink(colour_models, awgn, "webp").run(images, [CARS], enough, air_at(awgn, 0.0))) == 1

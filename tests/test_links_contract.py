@@ -1,7 +1,6 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any, get_args
 
@@ -14,8 +13,7 @@ from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
 from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.grid import Allocation
 from taskwave.phy.medium import SlotSignal, Stream
-from taskwave.semantic.classes import CLASSES, NO_ANSWER, NUM_CLASSES
-from taskwave.semantic.segmentation import SegmentationTask
+from taskwave.semantic.classes import NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.weights import Models
 
 CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
@@ -38,15 +36,6 @@ CASES = [
     for name in registry.names()
     if "toy" not in name and (name in QUICK or radio == "plain")
 ]
-
-
-class NearestColour(nn.Module):
-    """Every pixel is of the class whose display colour is nearest: an answer that depends on the picture."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, 3, H, W] in [0, 1] to logits [B, 11, H, W]."""
-        colours = torch.tensor([c.colour for c in CLASSES]) / 255
-        return -(images[:, None] - colours[None, :, :, None, None]).square().sum(2)
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -72,13 +61,8 @@ def images(street_images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def models(tiny_models: Models) -> Models:
-    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
-
-
-@pytest.fixture(scope="module")
-def link(case: tuple[str, str], models: Models, radio: Radio) -> Link:
-    return registry.create(case[1], models, radio)
+def link(case: tuple[str, str], colour_models: Models, radio: Radio) -> Link:
+    return registry.create(case[1], colour_models, radio)
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +159,9 @@ def test_charges_what_the_radio_spends(
 
 
 def test_repeats_itself(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], models: Models, radio: Radio
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], colour_models: Models, radio: Radio
 ) -> None:
-    for again in (link, registry.create(link.name, models, radio)):
+    for again in (link, registry.create(link.name, colour_models, radio)):
         for one, other in zip(deliveries, again.run(images, [CARS, GROUND], BUDGET, air), strict=True):
             assert_equal(one, other)
 

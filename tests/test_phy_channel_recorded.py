@@ -143,3 +143,26 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     for name in ("text.npz", "one.npz", "pickled.npz", "objects.npz", "single.npy"):
         with pytest.raises(ValueError, match=f"{name}: not an .npz file of plain arrays"):
             Radio(config(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "message"), [(1e-3, "change by 35% .* shorter interval_s than 0.001"), (1e-4, "")]
+)
+def test_records_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_s: float, message: str) -> None:
+    """Paths that all turn at 95 Hz."""
+    turns = np.exp(2j * np.pi * 95 * interval_s * np.arange(400)).astype(np.complex64)
+    arrays = make(1, interval_s=np.array(interval_s))
+    arrays["a"] = arrays["a"][..., None] * turns
+    chosen = config(save(tmp_path / "a.npz", arrays))
+    if message:
+        with pytest.raises(ValueError, match=message):
+            Radio(chosen)
+    else:
+        assert Radio(chosen).channel.doppler_hz == pytest.approx(2**0.5 * 95, rel=0.01)
+
+
+def test_records_that_move_too_fast_are_refused_where_symbols_may_not_interfere(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.npz", make(doppler_hz=np.full((5, 3), 4000.0)))
+    with pytest.raises(ValueError, match=r"Doppler shifts of 5657 Hz, but .* 30 allows 900 Hz"):
+        Radio(config(file))
+    assert Radio(config(file, impairments={})).channel.doppler_hz == pytest.approx(5657, rel=1e-3)

@@ -100,6 +100,13 @@ def test_interpolation_in_time_is_exact_to_what_it_claims() -> None:
     assert float(error) / 16 < 10**-5.4
 
 
+@pytest.mark.parametrize("channel", ["rayleigh", "tdl-a"])
+def test_more_occasions_leave_those_before_them(channel: Channel) -> None:
+    radio = Radio(RadioConfig(channel=channel))
+    few, many = (AirInterface(radio, radio.draw(3, n, 3), 10.0, 1).reverse(0) for n in (1, 3))
+    assert torch.allclose(few.frequency_response(WIDE, 0), many.frequency_response(WIDE, 0), atol=1e-5)
+
+
 def test_block_rayleigh_draws_every_transmission_anew() -> None:
     radio = Radio(RadioConfig(channel="rayleigh"))
     air = AirInterface(radio, radio.draw(500, 2, 3), 10.0, 1)

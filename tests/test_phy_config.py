@@ -22,6 +22,11 @@ from taskwave.phy.config import RadioConfig
         ({"delay_spread_ns": float("nan")}, "delay_spread_ns"),
         ({"max_prb": 0}, "max_prb"),
         ({"csi": "genie"}, "csi"),
+        ({"sync_symbols": True, "precoding": {}}, "without sync_symbols"),
+        (
+            {"channel": "umi", "link_budget": {"tx_power_dbm": 23, "path_loss": "rma"}},
+            "path_loss rma is not that of channel umi",
+        ),
     ],
 )
 def test_impossible_radios_are_refused(change: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Air, Radio, RadioConfig
 from taskwave.phy.control_link import ControlLink, FeedbackLink
 from taskwave.phy.grid import Allocation
 from taskwave.phy.mcs import mcs
@@ -24,12 +24,8 @@ def bits(batch: int, count: int) -> torch.Tensor:
     return torch.randint(0, 2, (batch, count), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
 
 
-def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
-    return AirInterface(radio, radio.draw(batch, 1, 5), es_n0_db, 6)
-
-
 @pytest.mark.parametrize("count", [1, 8, 19, 20, 60, 199, 261, 262, 500, 1000])
-def test_messages_arrive_in_both_directions(radio: Radio, count: int) -> None:
+def test_messages_arrive_in_both_directions(interface, radio: Radio, count: int) -> None:
     air, sent = interface(radio, 3, 30.0), bits(3, count)
     for link, way in ((ControlLink(radio), air.forward(0)), (FeedbackLink(radio), air.reverse(0))):
         reception = link.send(sent, way)
@@ -39,7 +35,7 @@ def test_messages_arrive_in_both_directions(radio: Radio, count: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.125, 0.25, 0.75])
-def test_cost_follows_the_code_rate(rate: float) -> None:
+def test_cost_follows_the_code_rate(interface, rate: float) -> None:
     radio = Radio(RadioConfig(channel="awgn", control_code_rate=rate))
     link, way = ControlLink(radio), interface(radio, 1, 0.0).forward(0)
     for count in (20, 100, 400):
@@ -48,7 +44,7 @@ def test_cost_follows_the_code_rate(rate: float) -> None:
         assert least <= link.channel_uses(count, way) <= 1.5 * least + 100
 
 
-def test_rate_follows_the_mean_snr_unless_it_is_given() -> None:
+def test_rate_follows_the_mean_snr_unless_it_is_given(interface) -> None:
     radio = Radio(RadioConfig(channel="cdl-c"))
     link = ControlLink(radio)
     rates = [link.code_rate(interface(radio, 1, db).forward(0)) for db in (-20, -5, 0, 4, 8, 30)]
@@ -59,14 +55,26 @@ def test_rate_follows_the_mean_snr_unless_it_is_given() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("es_n0_db", [0, 3, 6.5])
-def test_chosen_rates_lose_few_messages(es_n0_db: float) -> None:
+def test_chosen_rates_lose_few_messages(interface, es_n0_db: float) -> None:
     """At the least SNR of each rate about one message in twenty is lost: 5 sigma above 6 % of 400."""
     radio = Radio(RadioConfig(channel="cdl-c"))
     reception = ControlLink(radio).send(bits(400, 40), interface(radio, 400, es_n0_db).forward(0))
     assert int((~reception.ok).sum()) <= 24 + 5 * (400 * 0.06 * 0.94) ** 0.5 + 1
 
 
-def test_control_uses_one_layer_and_all_antennas() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.25, 0.75])
+def test_losses_of_a_configured_rate_are_expected(interface, rate: float) -> None:
+    """Within 0.08 and 4.5 standard deviations of 256."""
+    radio = Radio(RadioConfig(channel="cdl-c", control_code_rate=rate))
+    link = ControlLink(radio)
+    for es_n0_db in (-10, -5, 0, 10):
+        air = interface(radio, 256, es_n0_db).forward(0)
+        lost, expected = float((~link.send(bits(256, 40), air).ok).float().mean()), link.expected_loss(air)
+        assert abs(lost - expected) <= 0.08 + 4.5 * (expected * (1 - expected) / 256) ** 0.5
+
+
+def test_control_uses_one_layer_and_all_antennas(interface) -> None:
     # 1 x 4 in AWGN at -10 dB: rate 1/4 QPSK needs the 6 dB of the array.
     radio = Radio(
         RadioConfig(channel="awgn", num_tx_ant=2, num_rx_ant=4, num_layers=2, csi="perfect", control_code_rate=0.25)
@@ -75,7 +83,7 @@ def test_control_uses_one_layer_and_all_antennas() -> None:
     assert int(reception.ok.sum()) == 100
 
 
-def test_errors_are_reported_and_not_mended(radio: Radio) -> None:
+def test_errors_are_reported_and_not_mended(interface, radio: Radio) -> None:
     sent = bits(600, 40)
     reception = ControlLink(radio).send(sent, interface(radio, 600, -8.0).forward(0))
     right = (reception.bits == sent).all(dim=1)
@@ -89,7 +97,7 @@ def test_errors_are_reported_and_not_mended(radio: Radio) -> None:
     assert failures > 100
 
 
-def test_image_results_do_not_depend_on_the_batch(radio: Radio) -> None:
+def test_image_results_do_not_depend_on_the_batch(interface, radio: Radio) -> None:
     sent, air, link = bits(20, 40), interface(radio, 20, -8.0), ControlLink(radio)
     whole = link.send(sent, air.forward(0))
     part = link.send(sent[7:9], air.select(slice(7, 9)).forward(0))
@@ -111,17 +119,17 @@ def test_header_and_data_of_one_occasion_have_noise_of_their_own(radio: Radio) -
         (bits(1, 5000), "5000 bits cannot be sent: give 1 to 4096"),
     ],
 )
-def test_impossible_messages_are_refused(radio: Radio, message: torch.Tensor, expected: str) -> None:
+def test_impossible_messages_are_refused(interface, radio: Radio, message: torch.Tensor, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         ControlLink(radio).send(message, interface(radio, 1, 10.0).forward(0))
 
 
-def test_feedback_goes_backward_only(radio: Radio) -> None:
+def test_feedback_goes_backward_only(interface, radio: Radio) -> None:
     with pytest.raises(ValueError, match=r"use AirInterface.reverse"):
         FeedbackLink(radio).send(bits(1, 20), interface(radio, 1, 10.0).forward(0))
 
 
-def test_a_burst_that_was_not_detected_brings_no_message() -> None:
+def test_a_burst_that_was_not_detected_brings_no_message(interface) -> None:
     """Out of nothing decoders make a word whose CRC may hold: it does for these lengths."""
     radio = Radio(RadioConfig(channel="awgn", control_code_rate=0.25))
     radio.medium = Deaf()

@@ -50,3 +50,19 @@ def test_is_differentiable() -> None:
     y = channel(2, 1, 3)[..., 0].requires_grad_()
     no = torch.full((3,), 0.3, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda a, b: lmmse_equalize(a, b, no)[0], (y, h))
+
+
+@pytest.mark.parametrize("layers", [2, 4])
+@pytest.mark.parametrize("amplitude", [1e-8, 1e-4, 3e-2])
+def test_single_precision_survives_hopeless_channels(layers: int, amplitude: float) -> None:
+    """1 - E_kk is then a difference of nearly equal numbers; one layer is weaker still."""
+    h = amplitude * channel(4, layers)
+    h[..., 0] *= 1e-3
+    no = torch.ones(200, dtype=torch.float64)
+    expected, variance = lmmse_equalize(h[..., 1], h, no)
+    found, reported = lmmse_equalize(h[..., 1].to(torch.complex64), h.to(torch.complex64), no.float())
+    gram = h.mH @ h
+    left = (gram @ torch.linalg.inv(torch.eye(layers) + gram)).diagonal(dim1=-2, dim2=-1).real
+    assert torch.allclose(variance, 1 / left - 1, rtol=1e-6)
+    assert torch.allclose(reported.double(), variance, rtol=1e-3)
+    assert torch.allclose(found[:, 1], expected[:, 1].to(found.dtype), rtol=1e-3)

@@ -75,7 +75,8 @@ def channel_error(csi: Csi, es_n0_db: float) -> float:
     radio = Radio(RadioConfig.model_validate({"channel": "tdl-c", "csi": csi}))
     signals: dict[str, torch.Tensor] = {}
     sent = torch.ones(64, 400, dtype=torch.complex64)
-    SymbolLink(radio).send(sent, AirInterface(radio, radio.draw(64, 1, 1), es_n0_db, 1).forward(0), signals.__setitem__)
+    radio.tap = signals.__setitem__
+    SymbolLink(radio).send(sent, AirInterface(radio, radio.draw(64, 1, 1), es_n0_db, 1).forward(0))
     return float((signals["h_hat"] - signals["h"]).abs().square().mean() / signals["h"].abs().square().mean())
 
 

@@ -15,13 +15,12 @@ import torch
 import zmq
 from pydantic import ValidationError
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
 from taskwave.phy.control_link import FeedbackLink
 from taskwave.phy.flowgraph.client import FlowgraphWorker
 from taskwave.phy.flowgraph.config import FlowgraphConfig
 from taskwave.phy.flowgraph.interpreter import INTERPRETER_VARIABLE, FlowgraphError
 from taskwave.phy.flowgraph.medium import FlowgraphMedium
-from taskwave.phy.symbol_link import SymbolLink
 
 BATCH = 24
 SISO = {"channel": "awgn", "num_tx_ant": 1, "num_rx_ant": 1, "num_layers": 1}
@@ -44,13 +43,8 @@ def tone(frequency: float = 0.05, length: int = 4000) -> np.ndarray:
 ONE_TAP = np.ones((1, 1, 1, 1), dtype=np.complex64)
 
 
-def snr_db(radio: Radio, es_n0_db: float, num_symbols: int = 1500) -> float:
-    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives."""
-    air = AirInterface(radio, radio.draw(BATCH, 1, 3), es_n0_db, 1).forward(0)
-    symbols = torch.randn(BATCH, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
-    received = SymbolLink(radio).send(symbols, air)
-    error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
-    return float(10 * torch.log10(1 / error - 1))
+def air_of(radio: Radio, es_n0_db: float) -> Air:
+    return AirInterface(radio, radio.draw(BATCH, 1, 3), es_n0_db, 1).forward(0)
 
 
 def test_table_is_checked() -> None:
@@ -79,12 +73,12 @@ def test_table_is_checked() -> None:
         {"channel": "recorded", "recorded": {"file": "street-canyon"}},
     ],
 )
-def test_loopback_is_within_half_a_decibel(base: dict[str, object]) -> None:
+def test_loopback_is_within_half_a_decibel(snr_db, base: dict[str, object]) -> None:
     """With a carrier and a clock that are off and random arrivals, against the frequency domain."""
     table = FlowgraphConfig(carrier_offset_hz=2000, clock_offset_ppm=1)
     for es_n0_db in (0.0, 20.0):
-        simulated = snr_db(Radio(RadioConfig.model_validate(base)), es_n0_db)
-        looped = snr_db(Radio(RadioConfig.model_validate({**base, "flowgraph": table})), es_n0_db)
+        simulated = snr_db(air_of(Radio(RadioConfig.model_validate(base)), es_n0_db))
+        looped = snr_db(air_of(Radio(RadioConfig.model_validate({**base, "flowgraph": table})), es_n0_db))
         assert abs(looped - simulated) <= 0.5
 
 
@@ -152,18 +146,18 @@ def test_fading_of_gnu_radio_has_the_paths_it_is_given(worker: FlowgraphWorker) 
 
 
 @pytest.mark.gnuradio
-def test_moving_channels_carry_messages() -> None:
+def test_moving_channels_carry_messages(snr_db) -> None:
     table = FlowgraphConfig(fading="moving", carrier_offset_hz=1000)
     moving = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15, flowgraph=table))
     still = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15))
     # Other realisations of the same statistics: within what 24 of them scatter.
-    assert abs(snr_db(moving, 15.0) - snr_db(still, 15.0)) < 2.5
+    assert abs(snr_db(air_of(moving, 15.0)) - snr_db(air_of(still, 15.0))) < 2.5
 
 
 @pytest.mark.gnuradio
-def test_impairments_are_measured_as_noise() -> None:
+def test_impairments_are_measured_as_noise(snr_db) -> None:
     clean, shaken = (Radio(RadioConfig(**SISO, flowgraph=FlowgraphConfig(phase_noise_deg=d))) for d in (0.0, 6.0))  # type: ignore[arg-type]
-    assert snr_db(shaken, 30.0) < snr_db(clean, 30.0) - 5
+    assert snr_db(air_of(shaken, 30.0)) < snr_db(air_of(clean, 30.0)) - 5
 
 
 @pytest.mark.gnuradio
@@ -177,13 +171,13 @@ def test_feedback_goes_over_the_air_too() -> None:
 
 
 @pytest.mark.gnuradio
-def test_a_killed_process_is_told_at_once() -> None:
+def test_a_killed_process_is_told_at_once(snr_db) -> None:
     radio = Radio(RadioConfig(**SISO, flowgraph=FlowgraphConfig()))  # type: ignore[arg-type]
     assert isinstance(radio.medium, FlowgraphMedium)
-    assert math.isfinite(snr_db(radio, 10.0, 100))
+    assert math.isfinite(snr_db(air_of(radio, 10.0), 100))
     os.kill(radio.medium.worker.process.pid, signal.SIGKILL)
     with pytest.raises(FlowgraphError, match="ended with status -9"):
-        snr_db(radio, 10.0, 100)
+        snr_db(air_of(radio, 10.0), 100)
 
 
 @pytest.mark.gnuradio

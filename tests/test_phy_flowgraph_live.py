@@ -20,7 +20,6 @@ from taskwave.phy.flowgraph.launch import RunningFlowgraph, bundled, compile_gra
 from taskwave.phy.flowgraph.live import LiveMedium
 from taskwave.phy.flowgraph.wire import Message, pack
 from taskwave.phy.slot import SlotTransceiver
-from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.waveform.burst import Burst
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.live import LiveSession, panorama
@@ -56,12 +55,8 @@ def live_radio(exchange: Exchange) -> tuple[Radio, LiveMedium]:
     return radio, medium
 
 
-def snr_db(radio: Radio, num_symbols: int, reverse: bool = False) -> float:
-    air = AirInterface(radio, radio.draw(1, 1, 0), 20.0, 1)
-    symbols = torch.randn(1, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
-    received = SymbolLink(radio).send(symbols, air.reverse(0) if reverse else air.forward(0))
-    error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
-    return float(10 * torch.log10(1 / error - 1))
+def air_of(radio: Radio) -> AirInterface:
+    return AirInterface(radio, radio.draw(1, 1, 0), 20.0, 1)
 
 
 @pytest.mark.gnuradio
@@ -72,14 +67,14 @@ def test_examples_compile(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.gnuradio
-def test_bursts_go_through_the_loopback_both_ways(exchange: Exchange) -> None:
+def test_bursts_go_through_the_loopback_both_ways(snr_db, exchange: Exchange) -> None:
     running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}", "--es-n0=20"])
     try:
         assert wait_until(lambda: joined(exchange))
         radio, medium = live_radio(exchange)
         # Two echoes of 0.13 in all add to the signal's energy.
-        assert 16 < snr_db(radio, 2000) < 23
-        assert 16 < snr_db(radio, 60, reverse=True) < 23
+        assert 16 < snr_db(air_of(radio).forward(0), 2000) < 23
+        assert 16 < snr_db(air_of(radio).reverse(0), 60) < 23
         offsets = [float(r.carrier_offset_hz) for r in medium.receptions]
         assert offsets == pytest.approx([700, -700], abs=25)
         os.kill(running.pid, signal.SIGKILL)
@@ -88,7 +83,7 @@ def test_bursts_go_through_the_loopback_both_ways(exchange: Exchange) -> None:
                 running.check()
         assert wait_until(lambda: not joined(exchange))
         with pytest.raises(FlowgraphError, match="no flowgraph with a source and a sink for the forward direction"):
-            snr_db(radio, 60)
+            snr_db(air_of(radio).forward(0), 60)
     finally:
         running.close()
 
@@ -115,7 +110,7 @@ def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_mo
 
 @pytest.mark.gnuradio
 @pytest.mark.slow
-def test_two_flowgraphs_make_one_link(exchange: Exchange, tmp_path: Path) -> None:
+def test_two_flowgraphs_make_one_link(snr_db, exchange: Exchange, tmp_path: Path) -> None:
     """The two stations of the examples, each a process of its own, joined by sockets in place of radios."""
     there, back = (f"zmq:ipc://{tmp_path}/{name}" for name in ("there", "back"))
     common = [f"--address={exchange.address}"]
@@ -127,8 +122,8 @@ def test_two_flowgraphs_make_one_link(exchange: Exchange, tmp_path: Path) -> Non
         assert wait_until(lambda: joined(exchange))
         radio, _ = live_radio(exchange)
         # A socket drops what is sent before the other end is there.
-        assert wait_until(lambda: snr_db(radio, 300) > 25, 30)
-        assert snr_db(radio, 60, reverse=True) > 25
+        assert wait_until(lambda: snr_db(air_of(radio).forward(0), 300) > 25, 30)
+        assert snr_db(air_of(radio).reverse(0), 60) > 25
     finally:
         for station in stations:
             station.close()
@@ -170,7 +165,7 @@ def test_another_sample_rate_is_told(exchange: Exchange) -> None:
     member.close()
 
 
-def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
+def test_silence_is_a_lost_burst(snr_db, exchange: Exchange) -> None:
     """Blocks that are there but never hear anything."""
     members = []
     for role in ("source", "sink"):
@@ -181,7 +176,7 @@ def test_silence_is_a_lost_burst(exchange: Exchange) -> None:
         members.append(member)
     assert wait_until(lambda: exchange.joined("forward"))
     radio, medium = live_radio(exchange)
-    assert snr_db(radio, 60) < -10
+    assert snr_db(air_of(radio).forward(0), 60) < -10
     assert not bool(medium.receptions[0].found.any())
     for member in members:
         member.close()

@@ -102,6 +102,9 @@ def test_amplifiers_have_the_curves_of_their_papers() -> None:
     for p in (1.0, 2.0, 3.0):
         rapp = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=p)
         assert torch.allclose(amplify(2 * x, rapp, 2.0), 2 * x / (1 + r ** (2 * p)) ** (1 / (2 * p)))
+    # The steeper, the nearer to ideal clipping, in single precision, too.
+    steep = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=100)
+    assert torch.allclose(amplify(x.to(torch.complex64), steep, 1.0).abs(), r.clamp(max=1).float(), rtol=0.01)
     # Saleh: 2.1587 r / (1 + 1.1517 r^2) and 4.0033 r^2 / (1 + 9.1040 r^2), saturation at r = 1 / sqrt(1.1517).
     own = r / math.sqrt(1.1517)
     out = amplify(x, SALEH, 1.0) / x
@@ -235,7 +238,8 @@ def test_peaks_are_those_of_gaussian_symbols() -> None:
 def test_gradients_are_those_of_finite_differences() -> None:
     x = gaussian(40).to(torch.complex128).requires_grad_()
     half = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=0.5)
-    for amplifier in (RAPP, SALEH, CUBIC, half):
+    steep = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=50)
+    for amplifier in (RAPP, SALEH, CUBIC, half, steep):
         assert torch.autograd.gradcheck(lambda v, a=amplifier: amplify(v, a, 1.2), (x,))
     assert torch.autograd.gradcheck(lambda v: clip_envelope(v, 0.8), (x,))
     assert torch.autograd.gradcheck(lambda v: iq_imbalance(v, 1.0, 5.0), (x,))

@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Radio, RadioConfig
 from taskwave.phy.link_adaptation import OuterLoop, cqi_table
 from taskwave.phy.mcs import mcs_table
+from taskwave.phy.precoding.sounding import ChannelSounding
 from taskwave.phy.probe import ChannelProbe
 from taskwave.phy.symbol_link import SymbolLink
-
-
-def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
-    return AirInterface(radio, radio.draw(batch, 2, 5), es_n0_db, 6)
 
 
 def test_cqi_table_is_that_of_the_standard() -> None:
@@ -30,9 +27,9 @@ def test_cqi_table_is_that_of_the_standard() -> None:
     assert all((c.modulation_order, c.code_rate) in schemes for c in table[1:])
 
 
-def test_a_probe_measures_what_data_will_see() -> None:
+def test_a_probe_measures_what_data_will_see(interface) -> None:
     radio = Radio(RadioConfig(channel="tdl-c", csi="perfect", speed_mps=0.0))
-    air, link, probe = interface(radio, 20, 6.0), SymbolLink(radio), ChannelProbe(radio, 11)
+    air, link, probe = interface(radio, 20, 6.0, occasions=2), SymbolLink(radio), ChannelProbe(radio, 11)
     measured = 10 * probe.measure(air.forward(0)).log10().mean(1)
     symbols = link.capacity(1000)
     assert {a.num_prb for a in link.allocator.allocate(symbols)} == {11}
@@ -41,23 +38,54 @@ def test_a_probe_measures_what_data_will_see() -> None:
 
 
 @pytest.mark.parametrize("csi", ["ls", "lmmse"])
-def test_an_estimated_probe_is_noisy_and_knows_it(csi: str) -> None:
+def test_an_estimated_probe_is_noisy_and_knows_it(interface, csi: str) -> None:
     radio = Radio(RadioConfig.model_validate({"channel": "tdl-c", "csi": csi, "speed_mps": 0.0}))
     truth = Radio(RadioConfig(channel="tdl-c", csi="perfect", speed_mps=0.0))
     means = []
     for one in (radio, truth):
-        measured = 10 * ChannelProbe(one, 6).measure(interface(one, 100, 6.0).forward(0)).log10()
+        measured = 10 * ChannelProbe(one, 6).measure(interface(one, 100, 6.0, occasions=2).forward(0)).log10()
         means.append(measured.mean(1))
     assert torch.corrcoef(torch.stack(means))[0, 1] > 0.8
     assert -4.0 < float((means[0] - means[1]).mean()) < 0.0, "an estimate promises less than the truth"
 
 
 @pytest.mark.parametrize(("layers", "num_prb"), [(1, 1), (2, 6), (4, 52)])
-def test_a_probe_costs_one_re_per_prb_and_layer(layers: int, num_prb: int) -> None:
+def test_a_probe_costs_one_re_per_prb_and_layer(interface, layers: int, num_prb: int) -> None:
     radio = Radio(RadioConfig(channel="tdl-a", num_tx_ant=layers, num_rx_ant=layers, num_layers=layers))
     probe = ChannelProbe(radio, num_prb)
     assert probe.channel_uses == layers * num_prb
-    assert probe.measure(interface(radio, 2, 5.0).forward(0)).shape == (2, 12 * num_prb * layers)
+    assert probe.measure(interface(radio, 2, 5.0, occasions=2).forward(0)).shape == (2, 12 * num_prb * layers)
+
+
+def precoding_radio(kind: str, **change: Any) -> Radio:
+    """Sends from four antennas with fresh knowledge of a channel at rest."""
+    base = {"channel": "cdl-c", "num_tx_ant": 4, "speed_mps": 0.0, "precoding": {"kind": kind, "csi_age_slots": 0}}
+    return Radio(RadioConfig.model_validate({**base, **change}))
+
+
+@pytest.mark.parametrize("kind", ["svd", "rzf", "codebook"])
+def test_a_probe_expects_the_precoder(interface, kind: str) -> None:
+    """Four antennas sound, and the SINR is that of data, precoded by what the probe says: above that of open loop."""
+    radio = precoding_radio(kind, csi="perfect")
+    air = interface(radio, 40, 10.0).forward(0)
+    (allocation,) = SymbolLink(radio).allocator.allocate(500)
+    probe = ChannelProbe(radio, allocation.num_prb)
+    assert probe.channel_uses == 4 * allocation.num_prb
+    expected = 10 * probe.measure(air).log10().mean(1)
+    noise = SymbolLink(radio).send(torch.ones(40, 500, dtype=torch.complex64), air).noise_variance
+    difference = expected + 10 * noise.log10().mean(1)
+    assert float(difference.median()) == pytest.approx(0, abs=0.1)
+
+
+def test_sparse_pilots_measure_the_noise_of_the_time_domain(interface) -> None:
+    """Subcarriers between them are empty and say nothing: the error that is reported is that there is."""
+    radio = precoding_radio("svd", impairments={})
+    air = interface(radio, 24, 10.0).forward(0)
+    h_hat, error, no = ChannelSounding(radio, 12, 4).measure(air)
+    assert float(no.mean()) == pytest.approx(0.1, rel=0.3)
+    truth = precoding_radio("svd", csi="perfect", impairments={})
+    h, *_ = ChannelSounding(truth, 12, 4).measure(interface(truth, 24, 10.0).forward(0))
+    assert float((h - h_hat).abs().square().mean()) == pytest.approx(float(error.mean()), rel=0.3)
 
 
 def success(snr_db: float, threshold_db: float) -> float:

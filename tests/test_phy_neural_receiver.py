@@ -50,7 +50,7 @@ def test_fresh_weights_are_least_squares_times_what_is_channel_in_them() -> None
     y = torch.randn((3, 2, 3, 12), dtype=torch.complex64, generator=seed)
     no = torch.tensor([0.1, 1.0, 10.0])
     h, noise = LinearInterpolator(a).estimate(z, no)
-    h_hat, error = NeuralEstimator(build_network())(y, (h, noise), no, a)
+    h_hat, error = NeuralEstimator(build_network())(y, (h, noise), no, a, 0.01)
     assert torch.allclose(h_hat, h / (1 + noise[:, None]), atol=1e-6)
     assert torch.allclose(error, noise / (1 + noise), atol=1e-6)
 
@@ -65,7 +65,7 @@ def test_any_grid_and_antennas(prb: int, symbols: int, layers: int, antennas: in
     seed = generator(1)
     h = torch.randn(shape, dtype=torch.complex64, generator=seed)
     y = torch.randn((shape[0], antennas, *shape[3:]), dtype=torch.complex64, generator=seed)
-    h_hat, error = load_estimator()(y, (h, torch.full((1, *shape[2:]), 0.1)), torch.tensor([0.1]), a)
+    h_hat, error = load_estimator()(y, (h, torch.full((1, *shape[2:]), 0.1)), torch.tensor([0.1]), a, 0.0)
     assert h_hat.shape == shape and error.shape == (2, *shape[2:])
     assert bool(h_hat.abs().isfinite().all()) and bool(((error > 0) & (error <= 1)).all())
 
@@ -98,7 +98,7 @@ def test_gradients_pass_the_network_to_what_was_received() -> None:
     seed = generator(1)
     y = torch.randn((1, 2, 3, 12), dtype=torch.complex64, generator=seed).requires_grad_()
     h = torch.randn((1, 2, 2, 3, 12), dtype=torch.complex64, generator=seed)
-    h_hat, _ = load_estimator()(y, (h, torch.full((1, 2, 3, 12), 0.1)), torch.tensor([0.1]), a)
+    h_hat, _ = load_estimator()(y, (h, torch.full((1, 2, 3, 12), 0.1)), torch.tensor([0.1]), a, 0.01)
     h_hat.abs().sum().backward()
     assert y.grad is not None and bool((y.grad.abs() > 0).all())
 

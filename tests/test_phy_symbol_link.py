@@ -19,12 +19,8 @@ def gaussian(batch: int, count: int, seed: int = 1) -> torch.Tensor:
     return torch.randn((batch, count), generator=torch.Generator().manual_seed(seed), dtype=torch.complex64)
 
 
-def interface(radio: Radio, batch: int, es_n0_db: float = 10.0, occasions: int = 1) -> AirInterface:
-    return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
-
-
 @pytest.mark.parametrize("channel", get_args(Channel))
-def test_every_channel_runs_both_ways(channel: Channel) -> None:
+def test_every_channel_runs_both_ways(interface, channel: Channel) -> None:
     kind = {"recorded": {"file": "street-canyon"}} if channel == "recorded" else {"num_tx_ant": 4}
     radio = radio_of(channel=channel, num_layers=2, **kind)
     link, air, sent = SymbolLink(radio), interface(radio, 3, 40.0), gaussian(3, 50)
@@ -38,7 +34,7 @@ def test_every_channel_runs_both_ways(channel: Channel) -> None:
 @pytest.mark.parametrize("antennas", [1, 2, 3, 4])
 @pytest.mark.parametrize("csi", ["perfect", "ls", "lmmse"])
 @pytest.mark.parametrize("count", [1, 300])
-def test_antennas_knowledge_and_the_smallest_allocations(antennas: int, csi: str, count: int) -> None:
+def test_antennas_knowledge_and_the_smallest_allocations(interface, antennas: int, csi: str, count: int) -> None:
     radio = radio_of(num_tx_ant=antennas, num_rx_ant=antennas, num_layers=antennas, csi=csi)
     sent = torch.ones(2, count, dtype=torch.complex64)
     reception = SymbolLink(radio).send(sent, interface(radio, 2, 60.0).forward(0))
@@ -48,7 +44,7 @@ def test_antennas_knowledge_and_the_smallest_allocations(antennas: int, csi: str
 
 @pytest.mark.parametrize("es_n0_db", [-5.0, 5.0, 20.0])
 @pytest.mark.parametrize("csi", ["perfect", "lmmse"])
-def test_reported_noise_variance_is_true(csi: str, es_n0_db: float) -> None:
+def test_reported_noise_variance_is_true(interface, csi: str, es_n0_db: float) -> None:
     radio = radio_of(csi=csi, num_rx_ant=3)
     sent = gaussian(200, 300)
     reception = SymbolLink(radio).send(sent, interface(radio, 200, es_n0_db).forward(0))
@@ -59,7 +55,7 @@ def test_reported_noise_variance_is_true(csi: str, es_n0_db: float) -> None:
     assert float(per_image.std()) < 0.5, "the bound above must be able to fail"
 
 
-def test_perfect_knowledge_reports_no_itself_in_awgn() -> None:
+def test_perfect_knowledge_reports_no_itself_in_awgn(interface) -> None:
     radio = radio_of(channel="awgn", csi="perfect")
     reception = SymbolLink(radio).send(gaussian(1, 100), interface(radio, 1, 7.0).forward(0))
     # Two layers share the energy and arrive at two antennas: each has the SNR of one.
@@ -73,23 +69,25 @@ def test_transmitter_sends_the_symbols_as_they_are() -> None:
     for seed in (1, 2):
         signals: dict[str, torch.Tensor] = {}
         air = AirInterface(radio, radio.draw(4, 1, seed), 90.0, 1)
-        link.send(sent, air.forward(0), signals.__setitem__)
+        radio.tap = signals.__setitem__
+        link.send(sent, air.forward(0))
         h = signals["h"].permute(0, 3, 4, 1, 2)
         left = torch.linalg.lstsq(h, signals["received"].permute(0, 2, 3, 1).unsqueeze(-1)).solution
         assert torch.allclose(left.reshape(4, -1)[:, :240], sent, atol=0.02)
 
 
-def test_energy_per_resource_element_is_shared_by_the_layers() -> None:
+def test_energy_per_resource_element_is_shared_by_the_layers(interface) -> None:
     for layers in (1, 2):
         radio = radio_of(num_layers=layers, channel="rayleigh")
         signals: dict[str, torch.Tensor] = {}
-        SymbolLink(radio).send(gaussian(2000, 12), interface(radio, 2000, 0.0).forward(0), signals.__setitem__)
+        radio.tap = signals.__setitem__
+        SymbolLink(radio).send(gaussian(2000, 12), interface(radio, 2000, 0.0).forward(0))
         per_image = signals["received"].abs().square().mean(dim=(1, 2, 3))
         # Signal 1 and noise 1 at 0 dB.
         assert abs(float(per_image.mean()) - 2) <= 5 * float(per_image.std()) / math.sqrt(2000)
 
 
-def test_image_results_do_not_depend_on_the_batch() -> None:
+def test_image_results_do_not_depend_on_the_batch(interface) -> None:
     radio, sent = radio_of(), gaussian(6, 100)
     link, air = SymbolLink(radio), interface(radio, 6)
     whole = link.send(sent, air.forward(0))
@@ -108,7 +106,7 @@ def noise_of(air: AirInterface, link: SymbolLink, sent: torch.Tensor, occasion: 
     return (link.send(sent, way).symbols - sent).flatten()
 
 
-def test_occasions_directions_streams_and_seeds_have_noise_of_their_own() -> None:
+def test_occasions_directions_streams_and_seeds_have_noise_of_their_own(interface) -> None:
     radio, sent = radio_of(channel="awgn", csi="perfect"), gaussian(2, 400)
     air, link = interface(radio, 2, occasions=2), SymbolLink(radio)
     noises = [noise_of(air, link, sent, occasion, reverse) for occasion in (0, 1) for reverse in (False, True)]
@@ -125,14 +123,14 @@ def test_fading_and_noise_are_common_to_all_snrs() -> None:
     assert torch.allclose(weak, 10 * strong, atol=1e-4)
 
 
-def test_feedback_has_its_own_snr() -> None:
+def test_feedback_has_its_own_snr(interface) -> None:
     radio = radio_of(channel="awgn", csi="perfect", feedback_es_n0_offset_db=-6.0)
     air, link = interface(radio, 1, 10.0), SymbolLink(radio)
     forward, reverse = (link.send(gaussian(1, 9), way).noise_variance for way in (air.forward(0), air.reverse(0)))
     assert torch.allclose(reverse, forward * 10**0.6)
 
 
-def test_reverse_link_swaps_the_antennas() -> None:
+def test_reverse_link_swaps_the_antennas(interface) -> None:
     radio = radio_of(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=4, num_layers=1)
     air, link = interface(radio, 1, 0.0), SymbolLink(radio)
     forward, reverse = (link.send(gaussian(1, 9), way).noise_variance for way in (air.forward(0), air.reverse(0)))
@@ -140,7 +138,7 @@ def test_reverse_link_swaps_the_antennas() -> None:
     assert torch.allclose(reverse, torch.tensor(1.0))
 
 
-def test_messages_of_several_slots_arrive_whole() -> None:
+def test_messages_of_several_slots_arrive_whole(interface) -> None:
     radio = radio_of(max_prb=2, max_slots=4)
     link = SymbolLink(radio)
     count = 3 * link.allocator.full_slot.num_data_symbols - 5
@@ -152,7 +150,7 @@ def test_messages_of_several_slots_arrive_whole() -> None:
         link.send(gaussian(2, 2 * count), interface(radio, 2).forward(0))
 
 
-def test_gradients_reach_the_symbols() -> None:
+def test_gradients_reach_the_symbols(interface) -> None:
     radio = radio_of()
     sent = gaussian(2, 60).requires_grad_()
     SymbolLink(radio).send(sent, interface(radio, 2).forward(0)).symbols.abs().sum().backward()
@@ -172,7 +170,7 @@ def test_gradients_reach_the_symbols() -> None:
         (gaussian(3, 50)[:, :0], "mean energy of nan|at least one"),
     ],
 )
-def test_impossible_symbols_are_refused(symbols: torch.Tensor, message: str) -> None:
+def test_impossible_symbols_are_refused(interface, symbols: torch.Tensor, message: str) -> None:
     radio = radio_of(channel="awgn")
     with pytest.raises(ValueError, match=message):
         SymbolLink(radio).send(symbols, interface(radio, 3).forward(0))

@@ -156,23 +156,15 @@ def test_converters_add_the_noise_of_their_steps() -> None:
     assert float(residual(signal, grid).mean()) == pytest.approx(expected, rel=0.15)
 
 
-def snr_db(air: Air, num_symbols: int = 1500) -> float:
-    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives."""
-    symbols = torch.randn(air.batch, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
-    reception = SymbolLink(air.radio).send(symbols, air)
-    error = (reception.symbols / (1 + reception.noise_variance) - symbols).abs().square().mean()
-    return float(10 * torch.log10(1 / error - 1))
-
-
 @pytest.mark.parametrize("base", [SISO, {"channel": "tdl-c"}])
-def test_ideal_hardware_costs_nothing(base: dict[str, Any]) -> None:
+def test_ideal_hardware_costs_nothing(snr_db, base: dict[str, Any]) -> None:
     for es_n0_db in (0.0, 20.0):
         plain = Radio(RadioConfig.model_validate(base))
         reference = AirInterface(plain, plain.draw(24, 1, 3), es_n0_db, 1).forward(0)
         assert snr_db(make(base, {}, 24, es_n0_db)) == pytest.approx(snr_db(reference), abs=0.4)
 
 
-def test_the_receiver_finds_bursts_for_itself() -> None:
+def test_the_receiver_finds_bursts_for_itself(snr_db) -> None:
     table = {"synchronisation": "estimated", "carrier_offset_hz": 2000, "clock_offset_ppm": 1}
     base = {"channel": "tdl-c"}
     plain = Radio(RadioConfig.model_validate(base))
@@ -201,7 +193,8 @@ def test_interleaving_spreads_and_gathers() -> None:
     received = {}
     for name, air in (("plain", plain), ("spread", spread)):
         link = SymbolLink(air.radio)
-        reception = link.send(symbols, air, lambda key, value, name=name: received.update({(name, key): value}))
+        air.radio.tap = lambda key, value, name=name: received.update({(name, key): value})
+        reception = link.send(symbols, air)
         assert float((reception.symbols - symbols).abs().square().mean()) < 1e-3
     energy = {n: received[n, "received"].abs().square().mean((0, 1, 3)) for n in ("plain", "spread")}
     assert float(energy["plain"].max() / energy["plain"].mean()) > 3
@@ -220,7 +213,7 @@ def test_interleaving_spreads_and_gathers() -> None:
          "iq_phase_deg": 1.0, "third_order": -0.03},
     ],
 )  # fmt: skip
-def test_gnu_radio_sees_the_same_errors(table: dict[str, float]) -> None:
+def test_gnu_radio_sees_the_same_errors(snr_db, table: dict[str, float]) -> None:
     """Its amplifier lets distortion fold back into the band: a few tenths of a decibel."""
     base = {**SISO, "channel": "tdl-c", "num_rx_ant": 2, "speed_mps": 0}
     ours: dict[str, Any] = {**table, "synchronisation": "estimated"}
@@ -300,3 +293,8 @@ def test_noise_does_not_depend_on_who_is_sent_together() -> None:
     for row in range(4):
         alone = link.send(sent[row : row + 1], air.select(torch.tensor([row])).forward(0)).symbols
         torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-3)
+    # Of more receivers one is later, and the message of all of them longer.
+    more = AirInterface(radio, radio.draw(64, 1, 5), 5.0, 6)
+    assert more.fading.tau.max() > air.fading.tau.max()
+    among = link.send(sent, more.select(slice(0, 4)).forward(0)).symbols
+    torch.testing.assert_close(among, together, rtol=1e-3, atol=1e-3)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Radio
 from taskwave.phy.crc import Crc
 from taskwave.phy.mcs import Mcs, McsTable, mcs, mcs_table
 from taskwave.phy.modulation import Modulation
@@ -14,23 +14,9 @@ from taskwave.phy.transport_block import largest_payload_bytes, segment
 from taskwave.phy.transport_link import TransportLink
 
 
-@pytest.fixture(scope="module")
-def radio() -> Radio:
-    return Radio(RadioConfig(channel="tdl-c"))
-
-
-@pytest.fixture(scope="module")
-def clear_radio() -> Radio:
-    return Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
-
-
 def octets(count: int, size: int, seed: int = 1) -> list[bytes]:
     drawn = torch.randint(0, 256, (count, size), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
     return [row.numpy().tobytes() for row in drawn]
-
-
-def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
-    return AirInterface(radio, radio.draw(batch, 1, 5), es_n0_db, 6)
 
 
 @pytest.mark.parametrize(("table", "number"), [("qam64", 1), ("qam256", 2), ("qam64-low-se", 3)])
@@ -102,7 +88,7 @@ def test_channel_uses_inverts_payload_bytes(radio: Radio, index: int) -> None:
 
 
 @pytest.mark.parametrize("index", range(28))
-def test_every_scheme_carries_what_it_promises(radio: Radio, index: int) -> None:
+def test_every_scheme_carries_what_it_promises(interface, radio: Radio, index: int) -> None:
     link, air = TransportLink(radio, mcs(index)), interface(radio, 3, 60.0)
     for uses in (600, 1237):
         size = link.payload_bytes(uses)
@@ -113,7 +99,7 @@ def test_every_scheme_carries_what_it_promises(radio: Radio, index: int) -> None
 
 
 @pytest.mark.parametrize(("index", "uses"), [(0, 9000), (9, 9000), (27, 3000)])
-def test_long_payloads_are_segmented(radio: Radio, index: int, uses: int) -> None:
+def test_long_payloads_are_segmented(interface, radio: Radio, index: int, uses: int) -> None:
     link = TransportLink(radio, mcs(index))
     size = link.payload_bytes(uses)
     symbols = link.symbol_link.capacity(uses)
@@ -123,14 +109,14 @@ def test_long_payloads_are_segmented(radio: Radio, index: int, uses: int) -> Non
     assert link.send(octets(2, size), uses, interface(radio, 2, 60.0).forward(0)).payloads == octets(2, size)
 
 
-def test_short_payloads_are_padded_with_zeros(clear_radio: Radio) -> None:
+def test_short_payloads_are_padded_with_zeros(interface, clear_radio: Radio) -> None:
     link = TransportLink(clear_radio, mcs(3))
     size = link.payload_bytes(500)
     received = link.send([b"", b"ab", b"\0" * size], 500, interface(clear_radio, 3, 30.0).forward(0)).payloads
     assert received == [b"\0" * size, b"ab".ljust(size, b"\0"), b"\0" * size]
 
 
-def test_each_image_is_a_block_of_its_own(radio: Radio) -> None:
+def test_each_image_is_a_block_of_its_own(interface, radio: Radio) -> None:
     link, air = TransportLink(radio, mcs(11)), interface(radio, 40, 12.0)
     payloads = octets(40, link.payload_bytes(400))
     received = link.send(payloads, 400, air.forward(0)).payloads
@@ -146,11 +132,12 @@ def test_each_image_is_a_block_of_its_own(radio: Radio) -> None:
     assert others.payloads == [received[i] for i in kept]
 
 
-def test_demapper_is_fed_the_noise_after_equalisation(radio: Radio) -> None:
+def test_demapper_is_fed_the_noise_after_equalisation(interface, radio: Radio, monkeypatch: pytest.MonkeyPatch) -> None:
     signals: dict[str, torch.Tensor] = {}
     link = TransportLink(radio, mcs(11))
     payloads = octets(30, link.payload_bytes(800))
-    link.send(payloads, 800, interface(radio, 30, 14.0).forward(0), signals.__setitem__)
+    monkeypatch.setattr(radio, "tap", signals.__setitem__)
+    link.send(payloads, 800, interface(radio, 30, 14.0).forward(0))
     modulation = Modulation(link.mcs.modulation_order)
     right = modulation.llr(signals["constellation"], signals["noise_variance"])
     assert torch.equal(signals["llr"], right)
@@ -163,7 +150,7 @@ def llr_calibration(llr: torch.Tensor, sent: torch.Tensor) -> tuple[float, float
     return float(((llr > 0) != sent.bool()).sum()), float(torch.sigmoid(-llr.abs()).sum())
 
 
-def test_logits_are_calibrated_and_with_no_they_would_not_be(radio: Radio) -> None:
+def test_logits_are_calibrated_and_with_no_they_would_not_be(interface, radio: Radio) -> None:
     link, air = TransportLink(radio, mcs(8)).symbol_link, interface(radio, 200, 12.0)
     modulation = Modulation(4)
     bits = torch.randint(0, 2, (200, 4 * 240), generator=torch.Generator().manual_seed(1))
@@ -175,10 +162,13 @@ def test_logits_are_calibrated_and_with_no_they_would_not_be(radio: Radio) -> No
     assert observed > 1.5 * expected
 
 
-def test_symbols_have_unit_energy_whatever_the_payload(clear_radio: Radio) -> None:
+def test_symbols_have_unit_energy_whatever_the_payload(
+    interface, clear_radio: Radio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link, signals = TransportLink(clear_radio, mcs(19)), dict[str, torch.Tensor]()
     size = link.payload_bytes(2000)
-    link.send([b"\0" * size], 2000, interface(clear_radio, 1, 90.0).forward(0), signals.__setitem__)
+    monkeypatch.setattr(clear_radio, "tap", signals.__setitem__)
+    link.send([b"\0" * size], 2000, interface(clear_radio, 1, 90.0).forward(0))
     energy = signals["constellation"].abs().square()
     assert abs(float(energy.mean()) - 1) <= 5 * float(energy.std()) / math.sqrt(energy.numel())
 
@@ -192,7 +182,9 @@ def test_symbols_have_unit_energy_whatever_the_payload(clear_radio: Radio) -> No
         ([b"a"], -1, "cannot be negative"),
     ],
 )
-def test_impossible_payloads_are_refused(clear_radio: Radio, payloads: list[bytes], uses: int, message: str) -> None:
+def test_impossible_payloads_are_refused(
+    interface, clear_radio: Radio, payloads: list[bytes], uses: int, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         TransportLink(clear_radio, mcs(3)).send(payloads, uses, interface(clear_radio, 1, 10.0).forward(0))
 

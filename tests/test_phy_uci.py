@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from taskwave.phy.air import AirInterface, Radio, RadioConfig
+from taskwave.phy.air import Radio, RadioConfig
 from taskwave.phy.uci_link import UciLink, codewords
 
 
@@ -16,10 +16,6 @@ def radio() -> Radio:
 
 def words(batch: int, count: int) -> torch.Tensor:
     return torch.randint(0, 2, (batch, count), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-
-
-def interface(radio: Radio, batch: int, es_n0_db: float) -> AirInterface:
-    return AirInterface(radio, radio.draw(batch, 1, 5), es_n0_db, 6)
 
 
 def test_the_code_is_first_order_reed_muller() -> None:
@@ -34,14 +30,14 @@ def test_the_code_is_first_order_reed_muller() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 6])
-def test_words_arrive(radio: Radio, count: int) -> None:
+def test_words_arrive(interface, radio: Radio, count: int) -> None:
     link, air, sent = UciLink(radio), interface(radio, 40, 25.0).reverse(0), words(40, count)
     reception = link.send(sent, air)
     assert torch.equal(reception.bits, sent)
     assert reception.channel_uses == link.channel_uses(count, air) == 24
 
 
-def test_one_bit_has_the_error_rate_of_antipodal_signals() -> None:
+def test_one_bit_has_the_error_rate_of_antipodal_signals(interface) -> None:
     """Q(sqrt(2 E / no)), E the energy of all its symbols: 144 at -22 dB per antenna."""
     radio = Radio(RadioConfig(channel="awgn", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
     link, sent = UciLink(radio), words(3000, 1)
@@ -53,7 +49,7 @@ def test_one_bit_has_the_error_rate_of_antipodal_signals() -> None:
     assert abs(errors - 3000 * p) <= 5 * math.sqrt(3000 * p * (1 - p)) + 1
 
 
-def test_the_length_follows_the_mean_snr(radio: Radio) -> None:
+def test_the_length_follows_the_mean_snr(interface, radio: Radio) -> None:
     link = UciLink(radio)
     for count in (1, 4):
         costs = [link.channel_uses(count, interface(radio, 1, db).reverse(0)) for db in (-30, -10, -5, 0, 10, 30)]
@@ -62,7 +58,7 @@ def test_the_length_follows_the_mean_snr(radio: Radio) -> None:
         assert costs[-1] == 24
 
 
-def test_acknowledgements_err_on_the_side_of_sending_again(radio: Radio) -> None:
+def test_acknowledgements_err_on_the_side_of_sending_again(interface, radio: Radio) -> None:
     link, truth = UciLink(radio), torch.arange(600) % 2 == 0
     understood, uses = link.acknowledge(truth, interface(radio, 600, -3.0).reverse(0))
     wrong_ack, wrong_nack = int(understood[~truth].sum()), int((~understood[truth]).sum())
@@ -80,11 +76,11 @@ def test_acknowledgements_err_on_the_side_of_sending_again(radio: Radio) -> None
         (words(1, 7), "7 bits has no code"),
     ],
 )
-def test_impossible_words_are_refused(radio: Radio, word: torch.Tensor, expected: str) -> None:
+def test_impossible_words_are_refused(interface, radio: Radio, word: torch.Tensor, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         UciLink(radio).send(word, interface(radio, 1, 10.0).reverse(0))
 
 
-def test_control_information_goes_backward_only(radio: Radio) -> None:
+def test_control_information_goes_backward_only(interface, radio: Radio) -> None:
     with pytest.raises(ValueError, match=r"use AirInterface.reverse"):
         UciLink(radio).send(words(1, 1), interface(radio, 1, 10.0).forward(0))

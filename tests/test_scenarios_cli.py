@@ -21,16 +21,6 @@ from taskwave.semantic.prior import build_unet
 from taskwave.semantic.segmentation import SegmentationNet
 from taskwave.semantic.weights import save_models
 
-TOY = Path(__file__).parent / "toy"
-
-
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOY))
-    import toy_links  # noqa: PLC0415
-
-    return toy_links
-
 
 @pytest.fixture
 def file(toys: ModuleType, tmp_path: Path) -> Path:
@@ -226,10 +216,10 @@ def test_a_run_in_which_nothing_works_says_so(call, file: Path, weights: Path, t
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_finished_points_and_a_rerun_continues(
-    call, file: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call, toys: ModuleType, file: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setenv("PYTHONPATH", str(TOY))
+    monkeypatch.setenv("PYTHONPATH", str(Path(toys.__file__).parent))
     grid = ["--set", "images.count=16", "--set", "images.batch=1"]  # 128 points
     arguments = ["run", str(file), "--set", f"weights={weights}", *grid, "--out", str(out)]
     script = "from taskwave.scenarios.cli import main; main()"

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -9,20 +10,11 @@ from taskwave.phy.air import Radio
 from taskwave.scenarios import loading
 from taskwave.scenarios.config import Scenario, task_name
 
-TOY = Path(__file__).parent / "toy"
-
-
-@pytest.fixture(autouse=True)
-def _toy_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(TOY))
-
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    import toy_links  # noqa: PLC0415
-
+def file(toys: ModuleType, tmp_path: Path) -> Path:
     path = tmp_path / "toy.toml"
-    path.write_text(toy_links.SCENARIO)
+    path.write_text(toys.SCENARIO)
     return path
 
 

@@ -3,27 +3,14 @@
 from pathlib import Path
 from types import ModuleType
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from taskwave.phy.channel.link_budget import es_n0_db
 from taskwave.scenarios import loading, plots, report, runner, statistics
 from taskwave.scenarios.bench import Bench, Point
-from taskwave.scenarios.records import SCHEMA, read_records
 from taskwave.scenarios.style import channel_label
 
-TOY = Path(__file__).parent / "toy"
 BUDGET = "radio.link_budget={tx_power_dbm=10, path_loss='umi'}"
-
-
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOY))
-    import toy_links  # noqa: PLC0415
-
-    return toy_links
 
 
 @pytest.fixture
@@ -82,14 +69,6 @@ def test_records_tables_and_figures_have_both(file: Path, toys: ModuleType, tmp_
     assert any(head.startswith("200 m, ") for head in heads)
     note = report.prefix_note(bench.radios)
     assert note is not None and "beyond the cyclic prefix of 2.34 us" in note
-
-
-def test_records_of_earlier_versions_can_be_read(tmp_path: Path) -> None:
-    row = dict.fromkeys(SCHEMA.names) | {"link": "a", "es_n0_db": 1.0}
-    earlier = pa.Table.from_pylist([row], SCHEMA).drop_columns(["distance_m"])
-    pq.write_table(earlier, tmp_path / "records.parquet")
-    records = read_records(tmp_path)
-    assert list(records.columns) == SCHEMA.names and pd.isna(records["distance_m"][0])
 
 
 def test_captions_write_channels_as_the_standard_does() -> None:

@@ -19,17 +19,6 @@ from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.metrics import iou_counts
 from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
 
-TOY = Path(__file__).parent / "toy"
-
-
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(TOY))
-    import toy_links  # noqa: PLC0415
-
-    toy_links.Toy.calls.clear()
-    return toy_links
-
 
 @pytest.fixture
 def bench(toys: ModuleType, tmp_path: Path):
@@ -271,3 +260,9 @@ def test_strip_colours_hits_misses_and_false_alarms() -> None:
     picture = strip.compare(answer, label, (8,))
     colours = [f"#{bytes(pixel).hex().upper()}" for pixel in picture[0].tolist()]
     assert colours == [strip.HIT, strip.MISSED, strip.FALSE, "#E1E1E1"]
+
+
+def test_messages_that_last_into_their_answers_are_refused(bench) -> None:
+    with pytest.raises(ValueError, match=r"200 channel uses last 2 slots, .* use radio.turnaround_slots=2 or more"):
+        bench("radio.max_prb=1", "radio.turnaround_slots=1")
+    bench("radio.max_prb=1", "radio.turnaround_slots=2")

@@ -1,5 +1,6 @@
 """The bundled weights: they load, they fit their budget, they do what their cards say."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,11 @@ def test_attention_looks_at_the_side_the_prompt_names() -> None:
         left, right = models.attention(models.look(images)[1], embedding).unbind(1)
     assert float(left[..., :8].mean()) > 2 * float(left[..., -8:].mean())
     assert float(right[..., -8:].mean()) > 2 * float(right[..., :8].mean())
+
+
+def test_another_text_encoder_gives_other_results_and_its_files_say_so(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(FOLDER / "text", tmp_path / "mine"))
+    found = [load_models("streets").digests["text"], load_models("streets", str(folder)).digests["text"]]
+    (folder / "extra.json").write_text("{}")
+    found.append(load_models("streets", str(folder)).digests["text"])
+    assert len(set(found)) == 3

@@ -30,8 +30,9 @@ class Flat:
         rx, tx = self.config.num_rx_ant, self.config.num_tx_ant
         if self.config.channel == "rayleigh":
             noise = generator(seed, images.start // BLOCK)
-            a = torch.randn((BLOCK, rx, tx, 1, num_samples), generator=noise, dtype=torch.complex64)
-            return self._correlation.apply(a), self._tau
+            # Time comes first: more occasions leave those before them as they are.
+            a = torch.randn((num_samples, BLOCK, rx, tx, 1), generator=noise, dtype=torch.complex64)
+            return self._correlation.apply(a.movedim(0, -1)), self._tau
         # AWGN: columns of the DFT matrix, so that every antenna receives every layer; whichever antennas layers leave
         # (see `Air.paths`), these have columns of their own, so layers are orthogonal.
         columns = (torch.arange(tx) * min(rx, tx) / tx).ceil()

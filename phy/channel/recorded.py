@@ -13,6 +13,7 @@ before all had their turn.
 """
 
 import hashlib
+import math
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,8 @@ from taskwave.phy.channel.family import Cir, Profile, grid_step_s, profile_on_gr
 from taskwave.phy.config import RadioConfig
 from taskwave.phy.seeds import generator
 
+_MAX_CHANGE = 0.06
+"""From sample to sample. Linear interpolation then loses 1 % of the energy."""
 _REQUIRED, _OPTIONAL = {"a", "tau"}, {"doppler_hz", "interval_s", "carrier_hz"}
 
 
@@ -169,6 +172,18 @@ class Recorded:
         energy = each.mean() if config.recorded.normalise == "all" else each[:, None, None, None, None]
         self._a = a / energy.sqrt()
         self._tau = torch.from_numpy(self._records.tau)
+        if self._change > _MAX_CHANGE:
+            raise ValueError(
+                f"{path}: its channels change by {self._change:.0%} of their energy from sample to sample, "
+                f"{_MAX_CHANGE:.0%} can be interpolated: record with a shorter interval_s than "
+                f"{self._records.interval_s:g}"
+            )
+        if self._doppler_hz > config.doppler_limit_hz:
+            raise ValueError(
+                f"{path}: Doppler shifts of {self._doppler_hz:.0f} Hz, but subcarrier_spacing_khz "
+                f"{config.subcarrier_spacing_khz} allows {config.doppler_limit_hz:.0f} Hz: use a wider spacing, slower "
+                "records, or the time domain ([radio.impairments]) if it is not in use"
+            )
 
     def sample_s(self, duration_s: float) -> float | None:
         """See `Family`."""
@@ -227,5 +242,12 @@ class Recorded:
             return float((2 * (self._powers * shift).sum() / self._powers.sum()).sqrt())
         if self._records.interval_s is None:
             return 0.0
-        change = (self._a[..., 1:] - self._a[..., :-1]).abs().square().mean() / self._a.abs().square().mean()
-        return float((2 * change).sqrt()) / (2 * torch.pi * self._records.interval_s)
+        return math.sqrt(2 * self._change) / (2 * math.pi * self._records.interval_s)
+
+    @cached_property
+    def _change(self) -> float:
+        """Mean energy of the difference between samples, as a share of that of the channels."""
+        if self._a.shape[-1] == 1:
+            return 0.0
+        change = (self._a[..., 1:] - self._a[..., :-1]).abs().square().mean()
+        return float(change / self._a.abs().square().mean())

@@ -48,8 +48,9 @@ def amplify(x: torch.Tensor, amplifier: AmplifierConfig, saturation: float) -> t
     if amplifier.model == "cubic":
         return x * (1 - power / 3)
     if amplifier.model == "rapp":
-        p = amplifier.rapp_smoothness
-        return x * (1 + power.clamp_min(_TINY) ** p) ** (-0.5 / p)
+        p, largest = amplifier.rapp_smoothness, power.clamp_min(1)
+        # Scaled by the larger term, which leaves what is raised to the power p at one or below.
+        return x * (largest**-p + (power.clamp_min(_TINY) / largest) ** p) ** (-0.5 / p) / largest.sqrt()
     beta = _SALEH_AMPLITUDE[1]
     angle = _SALEH_PHASE[0] * power / (beta + _SALEH_PHASE[1] * power)
     return x * torch.polar(1 / (1 + power), angle)

@@ -28,7 +28,14 @@ class NeuralEstimator(torch.nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, y: torch.Tensor, least_squares: Estimate, no: torch.Tensor, allocation: Allocation) -> Estimate:
+    def forward(
+        self,
+        y: torch.Tensor,
+        least_squares: Estimate,
+        no: torch.Tensor,
+        allocation: Allocation,
+        doppler_per_symbol: float,
+    ) -> Estimate:
         """Channel and error variance at the data REs, in the shapes of `taskwave.phy.estimation`.
 
         Args:
@@ -36,6 +43,7 @@ class NeuralEstimator(torch.nn.Module):
             least_squares: what `LinearInterpolator` made of the pilots.
             no: [B] or [1] float32, variance of the complex noise of `y`.
             allocation: the REs.
+            doppler_per_symbol: largest Doppler shift times the duration of an OFDM symbol.
         """
         device, batch = y.device, len(y)
         y, no = y.cpu(), no.cpu()
@@ -43,7 +51,7 @@ class NeuralEstimator(torch.nn.Module):
         # The channel has energy one, so this much of the estimate is channel; the network starts from there.
         error = (noise / (1 + noise))[:, None].expand(batch, *z.shape[1:])
         h_hat = z / (1 + noise[:, None])
-        constant = self._constant(no, allocation).expand(*z.shape, -1)
+        constant = self._constant(no, allocation, doppler_per_symbol).expand(*z.shape, -1)
         first = h_hat
         for _ in range(_ROUNDS):
             features = torch.cat((self._features(y, h_hat, error, no), _parts(first), constant), dim=-1)
@@ -68,15 +76,17 @@ class NeuralEstimator(torch.nn.Module):
         return torch.cat((*parts, trust.unsqueeze(-1), _parts(rest)), dim=-1)
 
     @staticmethod
-    def _constant(no: torch.Tensor, allocation: Allocation) -> torch.Tensor:
-        """[B or 1, 1, 1, S, F, 3] float32: noise level, distance to the nearest DMRS before and after."""
+    def _constant(no: torch.Tensor, allocation: Allocation, doppler_per_symbol: float) -> torch.Tensor:
+        """[B or 1, 1, 1, S, F, 4] float32: noise level, distance to the nearest DMRS before and after, and the share of
+        the channel's energy that the nearest one does not tell, as it moves (Jakes)."""
         data, dmrs = torch.tensor(allocation.data_ofdm_symbols), torch.tensor(allocation.dmrs)
         apart = data[:, None] - dmrs
         far = NUM_SYMBOLS_PER_SLOT
         since = torch.where(apart > 0, apart, far).amin(dim=1) / far
         until = torch.where(apart < 0, -apart, far).amin(dim=1) / far
+        moved = 1 - torch.special.bessel_j0(2 * torch.pi * doppler_per_symbol * apart.abs().amin(dim=1)).square()
         shape = (len(no), len(data), allocation.num_subcarriers)
-        columns = (no.log10()[:, None, None], since[:, None], until[:, None])
+        columns = (no.log10()[:, None, None], *(c[:, None] for c in (since, until, moved)))
         return torch.stack([c.expand(shape) for c in columns], dim=-1)[:, None, None]
 
 

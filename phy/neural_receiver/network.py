@@ -5,7 +5,7 @@ from typing import Any
 
 from taskwave.phy.tensorflow_bridge import TensorFlowModule, import_tensorflow
 
-NUM_FEATURES = 14
+NUM_FEATURES = 15
 NUM_OUTPUTS = 3
 _WIDTH = 32
 _BLOCKS = 3

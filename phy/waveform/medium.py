@@ -33,6 +33,7 @@ _DRIFT_PER_BLOCK = 0.02
 _POINTS = 4
 """Instants of an FFT window over which the true channel is averaged."""
 _HARDWARE_SEED = 2**20
+_RANDN_GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -126,25 +127,27 @@ class TimeDomain:
     def _hear(self, sent: torch.Tensor, air: "Air", stream: Stream, latest: int | None) -> Heard:
         """What arrives of `sent` [B, L, n], `latest` samples late at most; None: it is known when."""
         draws = [generator(air.seed, image, air.identity(stream), _HARDWARE_SEED) for image in air.images.tolist()]
+        late = [0 if latest is None else int(torch.randint(latest + 1, (), generator=draw)) for draw in draws]
         clean = self._channel(sent, air)
         sign = 1 if air.direction == "forward" else -1
         receiver = Receiver(self.impairments, self.modem.sample_rate, sign * self.impairments.carrier_offset_hz)
-        phasor = receiver.phasor(clean.shape[-1], draws).to(clean.device)
+        length = clean.shape[-1]
+        phasor = receiver.phasor(_whole(length), draws)[:, :length].to(clean.device)
         clean = clean * phasor[:, None]
         no = noise_variance(air.es_n0_db)
-        power = clean.detach().abs().square().mean(-1) + no
+        power = clean.detach().abs().square().sum(-1) / sent.shape[-1] + no
         if latest is not None:
-            arrivals = [int(torch.randint(latest + 1, (), generator=draw)) for draw in draws]
             pad = torch.nn.functional.pad
-            clean = torch.stack([pad(row, (late, latest - late)) for row, late in zip(clean, arrivals, strict=True)])
-        noise = math.sqrt(no) * air.noise(tuple(clean.shape[1:]), 0, stream).to(clean.device)
-        return Heard(receiver.convert(clean + noise, power), phasor)
+            clean = torch.stack([pad(row, (begin, latest - begin)) for row, begin in zip(clean, late, strict=True)])
+        length = clean.shape[-1]
+        # Time first, so that longer noise begins as shorter noise does.
+        noise = air.noise((_whole(length), clean.shape[1]), 0, stream)[:, :length].transpose(1, 2)
+        return Heard(receiver.convert(clean + math.sqrt(no) * noise.to(clean.device), power), phasor)
 
     def _channel(self, sent: torch.Tensor, air: "Air") -> torch.Tensor:
         """[B, R, m] of `sent` [B, T, n] behind paths that move and a clock that drifts; no delay is sample 0."""
         rate, drift = self.modem.sample_rate, self._drift(air)
         delays = air.path_delays().double() * rate
-        # The length, and with it the noise, must not depend on which of the images are sent together.
         latest = float(air.fading.tau.max()) * rate
         longest = sent.shape[-1] + math.ceil(latest) + 2 * HALF_WIDTH
         early = HALF_WIDTH + math.ceil(max(0.0, -drift * longest))
@@ -202,6 +205,12 @@ class TimeDomain:
         turned = phasor[:, pieces[..., None] + torch.arange(piece)].mean(-1).flatten(1)
         mean: torch.Tensor = (h * turned[:, None, None, :, None]).unflatten(3, (len(symbols), _POINTS)).mean(4)
         return mean
+
+
+def _whole(length: int) -> int:
+    """Random numbers to draw for `length` samples, which depend on the longest delay among all images: of those of an
+    image, more must begin as fewer do, and PyTorch draws normal numbers in groups."""
+    return -(-length // _RANDN_GROUP) * _RANDN_GROUP
 
 
 def _join(parts: Sequence[SlotSignal]) -> SlotSignal:

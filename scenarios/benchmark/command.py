@@ -51,10 +51,13 @@ def _print(console: Console, speeds: pd.DataFrame, stages: pd.DataFrame, growth:
         cells = [[r.stage, _ms(r.taskwave), _ms(r.sionna)] for r in part.itertuples()]
         console.print(make_table(f"Stages of {setting} [ms a batch]", ["stage", "TaskWave", "Sionna"], cells))
     cells = [
-        [r.side, str(r.points), f"{r.cpu_s:.2f}", f"{r.points / r.cpu_s:.2f}", f"{r.peak_mib:,.0f}"]
+        [
+            r.side, str(r.points), f"{r.cpu_s:.2f}", f"{r.points / r.cpu_s:.2f}", f"{r.peak_mib:,.0f}",
+            "–" if pd.isna(r.sweep_mib) else f"{r.sweep_mib:.0f}",
+        ]
         for r in growth.itertuples()
-    ]
-    columns = ["side", "points", "CPU s", "points/s", "peak MiB"]
+    ]  # fmt: skip
+    columns = ["side", "points", "CPU s", "points/s", "peak MiB", "of the sweep MiB"]
     console.print(make_table("Sweeps in processes of their own", columns, cells))
 
 

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -28,7 +29,9 @@ class Growth:
     cpu_s: float
     """Without imports, set-up and the first batch."""
     peak_mib: float
-    """Largest resident set of the process, libraries included."""
+    """Largest resident set of the process, libraries and set-up included."""
+    sweep_mib: float | None
+    """By how much the resident set grew at most during the sweep. None: only Linux tells."""
 
 
 def build(side: Side, setting: Setting) -> Chain:
@@ -63,9 +66,27 @@ def _main(side: Side, points: int, setting: Setting) -> None:
     chain = build(side, setting)
     # TaskWave's channels serve all points, Sionna's are drawn for each.
     measure(lambda: sweep(chain, 1, 0, shared=True))
-    cpu_s, _ = measure(lambda: sweep(chain, points, 1, shared=side == "taskwave"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB
-    print(json.dumps(asdict(Growth(side, points, cpu_s, peak))))
+    before = _restart_high_water_mark()
+    cpu_s, _ = measure(lambda: sweep(chain, points, 1, shared=side == "taskwave"))
+    grown = None if before is None else _high_water_mark() - before
+    peak = max(peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB)
+    print(json.dumps(asdict(Growth(side, points, cpu_s, peak, grown))))
+
+
+def _restart_high_water_mark() -> float | None:
+    """Forget the largest resident set so far; the present one [MiB], None if the system has no such mark (proc(5))."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
+    return _high_water_mark()
+
+
+def _high_water_mark() -> float:
+    """Largest resident set since the mark was restarted [MiB]."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 2**10
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from taskwave.scenarios.style import dress
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#777777"
 
@@ -14,10 +16,7 @@ def panels(number: int, height: float = 3.5, width: float = 3.7) -> tuple[Figure
     FigureCanvasAgg(figure)
     axes: list[Axes] = figure.subplots(1, number, squeeze=False)[0].tolist()
     for axis in axes:
-        axis.grid(color="#E4E4E4", linewidth=0.7)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors="#333333")
+        dress(axis)
     return figure, axes
 
 

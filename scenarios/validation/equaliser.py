@@ -112,7 +112,8 @@ def _logits(radio: Radio, images: int) -> tuple[np.ndarray, np.ndarray, tuple[np
     fading, llr = radio.draw(images, 1, _SEED), []
     for es_n0_db in (12.0, 95.0):  # without noise the decisions are what was sent
         signals: dict[str, torch.Tensor] = {}
-        link.send(payloads, 600, AirInterface(radio, fading, es_n0_db, _SEED).forward(0), signals.__setitem__)
+        radio.tap = signals.__setitem__
+        link.send(payloads, 600, AirInterface(radio, fading, es_n0_db, _SEED).forward(0))
         llr.append(signals["llr"].double())
     wrong = ((llr[0] > 0) != (llr[1] > 0)).double()
     predicted = torch.sigmoid(-llr[0].abs())

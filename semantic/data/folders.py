@@ -15,8 +15,13 @@ def find_folder(name: str, folder: Path | None, remedy: str = "") -> Path:
         chosen, origin = folder, "the folder given"
     elif os.environ.get("TASKWAVE_DATA"):
         chosen, origin = Path(os.environ["TASKWAVE_DATA"]) / name, "from the environment variable TASKWAVE_DATA"
-    else:
+    elif _BESIDE_CHECKOUT.is_dir():
         chosen, origin = _BESIDE_CHECKOUT / name, "the default beside the checkout"
+    else:
+        raise FileNotFoundError(
+            f"no folder of {name} images was named: name the folder that holds them, or set TASKWAVE_DATA to the "
+            f"folder that holds {name}/{remedy}"
+        )
     if not chosen.is_dir():
         raise FileNotFoundError(
             f"{chosen}: no such folder ({origin} for {name} images); name the folder that holds them"

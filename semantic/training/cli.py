@@ -31,11 +31,11 @@ def train_text(
 @app.command("set")
 def train_set(
     recipe: Annotated[str, typer.Argument(help="A bundled recipe (streets, camvid) or a TOML file.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs [runs/train/RECIPE].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs; default runs/train/RECIPE.")] = None,
     start: Annotated[str | None, typer.Option(help="Go on from this set of weights (name or folder).")] = None,
     stage: Annotated[list[str] | None, typer.Option(help=f"Only these of: {', '.join(STAGES)}.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Processor threads [all].")] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write the finished set here.")] = None,
 ) -> None:
     """Train the networks of one set of weights, stage by stage."""

@@ -74,10 +74,10 @@ def _folder(name_or_path: str | Path) -> Path:
     )
 
 
-def _load(kind: type[Net], folder: Path, device: str) -> Net:
+def _load(kind: type[Net], folder: Path) -> Net:
     load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
     try:
-        return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().to(device).eval()
+        return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().eval()
     except Exception as error:  # safetensors, diffusers and json each raise their own kind for a damaged file
         raise ValueError(
             f"cannot read the weights in {folder}: {error}; the files may be truncated, restore or retrain them"
@@ -94,7 +94,7 @@ def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
             f"no task network in {folder}: name the folder that holds its config.json, as "
             "`taskwave train set RECIPE --stage segmentation --out DIR` leaves it in DIR/segmentation/final"
         )
-    return SegmentationTask(_load(SegmentationNet, folder, "cpu")), _digest(folder)
+    return SegmentationTask(_load(SegmentationNet, folder)), _digest(folder)
 
 
 def _digest(folder: Path) -> str:
@@ -105,7 +105,15 @@ def _digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_encoder: str | None = None) -> Models:
+def _text_digest(text_encoder: str | None) -> str:
+    """Of the encoder's files, or the Hugging Face id of one that has no folder here."""
+    if text_encoder is None:
+        return _digest(HERE / "text")
+    folder = Path(text_encoder).expanduser()
+    return "mapped " + (_digest(folder) if folder.is_dir() else text_encoder)
+
+
+def load_models(name_or_path: str | Path = "streets", text_encoder: str | None = None) -> Models:
     """Load a bundled set by name or a set of the user's by folder.
 
     `text_encoder` names a pretrained text encoder (path or id) that takes the bundled one's place.
@@ -115,23 +123,23 @@ def load_models(name_or_path: str | Path = "streets", device: str = "cpu", text_
     folder = _folder(name_or_path)
     index = json.loads((folder / INDEX).read_text())
     codec = LatentCodec(
-        _load(PatchAutoencoder, folder / "codec", device),
-        torch.tensor(index["latents_mean"], device=device),
-        torch.tensor(index["latents_std"], device=device),
+        _load(PatchAutoencoder, folder / "codec"),
+        torch.tensor(index["latents_mean"]),
+        torch.tensor(index["latents_std"]),
     )
     return Models(
         name=str(name_or_path),
         codec=codec.eval(),
-        general=_load(GeneralCode, folder / "general", device),
-        prior=RegenerationPipeline(_load(UNet2DModel, folder / "prior", device), TokenScheduler()),
-        segmentation=SegmentationTask(_load(SegmentationNet, folder / "segmentation", device)),
-        attention=_load(PromptAttention, folder / "attention", device),
+        general=_load(GeneralCode, folder / "general"),
+        prior=RegenerationPipeline(_load(UNet2DModel, folder / "prior"), TokenScheduler()),
+        segmentation=SegmentationTask(_load(SegmentationNet, folder / "segmentation")),
+        attention=_load(PromptAttention, folder / "attention"),
         text_encoder=TextEncoder.load(text_encoder),
-        channel_weights=torch.tensor(index["channel_weights"], device=device).reshape(1, -1, 1, 1),
+        channel_weights=torch.tensor(index["channel_weights"]).reshape(1, -1, 1, 1),
         digests={
             **{path.name: _digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
             "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
-            "text": _digest(HERE / "text") if text_encoder is None else text_encoder,
+            "text": _text_digest(text_encoder),
         },
     )
 
