@@ -131,7 +131,8 @@ def assert_same_rate():
 
     def check(k1: int, n1: int, k2: int, n2: int) -> None:
         p = (k1 + k2) / (n1 + n2)
-        assert min(n1, n2) * p >= 100
+        if min(n1, n2) * p < 100:
+            pytest.fail("too few errors to tell")  # no AssertionError: no disagreement
         assert abs(k1 / n1 - k2 / n2) <= 5 * math.sqrt(p * (1 - p) * (1 / n1 + 1 / n2)), (k1 / n1, k2 / n2)
 
     return check

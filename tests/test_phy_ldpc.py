@@ -52,7 +52,7 @@ def test_block_error_rate_is_that_of_sionna(
     assert_same_rate(transport_errors(mcs(index), SIONNA_CHANNEL_USES, es_n0_db, 600, 1), 600, errors, blocks)
     # 0.5 dB less would be seen.
     with pytest.raises(AssertionError):
-        assert_same_rate(transport_errors(mcs(index), SIONNA_CHANNEL_USES, es_n0_db - 0.5, 200, 1), 200, errors, blocks)
+        assert_same_rate(transport_errors(mcs(index), SIONNA_CHANNEL_USES, es_n0_db - 0.5, 400, 1), 400, errors, blocks)
 
 
 @pytest.mark.slow
