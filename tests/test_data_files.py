@@ -176,10 +176,12 @@ def test_carla_frames_have_no_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("split", "count"), [("train", 367), ("val", 101), ("test", 62)])
-def test_real_camvid(split: str, count: int) -> None:
+@pytest.mark.parametrize(("split", "counts"), [("train", {367}), ("val", {101}), ("test", {62, 233})])
+def test_real_camvid(split: str, counts: set[int]) -> None:
+    """With or without drive Seq05VD."""
     images = open_images("camvid", split)
-    assert len(images) == count
+    assert len(images) in counts
+    count = len(images)
     shares = torch.zeros(256)
     for i in range(0, count, count // 12):
         sample = images[i]

@@ -28,7 +28,7 @@ from taskwave.semantic.training.prior import train_prior
 from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
 from taskwave.semantic.training.regenerated import Regenerator
 from taskwave.semantic.training.segmentation import train_segmentation
-from taskwave.semantic.weights import Models, save_models
+from taskwave.semantic.weights import Models, load_network, save_models
 
 STAGES = ("codec", "segmentation", "general", "prior", "finetune", "joint", "attention")
 
@@ -85,8 +85,8 @@ class Workshop:
         networks = {
             "general": self._load_general("joint"),
             "prior": self._load_prior("joint"),
-            "segmentation": SegmentationNet.from_pretrained(self._final("finetune")),
-            "attention": PromptAttention.from_pretrained(self._final("attention")),
+            "segmentation": load_network(SegmentationNet, self._final("finetune")),
+            "attention": load_network(PromptAttention, self._final("attention")),
         }
         save_models(target, codec, channel_weights(codec, self.labelled), networks)
 
@@ -108,21 +108,21 @@ class Workshop:
         }
 
     def _load_codec(self) -> LatentCodec:
-        vae = PatchAutoencoder.from_pretrained(self._final("codec"))
+        vae = load_network(PatchAutoencoder, self._final("codec"))
         statistics = json.loads((self.folder / "codec" / "statistics.json").read_text())
         codec = LatentCodec(vae, torch.tensor(statistics["mean"]), torch.tensor(statistics["std"]))
         return codec.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
     def _load_general(self, stage: str) -> GeneralCode:
         path = self._final(stage) / ("general" if stage == "joint" else "")
-        return GeneralCode.from_pretrained(path).to(self.device).eval()  # type: ignore[no-any-return]
+        return load_network(GeneralCode, path).to(self.device)  # type: ignore[no-any-return]
 
     def _load_prior(self, stage: str) -> UNet2DModel:
         path = self._final(stage) / ("prior" if stage == "joint" else "")
-        return UNet2DModel.from_pretrained(path).to(self.device).eval()
+        return load_network(UNet2DModel, path).to(self.device)
 
     def _load_segmentation(self, stage: str) -> SegmentationNet:
-        return SegmentationNet.from_pretrained(self._final(stage)).to(self.device)  # type: ignore[no-any-return]
+        return load_network(SegmentationNet, self._final(stage)).to(self.device)  # type: ignore[no-any-return]
 
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))

@@ -74,7 +74,11 @@ def _folder(name_or_path: str | Path) -> Path:
     )
 
 
-def _load(kind: type[Net], folder: Path) -> Net:
+def load_network(kind: type[Net], folder: Path) -> Net:
+    """A network as `save_pretrained` left it in `folder`, in single precision and evaluation mode.
+
+    Raises `ValueError` for damaged files.
+    """
     load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
     try:
         return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().eval()
@@ -94,7 +98,7 @@ def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
             f"no task network in {folder}: name the folder that holds its config.json, as "
             "`taskwave train set RECIPE --stage segmentation --out DIR` leaves it in DIR/segmentation/final"
         )
-    return SegmentationTask(_load(SegmentationNet, folder)), _digest(folder)
+    return SegmentationTask(load_network(SegmentationNet, folder)), _digest(folder)
 
 
 def _digest(folder: Path) -> str:
@@ -123,17 +127,17 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
     folder = _folder(name_or_path)
     index = json.loads((folder / INDEX).read_text())
     codec = LatentCodec(
-        _load(PatchAutoencoder, folder / "codec"),
+        load_network(PatchAutoencoder, folder / "codec"),
         torch.tensor(index["latents_mean"]),
         torch.tensor(index["latents_std"]),
     )
     return Models(
         name=str(name_or_path),
         codec=codec.eval(),
-        general=_load(GeneralCode, folder / "general"),
-        prior=RegenerationPipeline(_load(UNet2DModel, folder / "prior"), TokenScheduler()),
-        segmentation=SegmentationTask(_load(SegmentationNet, folder / "segmentation")),
-        attention=_load(PromptAttention, folder / "attention"),
+        general=load_network(GeneralCode, folder / "general"),
+        prior=RegenerationPipeline(load_network(UNet2DModel, folder / "prior"), TokenScheduler()),
+        segmentation=SegmentationTask(load_network(SegmentationNet, folder / "segmentation")),
+        attention=load_network(PromptAttention, folder / "attention"),
         text_encoder=TextEncoder.load(text_encoder),
         channel_weights=torch.tensor(index["channel_weights"]).reshape(1, -1, 1, 1),
         digests={
