@@ -18,7 +18,7 @@ from taskwave.links.base import BudgetError
 from taskwave.links.coded_transport import Offer, Option, choose, worth_considering
 from taskwave.phy.air import AirInterface, Radio
 from taskwave.phy.harq_link import HarqLink
-from taskwave.phy.mcs import mcs_table
+from taskwave.phy.mcs import mcs_ladder
 from taskwave.phy.probe import ChannelProbe
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.uci_link import UciLink
@@ -70,7 +70,7 @@ class AdaptiveReception:
 
 
 class AdaptiveTransport:
-    """The HARQ links of one radio, one per MCS of TS 38.214 table 5.1.3.1-2 (up to 256-QAM).
+    """The HARQ links of one radio, one per MCS of `taskwave.phy.mcs.mcs_ladder`.
 
     A budget holds probe and report (if any), all transmissions and the acknowledgements between them. The MCS of the
     first transmission sets the payload; blocks that arrive early leave the rest of the budget unused.
@@ -79,7 +79,7 @@ class AdaptiveTransport:
     def __init__(self, radio: Radio, adaptation: Adaptation) -> None:
         self.radio, self.scheme = radio, _SCHEMES[adaptation]
         self._symbols, self._feedback = SymbolLink(radio), UciLink(radio)
-        self._links = {m.index: HarqLink(radio, m) for m in mcs_table("qam256")}
+        self._links = {m: HarqLink(radio, m) for m in mcs_ladder()}
         if self.scheme.reports:
             ChannelProbe(radio, 1)  # says now what it cannot do
         self._options: dict[tuple[int, float, int | None], list[Option]] = {}
@@ -112,8 +112,8 @@ class AdaptiveTransport:
         choices = [self._choose(options, offer) for options, offer in zip(offered, offers, strict=True)]
         payloads: list[bytes | None] = [None] * batch
         first = layout.transmissions[0].occasion
-        for index, link in self._links.items():
-            members = [i for i, c in enumerate(choices) if c is not None and c[0].mcs.index == index]
+        for scheme, link in self._links.items():
+            members = [i for i, c in enumerate(choices) if c is not None and c[0].mcs == scheme]
             if not members:
                 continue
             rows, sent = torch.tensor(members), [c[1].payload for i in members if (c := choices[i]) is not None]
@@ -149,7 +149,7 @@ class AdaptiveTransport:
 
     def _remedy(self, smallest: int, budget: int, air: AirInterface) -> str:
         """A budget, not the least one, whose first transmission carries `smallest` bytes, if there is any."""
-        highest, longest = self._links[max(self._links)], self._symbols.allocator.capacity(10**9)
+        highest, longest = list(self._links.values())[-1], self._symbols.allocator.capacity(10**9)
         while not (lengths := self._layout(budget, air).lengths) or highest.payload_bytes(lengths[0]) < smallest:
             if lengths and self._symbols.capacity(lengths[0]) == longest:
                 return "no budget is enough: raise max_slots or max_prb"
@@ -165,7 +165,7 @@ class AdaptiveTransport:
 
     def _make_options(self, air: AirInterface, layout: _Layout, cqi: int | None) -> list[Option]:
         prediction = adaptive_prediction(self.radio.rehearsal or self.radio, air.es_n0_db, layout.probed)
-        sizes = {link.mcs: size for link in self._links.values() if (size := link.payload_bytes(layout.lengths[0]))}
+        sizes = {m: size for m, link in self._links.items() if (size := link.payload_bytes(layout.lengths[0]))}
         options = [
             Option(m, size, prediction.success(m, size, layout.transmissions, cqi)[-1]) for m, size in sizes.items()
         ]

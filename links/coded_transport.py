@@ -9,7 +9,7 @@ import torch
 from taskwave.links.base import BudgetError
 from taskwave.links.link_abstraction import success_prediction
 from taskwave.phy.air import AirInterface, Radio
-from taskwave.phy.mcs import Mcs, mcs_table
+from taskwave.phy.mcs import Mcs, mcs, mcs_ladder
 from taskwave.phy.symbol_link import SymbolLink
 from taskwave.phy.transport_link import TransportLink
 
@@ -73,37 +73,33 @@ def worth_considering(options: Sequence[Option]) -> list[Option]:
 
 
 class CodedTransport:
-    """The transport links of one radio, one per MCS of TS 38.214 table 5.1.3.1-2 (up to 256-QAM).
+    """The transport links of one radio, one per MCS of `taskwave.phy.mcs.mcs_ladder`.
 
-    With `mcs` None every MCS is an option, otherwise only the one of that index. Raises `ValueError` for an index
-    outside the table.
+    With `index` only that of TS 38.214 table 5.1.3.1-2. Raises `ValueError` for an index outside the table.
     """
 
-    def __init__(self, radio: Radio, mcs: int | None = None) -> None:
-        table = mcs_table("qam256")
-        if mcs is not None and not 0 <= mcs < len(table):
-            raise ValueError(f"mcs {mcs} is not in 0…{len(table) - 1}; leave it out to have the best one chosen")
+    def __init__(self, radio: Radio, index: int | None = None) -> None:
         self.radio = radio
         self._symbols = SymbolLink(radio)
-        self._links = {m.index: TransportLink(radio, m) for m in table if mcs in (None, m.index)}
+        self._links = {m: TransportLink(radio, m) for m in (mcs_ladder() if index is None else (mcs(index),))}
 
     def options(self, budget: int, es_n0_db: float, smallest: int, name: str) -> list[Option]:
         """What can be sent within `budget` channel uses, by falling success; options that another one betters left out.
 
         Raises `BudgetError` (naming the link `name`) when no MCS carries `smallest` bytes.
         """
-        sizes = {index: link.payload_bytes(budget) for index, link in self._links.items()}
+        sizes = {scheme: link.payload_bytes(budget) for scheme, link in self._links.items()}
         if max(sizes.values()) < smallest:
-            highest = self._links[max(self._links)]
+            highest = list(self._links.values())[-1]
             raise BudgetError(
                 f"{name}: a budget of {budget} channel uses carries at most {max(sizes.values())} bytes, the smallest "
                 f"message takes {smallest}; allow at least {highest.channel_uses(smallest)} channel uses"
             )
         num_symbols, prediction = self._symbols.capacity(budget), success_prediction(self.radio)
         found = [
-            Option(link.mcs, size, prediction.probability(link.mcs, size, num_symbols, es_n0_db))
-            for index, link in self._links.items()
-            if (size := sizes[index]) > 0
+            Option(scheme, size, prediction.probability(scheme, size, num_symbols, es_n0_db))
+            for scheme, size in sizes.items()
+            if size > 0
         ]
         return worth_considering(found)
 
@@ -117,8 +113,8 @@ class CodedTransport:
         """
         received: list[bytes | None] = [None] * len(choices)
         uses = torch.full((len(choices),), self._symbols.channel_uses(self._symbols.capacity(budget)))
-        for index, link in self._links.items():
-            members = [i for i, c in enumerate(choices) if c is not None and c[0].mcs.index == index]
+        for scheme, link in self._links.items():
+            members = [i for i, c in enumerate(choices) if c is not None and c[0].mcs == scheme]
             if not members:
                 continue
             payloads = [c[1].payload for i in members if (c := choices[i]) is not None]

@@ -45,6 +45,12 @@ def mcs_table(table: McsTable = "qam256") -> tuple[Mcs, ...]:
     return tuple(Mcs(i, table, order, rate / 1024) for i, (order, rate) in enumerate(_TABLES[table]))
 
 
+def mcs_ladder() -> tuple[Mcs, ...]:
+    """What links choose from: table 5.1.3.1-2, and below it the low rates of table 5.1.3.1-3; by rising efficiency."""
+    low, high = mcs_table("qam64-low-se"), mcs_table("qam256")
+    return (*(scheme for scheme in low if scheme.code_rate < high[0].code_rate), *high)
+
+
 def mcs(index: int, table: McsTable = "qam256") -> Mcs:
     """The scheme of one index.
 

@@ -85,10 +85,10 @@ def live_config(config: RadioConfig) -> RadioConfig:
         raise ValueError("[radio.flowgraph] is for simulated runs: give the flowgraph its impairments with --arguments")
     if not config.sync_uses:
         raise ValueError("a live link synchronises, and pays for it: --set radio.sync_symbols=true")
-    if config.impairments is not None or config.precoding is not None or config.csi == "perfect":
+    if config.impairments is not None or config.csi == "perfect":
         raise ValueError(
-            "a live link has the hardware and the channel that are there: leave out [radio.impairments] and "
-            '[radio.precoding], and use csi "lmmse", "ls" or "neural"'
+            "a live link has the hardware and the channel that are there: leave out [radio.impairments], and use "
+            'csi "lmmse", "ls" or "neural"'
         )
     return config
 
