@@ -241,7 +241,7 @@ def test_label_map_is_downscaled_to_fit(colour_models: Models, images: torch.Ten
 
 
 def test_bad_values_are_named(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match="mcs 28 is not in 0…27"):
+    with pytest.raises(ValueError, match="MCS index 28 does not exist in table qam256: use 0 to 27"):
         BitwiseLink(colour_models, awgn, "jpeg", mcs=28)
     with pytest.raises(ValueError, match="'heic' is unknown"):
         BitwiseLink(colour_models, awgn, "heic")

@@ -8,7 +8,7 @@ import torch
 
 from taskwave.phy.air import Radio
 from taskwave.phy.crc import Crc
-from taskwave.phy.mcs import Mcs, McsTable, mcs, mcs_table
+from taskwave.phy.mcs import mcs, mcs_ladder, mcs_table
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.transport_block import largest_payload_bytes, segment
 from taskwave.phy.transport_link import TransportLink
@@ -193,3 +193,10 @@ def test_impossible_payloads_are_refused(
 def test_impossible_sizes_are_refused(clear_radio: Radio, num_bytes: int) -> None:
     with pytest.raises(ValueError, match="the longest message carries"):
         TransportLink(clear_radio, mcs(3)).channel_uses(num_bytes)
+
+
+def test_links_choose_from_all_rates_by_rising_efficiency() -> None:
+    ladder = mcs_ladder()
+    efficiency = [scheme.modulation_order * scheme.code_rate for scheme in ladder]
+    assert efficiency == sorted(efficiency) and len(set(efficiency)) == len(ladder) == 34
+    assert efficiency[0] == 60 / 1024 and ladder[6:] == mcs_table("qam256")
