@@ -8,7 +8,7 @@ import torch
 
 from taskwave.phy.air import Radio
 from taskwave.phy.crc import Crc
-from taskwave.phy.mcs import mcs, mcs_ladder, mcs_table
+from taskwave.phy.mcs import Mcs, McsTable, mcs, mcs_ladder, mcs_table
 from taskwave.phy.modulation import Modulation
 from taskwave.phy.transport_block import largest_payload_bytes, segment
 from taskwave.phy.transport_link import TransportLink
