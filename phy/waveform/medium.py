@@ -33,7 +33,6 @@ _DRIFT_PER_BLOCK = 0.02
 _POINTS = 4
 """Instants of an FFT window over which the true channel is averaged."""
 _HARDWARE_SEED = 2**20
-_RANDN_GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,16 @@ class TimeDomain:
         clean = self._channel(sent, air)
         sign = 1 if air.direction == "forward" else -1
         receiver = Receiver(self.impairments, self.modem.sample_rate, sign * self.impairments.carrier_offset_hz)
-        length = clean.shape[-1]
-        phasor = receiver.phasor(_whole(length), draws)[:, :length].to(clean.device)
+        phasor = receiver.phasor(clean.shape[-1], draws).to(clean.device)
         clean = clean * phasor[:, None]
         no = noise_variance(air.es_n0_db)
         power = clean.detach().abs().square().sum(-1) / sent.shape[-1] + no
         if latest is not None:
             pad = torch.nn.functional.pad
             clean = torch.stack([pad(row, (begin, latest - begin)) for row, begin in zip(clean, late, strict=True)])
-        length = clean.shape[-1]
-        # Time first, so that longer noise begins as shorter noise does.
-        noise = air.noise((_whole(length), clean.shape[1]), 0, stream)[:, :length].transpose(1, 2)
+        # The length depends on the longest delay among all images. With time first, longer noise begins as shorter noise
+        # does, but for its very end, behind the message.
+        noise = air.noise((clean.shape[2], clean.shape[1]), 0, stream).transpose(1, 2)
         return Heard(receiver.convert(clean + math.sqrt(no) * noise.to(clean.device), power), phasor)
 
     def _channel(self, sent: torch.Tensor, air: "Air") -> torch.Tensor:
@@ -205,12 +203,6 @@ class TimeDomain:
         turned = phasor[:, pieces[..., None] + torch.arange(piece)].mean(-1).flatten(1)
         mean: torch.Tensor = (h * turned[:, None, None, :, None]).unflatten(3, (len(symbols), _POINTS)).mean(4)
         return mean
-
-
-def _whole(length: int) -> int:
-    """Random numbers to draw for `length` samples, which depend on the longest delay among all images: of those of an
-    image, more must begin as fewer do, and PyTorch draws normal numbers in groups."""
-    return -(-length // _RANDN_GROUP) * _RANDN_GROUP
 
 
 def _join(parts: Sequence[SlotSignal]) -> SlotSignal:
