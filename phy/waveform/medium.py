@@ -137,8 +137,8 @@ class TimeDomain:
         if latest is not None:
             pad = torch.nn.functional.pad
             clean = torch.stack([pad(row, (begin, latest - begin)) for row, begin in zip(clean, late, strict=True)])
-        # The length depends on the longest delay among all images. With time first, longer noise begins as shorter noise
-        # does, but for its very end, behind the message.
+        # The length depends on the longest delay among all images. With time first, longer noise begins as shorter
+        # noise does, but for its very end, behind the message.
         noise = air.noise((clean.shape[2], clean.shape[1]), 0, stream).transpose(1, 2)
         return Heard(receiver.convert(clean + math.sqrt(no) * noise.to(clean.device), power), phasor)
 
