@@ -16,8 +16,6 @@ from taskwave.scenarios.benchmark.timing import measure
 
 Side = Literal["taskwave", "sionna"]
 _FIRST_DB, _STEP_DB = 0.0, 2.0
-_UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
-"""Of `ru_maxrss`."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,13 @@ def _main(side: Side, points: int, setting: Setting) -> None:
     chain = build(side, setting)
     # TaskWave's channels serve all points, Sionna's are drawn for each.
     measure(lambda: sweep(chain, 1, 0, shared=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB
+    set_up = _high_water_mib()
     before = _restart_high_water_mark()
     cpu_s, _ = measure(lambda: sweep(chain, points, 1, shared=side == "taskwave"))
-    grown = None if before is None else _high_water_mark() - before
-    peak = max(peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB)
-    print(json.dumps(asdict(Growth(side, points, cpu_s, peak, grown))))
+    after = _high_water_mib()
+    # Linux counts pages in batches, so a process that did not grow may seem to have shrunk a little.
+    grown = None if before is None else max(0.0, after - before)
+    print(json.dumps(asdict(Growth(side, points, cpu_s, max(set_up, after), grown))))
 
 
 def _restart_high_water_mark() -> float | None:
@@ -80,12 +79,17 @@ def _restart_high_water_mark() -> float | None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None
-    return _high_water_mark()
+    return _high_water_mib()
 
 
-def _high_water_mark() -> float:
-    """Largest resident set since the mark was restarted [MiB]."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+def _high_water_mib() -> float:
+    """Largest resident set, since the mark was restarted if it was. (`ru_maxrss` on Linux has the parent's, too.)"""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 2**10
 
 

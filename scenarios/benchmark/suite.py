@@ -44,7 +44,7 @@ def full() -> Plan:
         staged=[*uncoded, *lmmse[-2:-1], *coded[-2:-1]],
         pairs=6,
         points=6,
-        grown=[(side, points) for side in ("taskwave", "sionna") for points in (3, 6, 12)],
+        grown=[(side, points) for side in ("taskwave", "sionna") for points in (3, 12, 48)],
         growing=Setting("cdl-c", 4, "ls"),
     )
 
