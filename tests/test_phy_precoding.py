@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from taskwave.phy.precoding.codebook import type1_codebook
-from taskwave.phy.precoding.linear import best_precoder, layer_gains, rzf_precoder, svd_precoder
+from taskwave.phy.precoding.linear import best_precoder, layer_gains, rzf_precoder, svd_precoder, zero_forcing_gain
 
 
 def rayleigh(*shape: int) -> torch.Tensor:
@@ -80,3 +80,13 @@ def test_gain_of_one_layer_is_that_of_the_strongest_eigenmode() -> None:
     assert float(layer_gains(h, svd_precoder(h, 1))[0]) == pytest.approx(4, rel=0.05)
     fixed = torch.eye(4, dtype=torch.complex64)[:, :1].expand(5000, -1, -1)
     assert float(layer_gains(h, fixed)[0]) == pytest.approx(1, rel=0.05)
+
+
+def test_zero_forcing_leaves_one_dimension_a_layer() -> None:
+    """Of Rayleigh channels R - L + 1 on average; of a channel of one path, hardly anything of two layers."""
+    draw = torch.Generator().manual_seed(1)
+    h = torch.randn((4000, 1, 3, 2), dtype=torch.complex64, generator=draw)
+    one_path = h[:, :, :, :1] @ torch.randn((4000, 1, 1, 2), dtype=torch.complex64, generator=draw)
+    w = torch.eye(2, dtype=torch.complex64).expand(4000, 2, 2)
+    assert zero_forcing_gain(h, w) == pytest.approx(2, rel=0.05)
+    assert 0 <= zero_forcing_gain(one_path, w) < 1e-3

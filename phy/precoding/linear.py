@@ -4,6 +4,9 @@ import math
 
 import torch
 
+_FAINT = 1e-5
+"""Of the energy of layers: what is added so that a matrix of one layer too few has an inverse."""
+
 
 def svd_precoder(h: torch.Tensor, num_layers: int) -> torch.Tensor:
     """The strongest eigenmodes of the channel over all its subcarriers: columns [..., T, L] of unit norm.
@@ -49,10 +52,13 @@ def layer_gains(h: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
 def zero_forcing_gain(h: torch.Tensor, w: torch.Tensor) -> float:
     """Mean energy of a precoded layer after zero forcing of the others, in units of a transmit antenna's.
 
-    1 / [(W^H H^H H W)^-1]_ll, mean over layers, subcarriers and everything else.
+    1 / [(W^H H^H H W)^-1]_ll, mean over layers, subcarriers and everything else; next to nothing where layers cannot be
+    told apart.
     """
     effective = h @ w[..., None, :, :]
-    inverse = torch.linalg.inv(effective.mH @ effective)
+    gram = effective.mH @ effective
+    energy = gram.diagonal(dim1=-2, dim2=-1).real.mean(-1)
+    inverse = torch.linalg.inv(gram + _FAINT * energy[..., None, None] * torch.eye(gram.shape[-1]))
     return float((1 / inverse.diagonal(dim1=-2, dim2=-1).real).mean())
 
 
