@@ -83,9 +83,8 @@ class LabelMapLink:
     `NO_ANSWER`: they claim no class.
     """
 
-    kind: LinkKind = "answer"
-
     name = "label-map"
+    kind: LinkKind = "answer"
 
     def __init__(self, models: Models, radio: Radio) -> None:
         self._segmentation = models.segmentation

@@ -19,7 +19,7 @@ from taskwave.phy.transport_block import transport_crc_length
 
 CALIBRATION_SEED = 0x7A5C
 CALIBRATION_NOISE_SEED = CALIBRATION_SEED + 1
-"""Not that of the channels, whose draws would be its first ones."""
+"""Channels and noise of calibrations have seeds of their own."""
 CALIBRATION_DRAWS = 128
 
 GAP_DB = 0.8

@@ -66,7 +66,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     """Antennas of the image transmitter (which receives on the reverse link)."""
     num_rx_ant: int = Field(default=2, ge=1, le=8)
     num_layers: int = Field(default=2, ge=1, le=4)
-    """Spatial layers of data; without `precoding` layer l leaves antenna l (open loop)."""
+    """Spatial layers of data; without `precoding` each leaves one antenna (open loop)."""
     csi: Csi = "lmmse"
     """Channel knowledge of the receiver: the truth, or estimated from DMRS, by "neural" from DMRS and data (needs the
     extra tensorflow). Pilots are sent and counted in any case."""
@@ -133,12 +133,6 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
         return self.speed_mps / SPEED_OF_LIGHT * self.carrier_ghz * 1e9
 
     @property
-    def doppler_limit_hz(self) -> float:
-        """Largest Doppler shift [Hz] that is simulated faithfully: on resource elements, symbols must not interfere."""
-        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
-        return share * self.subcarrier_spacing_khz * 1e3
-
-    @property
     def channel_name(self) -> str:
         """Of the channel and what it runs through, as records and figures say it."""
         name = self.channel if self.recorded is None else PurePath(self.recorded.file).stem
@@ -192,15 +186,22 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f'csi "{self.csi}" has no use for neural_weights: leave them out, or use csi "neural".')
         return self
 
-    def _possible_speed(self) -> None:
-        limit_hz = self.doppler_limit_hz
-        if self.channel.startswith(("tdl", "cdl", *DROP_CHANNELS)) and self.max_doppler_hz > limit_hz:
+    def check_doppler(self, doppler_hz: float, cause: str) -> None:
+        """Raise `ValueError` for a shift [Hz] at which subcarriers interfere more than the simulation shows."""
+        share = MAX_DOPPLER_OVER_SPACING if self.impairments is None else MAX_DOPPLER_OVER_SPACING_IN_TIME
+        limit_hz = share * self.subcarrier_spacing_khz * 1e3
+        if doppler_hz > limit_hz:
             remedy = ", or the time domain ([radio.impairments])" if self.impairments is None else ""
             raise ValueError(
-                f"speed_mps {self.speed_mps:g} at carrier_ghz {self.carrier_ghz:g} gives a Doppler shift of "
-                f"{self.max_doppler_hz:.0f} Hz; subcarrier_spacing_khz {self.subcarrier_spacing_khz} allows "
-                f"{limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a lower speed{remedy}."
+                f"{cause} gives a Doppler shift of {doppler_hz:.0f} Hz; subcarrier_spacing_khz "
+                f"{self.subcarrier_spacing_khz} allows {limit_hz:.0f} Hz: use a wider spacing, a lower carrier or a "
+                f"lower speed{remedy}."
             )
+
+    def _possible_speed(self) -> None:
+        if self.channel.startswith(("tdl", "cdl", *DROP_CHANNELS)):
+            cause = f"speed_mps {self.speed_mps:g} at carrier_ghz {self.carrier_ghz:g}"
+            self.check_doppler(self.max_doppler_hz, cause)
 
     def _possible_channel(self) -> None:
         if (self.channel == "recorded") != (self.recorded is not None):

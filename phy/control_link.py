@@ -23,10 +23,8 @@ _RATES = ((9.5, 0.75, 0.05), (6.0, 0.5, 0.05), (3.0, 0.25, 0.05), (-math.inf, 0.
 """Code rates by the least mean SNR [dB] after combining the receive antennas: where CDL-C with two of them loses about
 one message of 40 bits in twenty, last column. There is no rate below the last: at -5 dB per antenna it loses one in
 eight."""
-
-
-_SUITING_DB = ((0.125, 0.5), (0.25, 3.0), (0.5, 6.0), (0.75, 9.5))
-"""Code rate, and mean SNR [dB] after combining at which one message in twenty is lost, as above."""
+_LOWEST_SUITING_DB = 0.5
+"""Mean SNR [dB] after combining at which the lowest rate, too, loses one in twenty."""
 
 
 @dataclass
@@ -70,7 +68,8 @@ class ControlLink:
         configured = air.radio.config.control_code_rate
         if configured is None:
             return self._row(air)[2]
-        rates, suiting_db = zip(*_SUITING_DB, strict=True)
+        suiting_db, rates, _ = zip(*reversed(_RATES), strict=True)
+        suiting_db = _LOWEST_SUITING_DB, *suiting_db[1:]
         shortfall_db = float(np.interp(math.log2(configured), np.log2(rates), suiting_db)) - self._combined_db(air)
         return float(gammainc(2, gammaincinv(2, 0.05) * 10 ** (shortfall_db / 10)))
 

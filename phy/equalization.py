@@ -57,7 +57,8 @@ def _heard(
 ) -> torch.Tensor:
     """1 - E_kk = [G E]_kk [..., K], without the difference of nearly equal numbers."""
     size = len(error)
-    factor = [[*row, torch.ones_like(row[0] if row else inverse[-1][0])] for row in inverse]
+    one = torch.ones_like(inverse[-1][0])
+    factor = [[*row, one] for row in inverse]
 
     def covariance(j: int, k: int) -> torch.Tensor:
         return torch.stack([factor[i][j].conj() * error[i] * factor[i][k] for i in range(max(j, k), size)]).sum(0)

@@ -90,7 +90,8 @@ class TransportLink:
                 f"{size} bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air."
             )
         bits = to_bits(payloads, size)
-        cut = segment(8 * size, self._coded.coded_bits(channel_uses), self.mcs.modulation_order, self.mcs.code_rate)
+        order = self.mcs.modulation_order
+        cut = segment(8 * size, num_symbols * order, order, self.mcs.code_rate)
         assert cut is not None, "payload_bytes offers sizes that can be segmented only"
         code = self._coded.code
         soft = code.empty(len(bits), cut)

@@ -21,7 +21,7 @@ from taskwave.links.link_abstraction import calibrated_sinr_db
 from taskwave.phy.air import AirInterface, Radio, RadioConfig
 from taskwave.phy.harq_link import HarqLink
 from taskwave.phy.link_adaptation import cqi_table
-from taskwave.phy.mcs import mcs_table
+from taskwave.phy.mcs import mcs_ladder, mcs_table
 from taskwave.phy.symbol_link import SymbolLink, SymbolReception
 
 COUNT = 48
@@ -85,7 +85,7 @@ def test_a_report_changes_what_is_expected(radio: Radio, report: QualityReport) 
 
 
 def test_thresholds_rise_and_a_cqi_stands_for_its_own(radio: Radio) -> None:
-    thresholds = [threshold_db(m.modulation_order, m.code_rate) for m in mcs_table()]
+    thresholds = [threshold_db(m.modulation_order, m.code_rate) for m in mcs_ladder()]
     assert all(low < high for low, high in pairwise(thresholds))
     assert all(reported_db(c) < reported_db(c + 1) for c in range(15))
     assert reported_db(3) == threshold_db(cqi_table()[2].modulation_order, cqi_table()[2].code_rate)

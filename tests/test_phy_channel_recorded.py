@@ -163,6 +163,6 @@ def test_records_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_
 
 def test_records_that_move_too_fast_are_refused_where_symbols_may_not_interfere(tmp_path: Path) -> None:
     file = save(tmp_path / "a.npz", make(doppler_hz=np.full((5, 3), 4000.0)))
-    with pytest.raises(ValueError, match=r"Doppler shifts of 5657 Hz, but .* 30 allows 900 Hz"):
+    with pytest.raises(ValueError, match=r"a.npz gives a Doppler shift of 5657 Hz; .* 30 allows 900 Hz"):
         Radio(config(file))
     assert Radio(config(file, impairments={})).channel.doppler_hz == pytest.approx(5657, rel=1e-3)

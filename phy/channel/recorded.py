@@ -178,12 +178,7 @@ class Recorded:
                 f"{_MAX_CHANGE:.0%} can be interpolated: record with a shorter interval_s than "
                 f"{self._records.interval_s:g}"
             )
-        if self._doppler_hz > config.doppler_limit_hz:
-            raise ValueError(
-                f"{path}: Doppler shifts of {self._doppler_hz:.0f} Hz, but subcarrier_spacing_khz "
-                f"{config.subcarrier_spacing_khz} allows {config.doppler_limit_hz:.0f} Hz: use a wider spacing, slower "
-                "records, or the time domain ([radio.impairments]) if it is not in use"
-            )
+        config.check_doppler(self._doppler_hz, str(path))
 
     def sample_s(self, duration_s: float) -> float | None:
         """See `Family`."""

@@ -32,7 +32,7 @@ class Plan:
 
 
 def full() -> Plan:
-    """AWGN, TDL and CDL with 1, 2 and 4 antennas: some ten minutes on one core."""
+    """AWGN, TDL and CDL with 1, 2 and 4 antennas: some five minutes on one core."""
     every = [(channel, antennas) for channel in _CHANNELS for antennas in (1, 2, 4)]
     uncoded = [Setting(channel, antennas, "ls") for channel, antennas in every]
     # Sionna's LMMSE estimator holds a matrix of pilots times subcarriers for every antenna, stream and message.
