@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from taskwave.phy.air import AirInterface
+from taskwave.phy.channel.air import AirInterface
 
 LinkKind = Literal["semantic", "bitwise", "bound", "answer"]
 """Style of a curve: learned link, image codec over coded QAM, the same over an ideal code, task answer sent."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     from taskwave.links.base import Link
-    from taskwave.phy.air import Radio
+    from taskwave.phy.radio import Radio
     from taskwave.semantic.weights import Models
 
 GROUP = "taskwave.links"
@@ -35,30 +35,33 @@ class _BuiltIn(NamedTuple):
 _TASK_NETWORK = ("segmentation",)
 
 
-def _adapted(codec: str, adaptation: str) -> dict[str, str]:
-    return {"codec": codec, "adaptation": adaptation}
-
-
 _BUILT_IN = {
-    "task-adaptive": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "attention"}),
-    "task-adaptive-uniform": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "uniform"}),
-    "task-adaptive-random": _BuiltIn("task_adaptive", "TaskAdaptiveLink", {"selection": "random"}),
-    "jpeg": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg"}, _TASK_NETWORK),
-    "jpeg2000": _BuiltIn("bitwise", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
-    "webp": _BuiltIn("bitwise", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
-    "avif": _BuiltIn("bitwise", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
+    "task-adaptive": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "attention"}),
+    "task-adaptive-uniform": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "uniform"}),
+    "task-adaptive-random": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "random"}),
+    "jpeg": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg"}, _TASK_NETWORK),
+    "jpeg2000": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
+    "webp": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
+    "avif": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
     **{
-        f"{code}-{codec}": _BuiltIn("ideal", "IdealLink", {"codec": codec, "code": code}, _TASK_NETWORK)
+        f"{code}-{codec}": _BuiltIn("bounds", "IdealLink", {"codec": codec, "code": code}, _TASK_NETWORK)
         for codec in ("jpeg", "jpeg2000", "webp", "avif")
         for code in ("ideal", "outage", "finite")
     },
-    "avif-harq": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "harq"), _TASK_NETWORK),
-    "avif-cqi": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "cqi"), _TASK_NETWORK),
-    "avif-olla": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "olla"), _TASK_NETWORK),
-    "avif-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("avif", "nr"), _TASK_NETWORK),
-    "webp-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("webp", "nr"), _TASK_NETWORK),
-    "jpeg2000-nr": _BuiltIn("bitwise_adaptive", "AdaptiveBitwiseLink", _adapted("jpeg2000", "nr"), _TASK_NETWORK),
-    "label-map": _BuiltIn("label_map", "LabelMapLink", {}, _TASK_NETWORK),
+    **{
+        f"{codec}-{adaptation}": _BuiltIn(
+            "bitwise.link", "BitwiseLink", {"codec": codec, "link_adaptation": adaptation}, _TASK_NETWORK
+        )
+        for codec, adaptation in (
+            ("avif", "harq"),
+            ("avif", "cqi"),
+            ("avif", "olla"),
+            ("avif", "nr"),
+            ("webp", "nr"),
+            ("jpeg2000", "nr"),
+        )
+    },
+    "label-map": _BuiltIn("answers.label_map", "LabelMapLink", {}, _TASK_NETWORK),
 }
 
 

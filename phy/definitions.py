@@ -11,6 +11,8 @@ import math
 
 MAX_ABS_ES_N0_DB = 100.0
 """Beyond this single precision cannot hold signal and noise together."""
+SPEED_OF_LIGHT = 299_792_458.0
+"""In metres per second."""
 
 
 def noise_variance(es_n0_db: float) -> float:

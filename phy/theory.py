@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from scipy.special import ndtr, ndtri
 
-from taskwave.phy.modulation import Modulation
+from taskwave.phy.coding.modulation import Modulation
 
 Floats = npt.NDArray[np.float64]
 

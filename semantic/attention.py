@@ -8,7 +8,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
 
-from taskwave.semantic.codec import ResidualBlock
+from taskwave.semantic.codec.latents import ResidualBlock
 
 
 class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]

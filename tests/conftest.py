@@ -11,20 +11,22 @@ import pytest
 import torch
 from torch import nn
 
-from taskwave.phy.air import Air, AirInterface, Radio, RadioConfig
-from taskwave.phy.flowgraph.client import FlowgraphWorker
-from taskwave.phy.symbol_link import SymbolLink
+from taskwave.phy.channel.air import Air, AirInterface
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.gnuradio.client import FlowgraphWorker
+from taskwave.phy.links.symbol import SymbolLink
+from taskwave.phy.radio import Radio
 from taskwave.phy.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import CLASSES
-from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
+from taskwave.semantic.codec.analog import GeneralCode
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
-from taskwave.semantic.data.folders import find_folder
-from taskwave.semantic.general import GeneralCode
-from taskwave.semantic.prior import RegenerationPipeline, build_unet
-from taskwave.semantic.scheduler import TokenScheduler
-from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
-from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.data.files import find_folder
+from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
+from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 from taskwave.semantic.weights import Models
 
 
@@ -107,18 +109,18 @@ def interface():
     """Makes the air between the two ends of a radio, the same fading and noise in every test."""
 
     def make(radio: Radio, batch: int, es_n0_db: float = 10.0, occasions: int = 1) -> AirInterface:
-        return AirInterface(radio, radio.draw(batch, occasions, 5), es_n0_db, 6)
+        return AirInterface(radio.config, radio.draw(batch, occasions, 5), es_n0_db, 6)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def snr_db():
-    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives."""
+    """SNR of one Gaussian channel that leaves the error of the best linear estimate from what arrives over `radio`."""
 
-    def measure(air: Air, num_symbols: int = 1500) -> float:
+    def measure(air: Air, num_symbols: int = 1500, radio: Radio | None = None) -> float:
         symbols = torch.randn(air.batch, num_symbols, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
-        received = SymbolLink(air.radio).send(symbols, air)
+        received = SymbolLink(radio or Radio(air.config)).send(symbols, air)
         error = (received.symbols / (1 + received.noise_variance) - symbols).abs().square().mean()
         return float(10 * torch.log10(1 / error - 1))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from taskwave.phy.config import RadioConfig
-from taskwave.scenarios import loading
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.scenarios.config import loading
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -49,7 +49,7 @@ def test_the_wheel_holds_code_scenarios_weights_and_licence(wheel: Path) -> None
             for p in (ROOT / package).rglob(f"*.{kind}")
         ]
         assert {f"taskwave/{package}/{p.relative_to(ROOT / package)}" for p in data} <= names
-    assert {"taskwave/__init__.py", "taskwave/py.typed", "taskwave/scenarios/builtin/quickstart.toml"} <= names
+    assert {"taskwave/__init__.py", "taskwave/py.typed", "taskwave/scenarios/library/quickstart.toml"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if not name.startswith("taskwave")], "nothing beside the package"
 
@@ -57,7 +57,7 @@ def test_the_wheel_holds_code_scenarios_weights_and_licence(wheel: Path) -> None
 @pytest.mark.slow
 def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    script = "import taskwave.scenarios.loading as l; print(l.__file__, *l.built_in())"
+    script = "import taskwave.scenarios.config.loading as l; print(l.__file__, *l.built_in())"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -84,7 +84,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = [need for needs in project["optional-dependencies"].values() for need in needs]
     declared = {re.split(r"[<>=;\[ ]", need)[0].lower() for need in (*project["dependencies"], *extras)}
     names = {"PIL": "pillow", "sionna": "sionna-no-rt", "tensorflow": "tensorflow-cpu", "zmq": "pyzmq"}
-    with_gnuradio = {"gnuradio", "pmt", "PyQt5"}  # under its own interpreter, see phy/flowgraph
+    with_gnuradio = {"gnuradio", "pmt", "PyQt5"}  # under its own interpreter, see phy/gnuradio
     imported = {
         match
         for package in PACKAGES

@@ -1,1 +1,1 @@
-"""Channel models behind one entry, `taskwave.phy.channel.model.ChannelModel`: a file for each family."""
+"""Channel models, their realisations, and the air between two ends that all links of a point share."""

@@ -6,13 +6,19 @@ from typing import Any
 
 import torch
 
-from taskwave.phy.channel.fading import BLOCK
-from taskwave.phy.channel.family import Cir, Profile, grid_step_s, profile_on_grid, sample_interval_s, share_beyond
-from taskwave.phy.channel.link_budget import path_loss_channel
-from taskwave.phy.channel.path_loss import BS_HEIGHT_M, los_probability, mean_loss_db
-from taskwave.phy.channel.tr38901 import STATISTICS_DRAWS, STATISTICS_SEED, panel, sionna_seed
-from taskwave.phy.config import RadioConfig
-from taskwave.phy.seeds import generator
+from taskwave.phy.channel.fading import (
+    BLOCK,
+    Cir,
+    Profile,
+    grid_step_s,
+    profile_on_grid,
+    sample_interval_s,
+    share_beyond,
+)
+from taskwave.phy.channel.link_budget import BS_HEIGHT_M, los_probability, mean_loss_db, path_loss_channel
+from taskwave.phy.channel.link_level import STATISTICS_DRAWS, STATISTICS_SEED, panel
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.seeds import generator, sionna_seed
 
 _LOS = {"random": "random", "always": True, "never": False}
 

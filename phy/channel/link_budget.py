@@ -1,11 +1,175 @@
-"""Es/N0 from powers and distance."""
+"""Path loss of UMi, UMa and RMa in closed form (TR 38.901 V19, clauses 7.4.1 to 7.4.3), and Es/N0 from it.
+
+Distances in metres, frequencies in gigahertz, losses in decibels. Heights and surroundings are those of table 7.2-1.
+"""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from taskwave.phy.channel.config import DROP_CHANNELS, DropChannel
-from taskwave.phy.channel.path_loss import mean_loss_db
-from taskwave.phy.config import RadioConfig
-from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+from taskwave.phy.config.channel import DROP_CHANNELS, DropChannel, DropConfig
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.definitions import SPEED_OF_LIGHT
+from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
+
+BS_HEIGHT_M: dict[DropChannel, float] = {"umi": 10.0, "uma": 25.0, "rma": 35.0}
+_BUILDING_HEIGHT_M, _STREET_WIDTH_M = 5.0, 20.0
+_EFFECTIVE_HEIGHT_M = 1.0
+"""h_E of note 1 for receivers below 13 m."""
+
+_SHADOWING_DB: dict[DropChannel, tuple[float, float, float]] = {
+    "umi": (4.0, 7.82, 7.0), "uma": (4.0, 6.0, 7.0), "rma": (4.0, 8.0, 8.0),
+}  # fmt: skip
+"""Standard deviation with line of sight (for RMa before the break point), without, and indoors."""
+_RMA_SHADOWING_FAR_DB = 6.0
+_CAR_LOSS_DB = (9.0, 5.0)
+"""Mean and standard deviation; receivers of RMa that are not indoors are in cars (clause 7.4.3.2)."""
+_WALL_DEVIATION_DB = 4.4
+_QUADRATURE = 32
+"""Points over the radii of a ring and over the way inside a building."""
+
+
+def los_probability(channel: DropChannel, distance_m: float) -> float:
+    """Probability of line of sight at a horizontal distance outdoors (table 7.4.2-1, receivers below 13 m)."""
+    if channel == "rma":
+        return min(1.0, math.exp(-(distance_m - 10) / 1000))
+    if distance_m <= 18:
+        return 1.0
+    decay = math.exp(-distance_m / (36 if channel == "umi" else 63))
+    return 18 / distance_m + decay * (1 - 18 / distance_m)
+
+
+def path_loss_db(channel: DropChannel, distance_m: float, carrier_ghz: float, ut_height_m: float, los: bool) -> float:
+    """Median basic path loss at a horizontal distance (table 7.4.1-1)."""
+    bs_height_m = BS_HEIGHT_M[channel]
+    distance_3d = math.hypot(distance_m, bs_height_m - ut_height_m)
+    line = _los_db(channel, distance_m, distance_3d, carrier_ghz, ut_height_m)
+    if los:
+        return line
+    log_d, log_f = math.log10(distance_3d), math.log10(carrier_ghz)
+    if channel == "umi":
+        blocked = 35.3 * log_d + 22.4 + 21.3 * log_f - 0.3 * (ut_height_m - 1.5)
+    elif channel == "uma":
+        blocked = 13.54 + 39.08 * log_d + 20 * log_f - 0.6 * (ut_height_m - 1.5)
+    else:
+        h, log_bs = _BUILDING_HEIGHT_M, math.log10(bs_height_m)
+        blocked = (
+            161.04
+            - 7.1 * math.log10(_STREET_WIDTH_M)
+            + 7.5 * math.log10(h)
+            - (24.37 - 3.7 * (h / bs_height_m) ** 2) * log_bs
+            + (43.42 - 3.1 * log_bs) * (log_d - 3)
+            + 20 * log_f
+            - (3.2 * math.log10(11.75 * ut_height_m) ** 2 - 4.97)
+        )
+    return max(line, blocked)
+
+
+def break_point_m(channel: DropChannel, carrier_ghz: float, ut_height_m: float) -> float:
+    """Horizontal distance beyond which the loss with line of sight grows with the fourth power (notes 1 and 5)."""
+    per_wavelength = carrier_ghz * 1e9 / SPEED_OF_LIGHT
+    if channel == "rma":
+        return 2 * math.pi * BS_HEIGHT_M[channel] * ut_height_m * per_wavelength
+    above = (BS_HEIGHT_M[channel] - _EFFECTIVE_HEIGHT_M) * (ut_height_m - _EFFECTIVE_HEIGHT_M)
+    return 4 * above * per_wavelength
+
+
+def _los_db(
+    channel: DropChannel, distance_m: float, distance_3d: float, carrier_ghz: float, ut_height_m: float
+) -> float:
+    break_m = break_point_m(channel, carrier_ghz, ut_height_m)
+    if channel == "rma":
+        h = math.pow(_BUILDING_HEIGHT_M, 1.72)
+
+        def near(d: float) -> float:
+            spread = 20 * math.log10(40 * math.pi * d * carrier_ghz / 3)
+            roofs = min(0.03 * h, 10) * math.log10(d) - min(0.044 * h, 14.77)
+            return spread + roofs + 0.002 * math.log10(_BUILDING_HEIGHT_M) * d
+
+        return near(distance_3d) if distance_m < break_m else near(break_m) + 40 * math.log10(distance_3d / break_m)
+    constant, slope, far = (32.4, 21.0, 9.5) if channel == "umi" else (28.0, 22.0, 9.0)
+    constant += 20 * math.log10(carrier_ghz)
+    if distance_m < break_m:
+        return constant + slope * math.log10(distance_3d)
+    heights = BS_HEIGHT_M[channel] - ut_height_m
+    return constant + 40 * math.log10(distance_3d) - far * math.log10(break_m**2 + heights**2)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One kind of drop: its share, and the normal distribution of its loss."""
+
+    share: float
+    mean_db: float
+    deviation_db: float
+
+
+def losses(channel: DropChannel, drop: DropConfig, carrier_ghz: float) -> Iterator[Loss]:
+    """All losses of `drop` as a mixture, of shares that sum to one: distance, line of sight, way inside."""
+    inner, outer = drop.radii_m
+    radii = [inner] if inner == outer else [
+        math.sqrt(inner**2 + (i + 0.5) / _QUADRATURE * (outer**2 - inner**2)) for i in range(_QUADRATURE)
+    ]  # fmt: skip
+    for radius in radii:
+        for weight, inside_m in _ways_inside(channel, carrier_ghz) if drop.indoor else [(1.0, 0.0)]:
+            line = {"always": 1.0, "never": 0.0}.get(drop.los, los_probability(channel, radius - inside_m))
+            for los, share in ((True, line), (False, 1 - line)):
+                if share:
+                    mean_db = path_loss_db(channel, radius, carrier_ghz, drop.ut_height_m, los)
+                    extra_db, extra_deviation = _penetration(channel, drop.indoor, carrier_ghz, inside_m)
+                    shadowing = _shadowing_db(channel, drop, radius, carrier_ghz, los)
+                    deviation = math.hypot(shadowing, extra_deviation)
+                    yield Loss(share * weight / len(radii), mean_db + extra_db, deviation)
+
+
+def _ways_inside(channel: DropChannel, carrier_ghz: float) -> list[tuple[float, float]]:
+    """Shares and lengths of the way inside: uniform below 6 GHz, else the smaller of two uniform ones (7.4.3.1)."""
+    longest = 10.0 if channel == "rma" else 25.0
+    places = [(i + 0.5) / _QUADRATURE for i in range(_QUADRATURE)]
+    if _before_6_ghz(channel, carrier_ghz):
+        return [(1 / _QUADRATURE, longest * p) for p in places]
+    return [(1 / _QUADRATURE, longest * (1 - math.sqrt(1 - p))) for p in places]
+
+
+def _before_6_ghz(channel: DropChannel, carrier_ghz: float) -> bool:
+    """Whether the simpler penetration loss of table 7.4.3-3 holds."""
+    return channel != "rma" and carrier_ghz < 6
+
+
+def _penetration(channel: DropChannel, indoor: bool, carrier_ghz: float, inside_m: float) -> tuple[float, float]:
+    """Mean and standard deviation of the penetration loss (tables 7.4.3-1 to 7.4.3-3)."""
+    if not indoor:
+        return _CAR_LOSS_DB if channel == "rma" else (0.0, 0.0)
+    if _before_6_ghz(channel, carrier_ghz):
+        return 20 + 0.5 * inside_m, 0.0
+    glass, concrete = 2 + 0.2 * carrier_ghz, 5 + 4 * carrier_ghz
+    wall = 5 - 10 * math.log10(0.3 * 10 ** (-glass / 10) + 0.7 * 10 ** (-concrete / 10))
+    return wall + 0.5 * inside_m, _WALL_DEVIATION_DB
+
+
+def _shadowing_db(channel: DropChannel, drop: DropConfig, distance_m: float, carrier_ghz: float, los: bool) -> float:
+    with_los, without, indoors = _SHADOWING_DB[channel]
+    if drop.indoor:
+        return indoors
+    if not los:
+        return without
+    far = channel == "rma" and distance_m >= break_point_m(channel, carrier_ghz, drop.ut_height_m)
+    return _RMA_SHADOWING_FAR_DB if far else with_los
+
+
+def mean_loss_db(channel: DropChannel, drop: DropConfig, carrier_ghz: float) -> float:
+    """The loss that `es_n0_db` stands for.
+
+    With `large_scale_fading` that of the mean received power over all drops, else the mean of the losses in decibels:
+    that of a receiver in the middle of the others, to which every drop is brought.
+    """
+    parts = list(losses(channel, drop, carrier_ghz))
+    if not drop.large_scale_fading:
+        return sum(part.share * part.mean_db for part in parts)
+    nepers = math.log(10) / 10
+    gains = (p.share * math.exp(-nepers * p.mean_db + (nepers * p.deviation_db) ** 2 / 2) for p in parts)
+    return -10 * math.log10(sum(gains))
+
 
 THERMAL_NOISE_DBM_HZ = -174.0
 """Power density of thermal noise at 290 K [dBm/Hz], rounded as link budgets do (exact: -173.98)."""

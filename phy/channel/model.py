@@ -7,12 +7,11 @@ from functools import cached_property
 import torch
 
 from taskwave.phy.channel.drops import Drops
-from taskwave.phy.channel.fading import BLOCK, Fading
-from taskwave.phy.channel.family import Family, Profile
-from taskwave.phy.channel.flat import Flat
+from taskwave.phy.channel.fading import BLOCK, Fading, Family, Profile
+from taskwave.phy.channel.impulse_responses import Records
+from taskwave.phy.channel.link_level import DelayLines, Flat
 from taskwave.phy.channel.recorded import Recorded
-from taskwave.phy.channel.tr38901 import DelayLines
-from taskwave.phy.config import RadioConfig
+from taskwave.phy.config.radio import RadioConfig
 
 _FAMILIES: dict[str, Callable[[RadioConfig], Family]] = {
     "awgn": Flat, "rayleigh": Flat, "tdl": DelayLines, "cdl": DelayLines,
@@ -99,3 +98,16 @@ class ChannelModel:
     def _lead_s(self) -> float:
         precoding = self.config.precoding
         return 0.0 if precoding is None else precoding.csi_age_slots * self.config.slot_seconds
+
+
+def record(config: RadioConfig, num: int, occasions: int, seed: int) -> Records:
+    """`num` channels over the time that `occasions` transmissions take.
+
+    Raises:
+        ValueError: a channel that is drawn anew for each transmission, and what `ChannelModel.draw` refuses.
+    """
+    fading = ChannelModel(config).draw(num, occasions, seed)
+    if fading.sample_s is None and fading.a.shape[-1] > 1:
+        raise ValueError(f"channel {config.channel} is drawn anew for each transmission: record one that moves in time")
+    tau = fading.tau.expand(num, -1)
+    return Records(fading.a.numpy(), tau.numpy(), interval_s=fading.sample_s, carrier_hz=config.carrier_ghz * 1e9)

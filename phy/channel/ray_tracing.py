@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from taskwave.phy.channel.recorded import Records, write
+from taskwave.phy.channel.impulse_responses import Records, write
 
 _LLVM = (
     "Sionna RT needs LLVM, and LLVM 15 and 16 abort it on processors with AVX-512: install another one (Debian: apt "

@@ -1,1 +1,1 @@
-"""Precoding: channel knowledge at the transmitter, what it costs, and what it is used for."""
+"""What a transmitter with several antennas knows of the channel, what that costs, and its precoders."""

@@ -1,15 +1,21 @@
-"""Pilots without data from every antenna, by which the other end learns the channel between all of them.
+"""Pilots without data: sounding of the channel between all antennas, and the probe of what a message could carry.
 
 As CSI-RS of density one (TS 38.211 clause 7.4.1.5) and sounding reference signals (clause 6.4.1.4): one OFDM symbol, in
 which each antenna has some REs of every PRB to itself.
 """
 
+import math
+
 import torch
 
-from taskwave.phy.air import Air, Radio
-from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB, Allocation
-from taskwave.phy.pilots import dmrs_pilots
-from taskwave.phy.slot import channel_estimator
+from taskwave.phy.channel.air import Air
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB, Allocation
+from taskwave.phy.grid.pilots import dmrs_pilots
+from taskwave.phy.precoding.precoders import choose
+from taskwave.phy.radio import Radio
+from taskwave.phy.receiver.equalization import lmmse_equalize
+from taskwave.phy.receiver.estimation import channel_estimator
 
 
 class ChannelSounding:
@@ -40,7 +46,7 @@ class ChannelSounding:
         comb = NUM_SUBCARRIERS_PER_PRB // (num_ports * density)
         self.allocation = Allocation(num_prb, 1, num_ports, (0,), comb)
         self._radio = radio
-        self._estimator = channel_estimator(radio, self.allocation)
+        self._estimator = channel_estimator(radio.config, radio.channel, self.allocation)
         self._pilots = dmrs_pilots(self.allocation)
 
     @property
@@ -68,3 +74,39 @@ class ChannelSounding:
         z = torch.stack([signal.y[..., at] / self._pilots[:, at] for at in rows], dim=2)
         h_hat, error = self._estimator.estimate(z, signal.no)
         return h_hat, error, signal.no
+
+
+class ChannelProbe:
+    """Probes the lowest PRBs of the carrier, for the layers of the radio's data.
+
+    Args:
+        radio: the radio.
+        num_prb: PRBs to probe.
+
+    Raises:
+        ValueError: see `ChannelSounding`.
+    """
+
+    def __init__(self, radio: Radio, num_prb: int) -> None:
+        config = radio.config
+        self._precoding, self._num_layers = config.precoding, config.num_layers
+        self._sounding = ChannelSounding(
+            radio, num_prb, config.num_layers if self._precoding is None else config.num_tx_ant
+        )
+
+    @property
+    def channel_uses(self) -> int:
+        """REs occupied."""
+        return self._sounding.channel_uses
+
+    def measure(self, air: Air) -> torch.Tensor:
+        """Send the probe; SINR after equalisation as the receiver expects it for data, [B, 12 * num_prb * layers]."""
+        h, error, no = self._sounding.measure(air)
+        if self._precoding is not None:
+            w = choose(self._precoding, h[..., 0, :], noise_variance(air.es_n0_db), self._num_layers)
+            h = torch.einsum("brtsf,btl->brlsf", h, w)
+            error = torch.einsum("btsf,btl->blsf", error.expand(len(w), -1, -1, -1), w.abs().square())
+        no = error.sum(dim=1) / self._num_layers + no[:, None, None]
+        h_re = h.permute(0, 3, 4, 1, 2) / math.sqrt(self._num_layers)
+        _, no_eff = lmmse_equalize(h_re.new_zeros(h_re.shape[:-1]), h_re, no)
+        return 1.0 / no_eff.flatten(1)

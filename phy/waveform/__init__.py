@@ -1,1 +1,1 @@
-"""OFDM in the time domain: bursts of slots, and the synchronisation that finds them."""
+"""The same grids as samples: OFDM, multipath, hardware that is not ideal, synchronisation."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
+from taskwave.phy.channel.medium import SlotSignal
 from taskwave.phy.channel.model import ChannelModel
-from taskwave.phy.grid import Allocation
-from taskwave.phy.medium import SlotSignal
-from taskwave.phy.pilots import dmrs_pilots, spread_to_layers, sync_pilots
-from taskwave.phy.waveform.acquisition import Acquisition
-from taskwave.phy.waveform.known import KnownBlock
+from taskwave.phy.grid.allocation import Allocation
+from taskwave.phy.grid.pilots import dmrs_pilots, spread_to_layers, sync_pilots
+from taskwave.phy.waveform.acquisition import Acquisition, KnownBlock
 from taskwave.phy.waveform.ofdm import OfdmModem
 from taskwave.phy.waveform.synchronization import Part, detect
 

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from taskwave.phy.config import RadioConfig
-from taskwave.phy.grid import NUM_SUBCARRIERS_PER_PRB
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
 
 _OCCUPANCY = 0.85
 """Largest share of the FFT that subcarriers may fill: the rest is the transition band of resamplers and filters."""

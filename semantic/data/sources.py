@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from taskwave.semantic.data.base import DEFAULT_SIZE, ImageSet, Size
-from taskwave.semantic.data.camvid import CamVid
-from taskwave.semantic.data.pretraining import CarlaFrames, LabelMeFacade
+from taskwave.semantic.data.photographs import CamVid, CarlaFrames, LabelMeFacade
 from taskwave.semantic.data.streets import StreetScenes
 
 SOURCES = ("streets", "camvid", "labelmefacade", "carla")

@@ -8,13 +8,13 @@ from torch.nn import functional
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
-from taskwave.semantic.codec import PATCH, LatentCodec
-from taskwave.semantic.lexicon import COLUMNS, Meaning, column_slices, phrase
-from taskwave.semantic.scene import scene
-from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.codec.analog import scene
+from taskwave.semantic.codec.latents import PATCH, LatentCodec
+from taskwave.semantic.language.lexicon import COLUMNS, Meaning, column_slices, phrase
+from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.training.analog import SIZE, ZOOM
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
-from taskwave.semantic.training.general import SIZE, ZOOM
 
 PROMPTS_PER_IMAGE = 8
 

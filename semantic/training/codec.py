@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from taskwave.semantic.codec import LatentCodec, PatchAutoencoder, psnr
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder, psnr
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
 

@@ -6,14 +6,13 @@ import torch
 from diffusers import UNet2DModel
 from torch import nn
 
-from taskwave.semantic.codec import LatentCodec
-from taskwave.semantic.general import GeneralCode
-from taskwave.semantic.prior import predict_velocity
-from taskwave.semantic.scene import scene
-from taskwave.semantic.scheduler import level_of_noise, signal_and_noise
+from taskwave.semantic.codec.analog import GeneralCode, scene
+from taskwave.semantic.codec.latents import LatentCodec
+from taskwave.semantic.diffusion.prior import predict_velocity
+from taskwave.semantic.diffusion.scheduler import level_of_noise, signal_and_noise
+from taskwave.semantic.training.analog import SIZE, ZOOM, channel_weights
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
-from taskwave.semantic.training.general import SIZE, ZOOM, channel_weights
 from taskwave.semantic.training.reception import receive
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.detail import Holding
-from taskwave.semantic.general import CELL
+from taskwave.semantic.codec.analog import CELL
+from taskwave.semantic.codec.detail import Holding
 
 ES_N0_DB = (-10.0, 22.0)
 """Range of the mean SNR after equalisation."""

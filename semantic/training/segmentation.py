@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from taskwave.semantic.classes import IGNORE, NUM_CLASSES
 from taskwave.semantic.metrics import confusion_matrix, mean_iou
-from taskwave.semantic.segmentation import SegmentationNet
+from taskwave.semantic.tasks.segmentation import SegmentationNet
 from taskwave.semantic.training.batches import ImagePool, class_weights
 from taskwave.semantic.training.damage import Damage, code, damage, rescale
 from taskwave.semantic.training.fit import Fit, FitConfig, Log

@@ -11,22 +11,21 @@ from diffusers.models.modeling_utils import ModelMixin
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
-from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
-from taskwave.semantic.general import GeneralCode
-from taskwave.semantic.prior import RegenerationPipeline, build_unet
-from taskwave.semantic.scheduler import TokenScheduler
-from taskwave.semantic.segmentation import SegmentationNet
-from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.codec.analog import GeneralCode
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
+from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.tasks.segmentation import SegmentationNet
+from taskwave.semantic.training.analog import channel_weights, train_general
 from taskwave.semantic.training.attention import train_attention
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.codec import train_codec
-from taskwave.semantic.training.damage import code, rescale
+from taskwave.semantic.training.damage import Regenerator, code, rescale
 from taskwave.semantic.training.fit import Log
-from taskwave.semantic.training.general import channel_weights, train_general
 from taskwave.semantic.training.joint import Regeneration, train_joint
 from taskwave.semantic.training.prior import train_prior
 from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
-from taskwave.semantic.training.regenerated import Regenerator
 from taskwave.semantic.training.segmentation import train_segmentation
 from taskwave.semantic.weights import Models, load_network, save_models
 

@@ -13,14 +13,13 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from taskwave.semantic.attention import PromptAttention
-from taskwave.semantic.codec import LatentCodec, PatchAutoencoder
-from taskwave.semantic.detail import Holding
-from taskwave.semantic.general import GeneralCode
-from taskwave.semantic.prior import RegenerationPipeline
-from taskwave.semantic.scene import scene
-from taskwave.semantic.scheduler import TokenScheduler
-from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
-from taskwave.semantic.text_encoder import TextEncoder
+from taskwave.semantic.codec.analog import GeneralCode, scene
+from taskwave.semantic.codec.detail import Holding
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.diffusion.prior import RegenerationPipeline
+from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 HERE = Path(__file__).parent
 INDEX = "bundle.json"

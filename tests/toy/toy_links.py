@@ -8,9 +8,10 @@ from typing import ClassVar
 import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
-from taskwave.phy.air import AirInterface, Radio
-from taskwave.phy.symbol_link import SymbolLink
-from taskwave.semantic.segmentation import SegmentationNet, SegmentationTask
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.links.symbol import SymbolLink
+from taskwave.phy.radio import Radio
+from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 SMALLEST = 100
 """Channel uses below which a toy cannot work."""

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from taskwave.semantic.data.streets.camera import Floats
-from taskwave.semantic.data.streets.canvas import PAVEMENT, ROAD, TREE, Canvas, with_glow
+from taskwave.semantic.data.streets.canvas import PAVEMENT, ROAD, TREE, Canvas, Floats, with_glow
 from taskwave.semantic.data.streets.lighting import Light
 from taskwave.semantic.data.streets.noise import noise, sample
 from taskwave.semantic.data.streets.plan import Side, Street

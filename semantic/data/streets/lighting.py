@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from taskwave.semantic.data.streets.camera import Floats
-from taskwave.semantic.data.streets.canvas import SKY_DEPTH, Bytes, Canvas
+from taskwave.semantic.data.streets.canvas import SKY_DEPTH, Bytes, Canvas, Floats
 from taskwave.semantic.data.streets.noise import noise, window
 
 Rgb = tuple[float, float, float]

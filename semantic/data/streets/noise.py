@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from taskwave.semantic.data.streets.camera import Floats
+from taskwave.semantic.data.streets.canvas import Floats
 
 SIDE = 256
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskwave.semantic.data.streets.camera import Point
-from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Canvas, Colour, Sketch, tint
+from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Canvas, Colour, Point, Sketch, tint
 
 _SKIN: tuple[Colour, ...] = ((222, 184, 156), (198, 150, 120), (140, 98, 74), (92, 64, 50))
 _CLOTH: tuple[Colour, ...] = (

@@ -1,0 +1,122 @@
+"""Infer at the transmitter and send the label map: the sceptic's baseline for a task known in advance."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from taskwave.links.answers.label_map_coder import Labels, decode_labels, encode_labels
+from taskwave.links.base import Delivery, LinkKind, Task
+from taskwave.links.bitwise.ladder import SCALES, scaled_size
+from taskwave.links.transport.rate import CodedTransport, Offer
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.radio import Radio
+from taskwave.phy.recent import Recent
+from taskwave.semantic.classes import NO_ANSWER
+from taskwave.semantic.weights import Models
+
+_REMEMBERED = 4096
+_SMALLEST = 2
+"""Bytes: the scale and at least one of code."""
+
+
+def rescale(labels: Labels, height: int, width: int, num_labels: int) -> Labels:
+    """Majority of the area each new pixel covers (downwards), straight borders (upwards): [height, width] uint8."""
+    if labels.shape == (height, width):
+        return labels
+    planes = functional.one_hot(torch.from_numpy(labels).long(), num_labels).movedim(-1, 0)[None].float()
+    if height < labels.shape[0]:
+        planes = functional.adaptive_avg_pool2d(planes, (height, width))
+    else:
+        planes = functional.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)
+    return planes[0].argmax(0).to(torch.uint8).numpy()
+
+
+def overlap(labels: Labels, reference: Labels) -> float:
+    """Intersection over union of all labels but 0, summed over them; 1 where both maps are empty."""
+    union = np.count_nonzero(labels) + np.count_nonzero(reference) - np.count_nonzero((labels > 0) & (reference > 0))
+    wrong = np.count_nonzero((labels != reference) & (labels > 0) & (reference > 0))
+    hit = np.count_nonzero((labels == reference) & (labels > 0))
+    return hit / (union + wrong) if union else 1.0
+
+
+def decode_map(payload: bytes, height: int, width: int, num_labels: int) -> Labels:
+    """A payload (zero bytes behind it allowed) to the map at full size: [height, width] uint8."""
+    return _decode_map(payload[0] % len(SCALES), payload[1:].rstrip(b"\0"), height, width, num_labels)
+
+
+@lru_cache(maxsize=1024)
+def _decode_map(scale: int, code: bytes, height: int, width: int, num_labels: int) -> Labels:
+    """Remembered: in a sweep the same map arrives at many SNRs."""
+    small = decode_labels(code, *scaled_size(scale, height, width), num_labels)
+    return rescale(small, height, width, num_labels)
+
+
+class LabelMapSource:
+    """The ways to send one label map: at each scale, losslessly coded, one side byte in front."""
+
+    def __init__(self, labels: Labels, num_labels: int) -> None:
+        self._labels, self._num_labels = labels, num_labels
+        self._offers: dict[int, Offer] = {}
+
+    def offer(self, limit: int) -> Offer | None:
+        """The largest scale that fits into `limit` bytes, with its IoU against the map at full size; None if none."""
+        offers = (self._at_scale(scale) for scale in range(len(SCALES)))
+        return next((offer for offer in offers if len(offer.payload) <= limit), None)
+
+    def _at_scale(self, scale: int) -> Offer:
+        if scale not in self._offers:
+            height, width = self._labels.shape
+            small = rescale(self._labels, *scaled_size(scale, height, width), self._num_labels)
+            payload = bytes([scale]) + encode_labels(small, self._num_labels)
+            restored = rescale(small, height, width, self._num_labels)
+            self._offers[scale] = Offer(payload, overlap(restored, self._labels))
+        return self._offers[scale]
+
+
+class LabelMapLink:
+    """The task network runs on the clean picture at the transmitter; only the task's classes are sent.
+
+    Transport, MCS choice and outage are those of `BitwiseLink`. Pixels outside the task's classes are answered with
+    `NO_ANSWER`: they claim no class.
+    """
+
+    name = "label-map"
+    kind: LinkKind = "answer"
+
+    def __init__(self, models: Models, radio: Radio) -> None:
+        self._segmentation = models.segmentation
+        self._transport = CodedTransport(radio)
+        self._sources: Recent[LabelMapSource] = Recent(_REMEMBERED)
+
+    @torch.no_grad()
+    def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
+        """See `taskwave.links.base.Link`; each task is a transmission of its own."""
+        answers = self._segmentation.predict(images).cpu()
+        return [self._run(answers, task, budget, air, images.device) for task in tasks]
+
+    def _run(self, answers: torch.Tensor, task: Task, budget: int, air: AirInterface, device: torch.device) -> Delivery:
+        code = torch.zeros(256, dtype=torch.uint8)
+        code[list(task.classes)] = torch.arange(1, len(task.classes) + 1, dtype=torch.uint8)
+        num_labels, (height, width) = len(task.classes) + 1, answers.shape[-2:]
+        sources = [self._source(labels, num_labels) for labels in code[answers.long()].numpy()]
+        received = self._transport.run([s.offer for s in sources], _SMALLEST, budget, air, self.name)
+        meaning = torch.tensor([NO_ANSWER, *task.classes], dtype=torch.uint8)
+        prediction = torch.full_like(answers, NO_ANSWER)
+        for i, payload in enumerate(received.payloads):
+            if payload is not None:
+                labels = torch.from_numpy(decode_map(payload, height, width, num_labels))
+                prediction[i] = meaning[labels.long()]
+        return Delivery(
+            prediction=prediction.to(device),
+            channel_uses=received.channel_uses,
+            feedback_uses=received.feedback_uses,
+            outage=torch.tensor([p is None for p in received.payloads]),
+        )
+
+    def _source(self, labels: Labels, num_labels: int) -> LabelMapSource:
+        key = sha256(f"{num_labels} {labels.shape}".encode() + labels.tobytes()).digest()
+        return self._sources.get(key, lambda: LabelMapSource(labels, num_labels))

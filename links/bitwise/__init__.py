@@ -1,0 +1,1 @@
+"""Image codecs over coded QAM: codestreams without their headers, rate ladders, and the links."""

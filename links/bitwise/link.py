@@ -1,0 +1,47 @@
+"""Image codec × 5G LDPC × QAM: the baseline every semantic link has to beat."""
+
+from collections.abc import Sequence
+
+import torch
+
+from taskwave.links.base import Delivery, LinkKind, Task
+from taskwave.links.bitwise.source import CodecSource
+from taskwave.links.transport.rate import CodedTransport, LinkAdaptation
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.radio import Radio
+from taskwave.semantic.weights import Models
+
+
+class BitwiseLink:
+    """Sends each image in one transport block; a block that does not arrive is an outage.
+
+    Only the codestream and one side byte are sent (see `taskwave.links.bitwise.containers`). The transmitter knows the
+    SNR, the image and the task network, not the channel realisation and not the task. For each image it takes the MCS
+    that maximises P(block arrives) × worth, where P comes from a calibration on channels of its own seeds and the worth
+    is the agreement of the task network's answers on the decoded and on the original image: no label is looked at,
+    nothing is averaged over the images of a batch. The choice is known to the receiver free of charge.
+
+    Args:
+        models: with the task network.
+        radio: the radio.
+        codec: "jpeg", "jpeg2000", "webp" or "avif".
+        link_adaptation: see `CodedTransport`; all that is sent for it is charged.
+
+    Raises:
+        ValueError: an unknown codec, or a radio that cannot do what the link adaptation needs.
+    """
+
+    kind: LinkKind = "bitwise"
+
+    def __init__(self, models: Models, radio: Radio, codec: str, link_adaptation: LinkAdaptation = "none") -> None:
+        self.name = codec if link_adaptation == "none" else f"{codec}-{link_adaptation}"
+        self.transport = CodedTransport(radio, link_adaptation)
+        self._source = CodecSource(codec, models.segmentation)
+
+    @torch.no_grad()
+    def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
+        """See `taskwave.links.base.Link`; one transmission serves all tasks."""
+        smallest = self._source.smallest(images.shape[-2], images.shape[-1])
+        offers = [self._source.worth(image).offer for image in images]
+        received = self.transport.run(offers, smallest, budget, air, self.name)
+        return self._source.deliver(received, images, len(tasks))

@@ -1,0 +1,167 @@
+"""How likely a transport block is to arrive, without decoding anything.
+
+Arrival is predicted by mutual information, as link-to-system mappings do (mutual-information effective SINR mapping,
+Brueninghaus et al., PIMRC 2005), with the normal approximation for the finite block length (Polyanskiy, Poor and
+Verdú 2010). The channels it is averaged over come from seeds of their own: nothing is known of those of a run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import torch
+
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.channel.fading import Fading
+from taskwave.phy.coding.mcs import Mcs
+from taskwave.phy.coding.modulation import Modulation
+from taskwave.phy.coding.transport_block import transport_crc_length
+from taskwave.phy.links.open_loop import SymbolReception
+from taskwave.phy.links.symbol import SymbolLink
+from taskwave.phy.radio import Radio
+from taskwave.phy.seeds import generator
+from taskwave.phy.theory import awgn_dispersion, bicm_moments
+
+CALIBRATION_SEED = 0x7A5C
+CALIBRATION_NOISE_SEED = CALIBRATION_SEED + 1
+"""Channels and noise of calibrations have seeds of their own."""
+
+GAP_DB = 0.8
+"""How much better than the channel a code of the standard must find it, to do as the normal approximation says."""
+GRID_DB = torch.linspace(-25.0, 45.0, 281)
+"""SINRs at which curves are tabulated."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The channels that a prediction is averaged over."""
+
+    draws: int
+    occasions: int
+    """Forward transmissions that each channel lasts."""
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """One transmission of a block: where it lies in time, and its length."""
+
+    occasion: int
+    num_symbols: int
+
+
+def arrival_probability(information: torch.Tensor, variance: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
+    """Probability [...] that a block of `needed` bits arrives which receives so much information, normal by mean.
+
+    Args:
+        information: [...] mean information that the receiver gets, in bits.
+        variance: [...] of that information, in bits squared.
+        needed: [...] bits that decoding takes.
+    """
+    probability: torch.Tensor = torch.special.ndtr((information - needed) / variance.sqrt())
+    return probability
+
+
+@cache
+def bicm_information(modulation_order: int) -> torch.Tensor:
+    """BICM capacity [len(GRID_DB)] float32 of the modulation over `GRID_DB`, in bits per symbol."""
+    kept, _ = bicm_moments(modulation_order, GRID_DB.numpy())
+    return torch.from_numpy(kept).clamp(min=0).float()
+
+
+def at_sinr(curve: torch.Tensor, sinr_db: torch.Tensor) -> torch.Tensor:
+    """Interpolate a curve over `GRID_DB` linearly at `sinr_db` [...]."""
+    step = float(GRID_DB[1] - GRID_DB[0])
+    position = ((sinr_db - GRID_DB[0]) / step).clamp(0, len(GRID_DB) - 1.001)
+    before = position.long()
+    weight = position - before
+    return curve[before] * (1 - weight) + curve[before + 1] * weight
+
+
+def information_variance(sinr_db: torch.Tensor) -> torch.Tensor:
+    """Variance [...] float64 of the information of each symbol, bits squared: the dispersion of complex AWGN."""
+    return torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10)))
+
+
+def calibration_symbols(batch: int, num_symbols: int) -> torch.Tensor:
+    """Draw random QPSK [batch, num_symbols] that both ends know.
+
+    Equal symbols would be one peak, at which an amplifier saturates, and tell a receiver that looks at data more than
+    data would.
+    """
+    bits = torch.randint(2, (batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
+    return Modulation(2).map(bits)
+
+
+def calibrated_sinr_db(reception: SymbolReception, sent: torch.Tensor) -> torch.Tensor:
+    """Post-equalisation SINR [B, n] in dB of every symbol of `sent`; hopeless in messages that were not detected.
+
+    The receiver may be wrong about its noise (errors of channel estimation): what is there counts, where it detects.
+    """
+    share = ((reception.symbols - sent).abs().square() / reception.noise_variance)[~reception.lost]
+    actual = share.mean() if len(share) else torch.ones(())
+    return -10 * torch.log10(reception.noise_variance * actual)
+
+
+class ArrivalPrediction:
+    """Predicts whether blocks arrive, over channels drawn once per radio, at one mean SNR of the transmitter.
+
+    Args:
+        radio: the radio; links that are on the air give the one they rehearse with.
+        es_n0_db: mean Es/N0 of the forward link [dB].
+        calibration: the channels that are averaged over.
+    """
+
+    def __init__(self, radio: Radio, es_n0_db: float, calibration: Calibration) -> None:
+        self._link = SymbolLink(radio)
+        fading = _calibration_fading(radio, calibration)
+        self.air = AirInterface(radio.config, fading, es_n0_db, CALIBRATION_NOISE_SEED)
+        self._sinr: dict[Transmission, torch.Tensor] = {}
+        self._moments: dict[tuple[Transmission, int], tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def arrivals(self, mcs: Mcs, payload_bytes: int, transmissions: Sequence[Transmission]) -> list[torch.Tensor]:
+        """P(block has arrived) over each calibration channel, [draws] for each of `transmissions`, after it.
+
+        Incremental redundancy adds up the information of all transmissions.
+
+        Args:
+            mcs: modulation and coding scheme.
+            payload_bytes: bytes of the block.
+            transmissions: of the block, in time.
+        """
+        needed = torch.tensor(8 * payload_bytes + transport_crc_length(8 * payload_bytes))
+        bits = variance = torch.zeros(())
+        found: list[torch.Tensor] = []
+        for transmission in transmissions:
+            more, spread = self._information(transmission, mcs.modulation_order)
+            bits, variance = bits + more, variance + spread
+            arrived = arrival_probability(bits, variance, needed)
+            found.append(torch.maximum(found[-1], arrived) if found else arrived)
+        return found
+
+    def _information(self, transmission: Transmission, order: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Information [draws] of one transmission in bits, and its variance."""
+        key = transmission, order
+        if key not in self._moments:
+            sinr_db = self.sinr_db(transmission) - GAP_DB
+            information = at_sinr(bicm_information(order), sinr_db).sum(1)
+            self._moments[key] = information, information_variance(sinr_db).sum(1)
+        return self._moments[key]
+
+    def sinr_db(self, transmission: Transmission) -> torch.Tensor:
+        """Post-equalisation SINR [draws, num_symbols] in dB of every symbol of every calibration channel."""
+        if transmission not in self._sinr:
+            sent = calibration_symbols(self.air.batch, transmission.num_symbols)
+            reception = self._link.send(sent, self.air.forward(transmission.occasion))
+            self._sinr = {transmission: calibrated_sinr_db(reception, sent)}
+        return self._sinr[transmission]
+
+
+@lru_cache(maxsize=64)
+def arrival_prediction(radio: Radio, es_n0_db: float, calibration: Calibration) -> ArrivalPrediction:
+    """Return the prediction that the links of one radio share: a memo, it changes no result."""
+    return ArrivalPrediction(radio, es_n0_db, calibration)
+
+
+@lru_cache(maxsize=16)
+def _calibration_fading(radio: Radio, calibration: Calibration) -> Fading:
+    return radio.draw(calibration.draws, calibration.occasions, CALIBRATION_SEED)

@@ -1,0 +1,128 @@
+"""What is compared, and the tables that come of it."""
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from taskwave.phy.benchmark.chain import STAGES, Chain, Setting, run
+from taskwave.phy.benchmark.growth import Growth, Side, build, in_process_of_its_own, sweep
+from taskwave.phy.benchmark.timing import compare, measure
+from taskwave.phy.config.radio import Channel
+
+_ES_N0_DB = 10.0
+_CHANNELS: tuple[Channel, ...] = ("awgn", "tdl-c", "cdl-c")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    settings: list[Setting]
+    swept: list[Setting]
+    staged: list[Setting]
+    pairs: int
+    points: int
+    """SNRs of a sweep."""
+    grown: list[tuple[Side, int]]
+    growing: Setting
+    """Of the sweeps that `grown` names by side and number of points."""
+
+
+def full() -> Plan:
+    """AWGN, TDL and CDL with 1, 2 and 4 antennas: some five minutes on one core."""
+    every = [(channel, antennas) for channel in _CHANNELS for antennas in (1, 2, 4)]
+    uncoded = [Setting(channel, antennas, "ls") for channel, antennas in every]
+    # Sionna's LMMSE estimator holds a matrix of pilots times subcarriers for every antenna, stream and message.
+    lmmse = [Setting(channel, antennas, "lmmse", num_prb=6) for channel, antennas in every if channel != "awgn"]
+    coded = [Setting(channel, antennas, "ls", coded=True) for channel, antennas in every if channel != "tdl-c"]
+    return Plan(
+        settings=[*uncoded, *lmmse, *coded],
+        swept=uncoded,
+        staged=[*uncoded, *lmmse[-2:-1], *coded[-2:-1]],
+        pairs=6,
+        points=6,
+        grown=[(side, points) for side in ("taskwave", "sionna") for points in (3, 12, 48)],
+        growing=Setting("cdl-c", 4, "ls"),
+    )
+
+
+def quick() -> Plan:
+    """Small grids and few pairs: whether it works, not how fast it is."""
+    channels: tuple[Channel, ...] = ("awgn", "tdl-c")
+    small = [Setting(channel, 2, "ls", num_prb=2) for channel in channels]
+    coded = Setting("awgn", 1, "lmmse", coded=True, num_prb=2)
+    return Plan(
+        settings=[*small, coded], swept=small[1:], staged=[coded], pairs=2, points=2,
+        grown=[("taskwave", 2)], growing=small[1],
+    )  # fmt: skip
+
+
+Row = dict[str, object]
+
+
+def comparisons(plan: Plan) -> Iterator[Row]:
+    """Rows of the whole chains, one batch at one SNR, then of the sweeps, as they are done."""
+    for setting in plan.settings:
+        yield _row("one SNR", setting, _once, _once, 1, plan.pairs)
+    for setting in plan.swept:
+        shared, fresh = _sweep(plan.points, shared=True), _sweep(plan.points, shared=False)
+        yield _row("sweep", setting, shared, fresh, plan.points, plan.pairs)
+        if setting.channel != "awgn":
+            yield _row("sweep, Sionna's channels shared too", setting, shared, shared, plan.points, plan.pairs)
+
+
+def stage_times(plan: Plan) -> pd.DataFrame:
+    """Median CPU time of each stage [ms] of one batch: columns setting, stage, taskwave, sionna."""
+    rows = []
+    for setting in plan.staged:
+        by_side = {side: _stages(build(side, setting), plan.pairs) for side in ("taskwave", "sionna")}
+        rows += [
+            {"setting": setting.label, "stage": stage} | {side: times.get(stage) for side, times in by_side.items()}
+            for stage in STAGES
+            if any(stage in times for times in by_side.values())
+        ]
+    return pd.DataFrame(rows)
+
+
+def growth(plan: Plan) -> Iterator[Growth]:
+    """Time and memory of sweeps, as they are done."""
+    for side, points in plan.grown:
+        yield in_process_of_its_own(side, points, plan.growing)
+
+
+Work = Callable[[Chain, int], None]
+
+
+def _row(kind: str, setting: Setting, ours: Work, reference: Work, points: int, pairs: int) -> Row:
+    chains = build("taskwave", setting), build("sionna", setting)
+    found = compare(lambda seed: ours(chains[0], seed), lambda seed: reference(chains[1], seed), pairs)
+    slots = setting.batch * points
+    return {
+        "work": kind,
+        "setting": setting.label,
+        **asdict(setting),
+        "points": points,
+        "pairs": pairs,
+        "taskwave_slots_per_s": slots / found.ours_s,
+        "sionna_slots_per_s": slots / found.reference_s,
+        **{name: getattr(found, name) for name in ("ratio", "low", "high", "wall_ratio")},
+    }
+
+
+def _once(chain: Chain, seed: int) -> None:
+    run(chain, _ES_N0_DB, seed)
+
+
+def _sweep(points: int, *, shared: bool) -> Work:
+    return lambda chain, seed: sweep(chain, points, seed, shared=shared)
+
+
+def _stages(chain: Chain, repeats: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {}
+    run(chain, _ES_N0_DB, 0)
+    for seed in range(1, repeats + 1):
+        for name, stage in chain.stages(_ES_N0_DB, seed):
+            times.setdefault(name, []).append(1e3 * measure(stage)[0])
+    return {name: statistics.median(values) for name, values in times.items()}

@@ -1,0 +1,1 @@
+"""The `[radio]` table of a scenario as checked data. Needs neither PyTorch nor Sionna."""

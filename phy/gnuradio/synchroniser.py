@@ -1,0 +1,90 @@
+"""The synchroniser block: finds bursts in a stream. Runs under GNU Radio's interpreter."""
+
+import threading
+from typing import Any
+
+import numpy as np
+from gnuradio import gr
+
+from taskwave.phy.gnuradio.blocks import BURSTS, EXPECT, attentive, make_pdu, open_pdu
+from taskwave.phy.gnuradio.wire import Samples
+
+_THRESHOLD = 20.0
+"""Over the mean of noise alone, for two pieces of the band: noise passes once in 20 million samples."""
+_SILENCE = 1e-6
+"""Power, over the mean, below which nothing is heard."""
+_MARGIN = 512
+"""Samples before and after a burst that are handed on with it."""
+
+
+class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
+    """Finds the burst that is expected (message port expect) in a stream and hands it on (message port bursts).
+
+    Matched filters for its beginning, piece by piece of the band, normalised by the power around. What noise took for a
+    burst the engine throws away; the search goes on until it expects another one, or one of length zero: none.
+    """
+
+    def __init__(self) -> None:
+        gr.sync_block.__init__(self, "TaskWave OFDM synchroniser", [np.complex64], None)
+        self._lock = threading.Lock()
+        self._fronts = np.zeros((1, 1), dtype=np.complex64)
+        self._length, self._number, self._start = 0, 0, -1
+        self._held = np.zeros(0, dtype=np.complex64)
+        self._spectra: dict[int, Any] = {}
+        self.message_port_register_in(EXPECT)
+        self.message_port_register_out(BURSTS)
+        self.set_msg_handler(EXPECT, self._listen)
+
+    @attentive
+    def _listen(self, message: Any) -> None:
+        (number, length, pieces), fronts = open_pdu(message, "number", "length", "pieces")
+        with self._lock:
+            self._fronts, self._length, self._number = fronts.reshape(pieces, -1), length, number if length else 0
+            self._start = -1
+            self._spectra.clear()
+
+    def work(self, input_items: Any, output_items: Any) -> int:
+        """GNU Radio's call with more."""
+        with self._lock:
+            self._held = np.concatenate((self._held, input_items[0]))
+            if self._number == 0:
+                self._held = self._held[-_MARGIN:]
+            while self._number and self._advance():
+                pass
+        return len(input_items[0])
+
+    def _advance(self) -> bool:
+        """Look for a start, or hand on what has started; False when more samples are needed."""
+        if self._start < 0:
+            # A burst is a little like itself a symbol or two later: a peak is one if none as high follows for so long.
+            guard = self._fronts.shape[1]
+            lags = len(self._held) - guard + 1
+            if lags <= guard + 2 * _MARGIN:
+                return False
+            self._start = self._find(lags, guard)
+            if self._start < 0:
+                self._held = self._held[lags - guard - _MARGIN :]
+                return False
+        end = self._start + self._length + _MARGIN
+        if len(self._held) < end:
+            return False
+        window: Samples = self._held[max(0, self._start - _MARGIN) : end]
+        self.message_port_pub(BURSTS, make_pdu(self._number, window))
+        # The burst itself may still be inside a window that noise has opened.
+        self._held, self._start = self._held[self._start + self._fronts.shape[1] :], -1
+        return True
+
+    def _find(self, lags: int, guard: int) -> int:
+        """Where the burst starts in what is held, `guard` before its last lag or earlier; or -1."""
+        width = self._fronts.shape[1]
+        size = 1 << (len(self._held) - 1).bit_length()
+        if size not in self._spectra:
+            self._spectra[size] = np.fft.fft(self._fronts, size).conj()
+        matched = (np.abs(np.fft.ifft(np.fft.fft(self._held, size) * self._spectra[size])[:, :lags]) ** 2).sum(axis=0)
+        energy = np.concatenate(([0.0], np.cumsum(np.abs(self._held.astype(np.complex128)) ** 2)))
+        level = (energy[width:] - energy[:-width]) / width
+        # In digital silence there is rounding only, which is no signal.
+        metric = matched / np.maximum(level, _SILENCE * energy[-1] / len(self._held) + 1e-30)
+        best = int(metric[: lags - guard].argmax())
+        whole = metric[best] >= metric[best : best + guard].max()
+        return best if metric[best] > _THRESHOLD and whole else -1

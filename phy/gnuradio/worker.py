@@ -1,0 +1,60 @@
+"""The worker process: answers requests to carry bursts through the flowgraph, until its parent is gone.
+
+Started as `python -c "… main(address, parent)"` with GNU Radio's interpreter; see `client`.
+"""
+
+import os
+from typing import Any
+
+import zmq
+
+from taskwave.phy.gnuradio.wire import Message, WireError, pack, unpack
+
+_POLL_MS = 500
+
+
+def answer(request: Message) -> Message:
+    """The reply to a request."""
+    from gnuradio import gr  # noqa: PLC0415 - so that a missing GNU Radio is an answer, not a crash
+
+    if request.kind == "hello":
+        return Message("hello", request.number, {"gnuradio": gr.version()})
+    if request.kind != "carry" or len(request.arrays) != 2:
+        raise WireError(f"a {request.kind!r} message with {len(request.arrays)} arrays is no request")
+    return Message("samples", request.number, {}, [_carry(request)])
+
+
+def _carry(request: Message) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    from taskwave.phy.gnuradio.graph import carry  # noqa: PLC0415
+
+    values = dict(request.values)
+    samples, taps = request.arrays[0][0], request.arrays[1]
+    seeds = values.pop("seeds", None)
+    if not isinstance(seeds, list) or not len(samples) == len(taps) == len(seeds):
+        raise WireError("samples, taps and seeds are for different numbers of bursts")
+    if samples.shape[1] != taps.shape[2]:
+        raise WireError(f"{samples.shape[1]} streams of samples came, taps for {taps.shape[2]}")
+    return np.stack([carry(*burst[:2], values, burst[2]) for burst in zip(samples, taps, seeds, strict=True)])
+
+
+def main(address: str, parent: int) -> None:
+    """Serve requests at `address` (a ZeroMQ endpoint to bind) as long as the process `parent` is the parent."""
+    context = zmq.Context()
+    socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.bind(address)
+    while os.getppid() == parent:
+        if not socket.poll(_POLL_MS):
+            continue
+        sender, *frames = socket.recv_multipart()
+        number = 0
+        try:
+            request = unpack(frames)
+            number = request.number
+            reply = pack(answer(request))
+        except Exception as error:  # whatever fails is told to the one who asked
+            reply = pack(Message("error", number, {"message": f"{type(error).__name__}: {error}"[:2000]}))
+        socket.send_multipart([sender, *reply])
+    context.destroy()

@@ -1,0 +1,1 @@
+"""The time-frequency grid: which resource elements a message occupies, and the known symbols among them."""

@@ -1,0 +1,1 @@
+"""Messages over the air and what they cost: symbols, control words, short coded messages, bytes, HARQ."""

@@ -1,0 +1,154 @@
+"""Complex symbols over the air, each spatial layer from an antenna of its own: the link every other one stands on."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from taskwave.phy.channel.air import Air, Stream
+from taskwave.phy.coding.modulation import Modulation, interleaver
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid.allocation import Allocation, Allocator
+from taskwave.phy.links.slot import SlotTransceiver, equalize
+from taskwave.phy.radio import Radio
+from taskwave.phy.receiver.detection import detector
+
+_PADDING = 1.0
+"""Known symbol of unit energy that fills the REs a message leaves free."""
+
+
+@dataclass
+class SymbolReception:
+    """What the receiver has after equalisation, and what it cost."""
+
+    symbols: torch.Tensor
+    """[B, n] complex64, unbiased: the sent symbols plus noise."""
+    noise_variance: torch.Tensor
+    """[B, n] float32, variance of that complex noise (channel estimation error included where it is known)."""
+    channel_uses: int
+    """REs occupied by each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
+    lost: torch.Tensor
+    """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
+    llr: torch.Tensor | None = None
+    """[B, n, bits] float32, logits of each symbol's bits where a detector found them from all layers together."""
+
+    def logits(self, modulation: Modulation) -> torch.Tensor:
+        """[B, n * bits] log P(1) / P(0) of symbols of `modulation`: those of the detector, else symbol by symbol."""
+        return modulation.llr(self.symbols, self.noise_variance) if self.llr is None else self.llr.flatten(1)
+
+
+class OpenLoopLink:
+    """Sends complex symbols over OFDM, MIMO and the channel. Differentiable with respect to the symbols.
+
+    Args:
+        radio: the radio.
+        num_layers: spatial layers.
+        stream: "control" for messages sent besides the data of the same occasion, so that their noise differs.
+        modulation: of the symbols, for the radio's detector; without it they are equalised only.
+    """
+
+    def __init__(self, radio: Radio, num_layers: int, stream: Stream, modulation: Modulation | None = None) -> None:
+        self.radio, self.stream = radio, stream
+        self.allocator = self._allocator(num_layers)
+        self._detector = None if modulation is None else detector(radio.config, modulation, num_layers)
+        self._slots: dict[Allocation, SlotTransceiver] = {}
+
+    def channel_uses(self, num_symbols: int) -> int:
+        """REs occupied by the smallest allocation that carries `num_symbols`, and by what precedes it (0 for none).
+
+        Raises:
+            ValueError: more symbols than the radio's `max_slots` carry.
+        """
+        return self.allocator.channel_uses(num_symbols)
+
+    def capacity(self, channel_uses: int) -> int:
+        """Most symbols that fit in at most `channel_uses` REs."""
+        return self.allocator.capacity(channel_uses)
+
+    def send(self, symbols: torch.Tensor, air: Air) -> SymbolReception:
+        """Transmit `symbols` [B, n] complex64, one row per image of `air`, of mean energy one.
+
+        Args:
+            symbols: on any device.
+            air: one occasion in one direction.
+
+        Raises:
+            ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
+        """
+        self._check(symbols, air)
+        tap = self.radio.tap if air.csi_age_s is None else None
+        num_symbols = symbols.shape[1]
+        allocations = self.allocator.allocate(num_symbols)
+        padding = sum(a.num_data_symbols for a in allocations) - num_symbols
+        padded = torch.nn.functional.pad(symbols, (0, padding), value=_PADDING)
+        order = self._order(padded.shape[1])
+        if order is not None:
+            padded = padded[:, order]
+        sizes = [a.num_data_symbols for a in allocations]
+        slots = [self._slot(allocation) for allocation in allocations]
+        grids = [slot.transmit(part) for slot, part in zip(slots, padded.split(sizes, dim=1), strict=True)]
+        air = self.precoded(air, num_symbols)
+        signals = self.radio.medium.carry(allocations, grids, air, self.stream)
+        energy = self._layer_energy(air, allocations[0])
+        seen = [slot.observe(signal, tap, energy) for slot, signal in zip(slots, signals, strict=True)]
+        outputs = [equalize(observation, signal.lost) for observation, signal in zip(seen, signals, strict=True)]
+        received, variances = zip(*outputs, strict=True)
+        x_hat, no_eff = torch.cat(received, dim=1), torch.cat(variances, dim=1)
+        llr = None if self._detector is None else torch.cat([self._detector.llr(slot) for slot in seen], dim=1)
+        places = slice(num_symbols) if order is None else order.argsort()[:num_symbols]
+        x_hat, no_eff = x_hat[:, places], no_eff[:, places]
+        if tap is not None:
+            tap("constellation", x_hat)
+            tap("noise_variance", no_eff)
+        lost = signals[0].lost
+        if lost is None:
+            lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
+        return SymbolReception(
+            x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, places]
+        )
+
+    def precoded(self, air: Air, num_symbols: int) -> Air:
+        """Return `air` as a message of `num_symbols` meets it: here unchanged, without a precoder."""
+        return air
+
+    def nominal_noise(self, air: Air, num_symbols: int) -> float:
+        """Noise variance after equalisation that a transmitter expects for `num_symbols` over forward `air`.
+
+        It knows the mean SNR and the statistics of channels: with zero forcing, a layer of independent Rayleigh fading
+        has a gain of num_rx_ant - num_layers + 1 on average (Winters, Salz and Gitlin 1994).
+        """
+        num_layers = self.allocator.num_layers
+        return num_layers * noise_variance(air.es_n0_db) / (air.num_rx_ant - num_layers + 1)
+
+    def _allocator(self, num_layers: int) -> Allocator:
+        return self.radio.allocator(num_layers)
+
+    def _layer_energy(self, air: Air, first: Allocation) -> torch.Tensor | None:
+        """Mean channel energy [num_layers] on which estimation relies; None: one for each layer."""
+        return None
+
+    def _order(self, length: int) -> torch.Tensor | None:
+        """Symbols in the order of their places; None: as they come."""
+        impairments = self.radio.config.impairments
+        return interleaver(length) if impairments is not None and impairments.interleaving else None
+
+    def _slot(self, allocation: Allocation) -> SlotTransceiver:
+        if allocation not in self._slots:
+            self._slots[allocation] = SlotTransceiver(self.radio, allocation)
+        return self._slots[allocation]
+
+    @staticmethod
+    def _check(symbols: torch.Tensor, air: Air) -> None:
+        if symbols.ndim != 2 or symbols.dtype != torch.complex64 or len(symbols) != air.batch:
+            raise ValueError(
+                f"symbols are {list(symbols.shape)} {symbols.dtype}: they must be [{air.batch}, n] torch.complex64, "
+                "one row per image of the air. Reshape or convert them."
+            )
+        energy = float(symbols.detach().abs().square().mean())
+        # Finite samples stray from the mean of their source: five deviations of one Gaussian row (rows may repeat).
+        tolerance = 0.05 + 5.0 / math.sqrt(max(symbols.shape[1], 1))
+        if not abs(energy - 1.0) <= tolerance:
+            raise ValueError(
+                f"symbols have a mean energy of {energy:g}: es_n0_db is defined for 1 (here within {tolerance:.2g}). "
+                "Divide them by the square root of their mean energy."
+            )

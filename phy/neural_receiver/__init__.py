@@ -1,1 +1,0 @@
-"""A small neural channel estimator in Keras, over the TensorFlow bridge."""

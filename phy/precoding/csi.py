@@ -1,0 +1,145 @@
+"""What the transmitter knows of the channel before a message, what that costs, and the precoder it makes of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from taskwave.phy.channel.air import Air, AirInterface
+from taskwave.phy.channel.fading import Fading
+from taskwave.phy.definitions import noise_variance
+from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
+from taskwave.phy.precoding.precoders import (
+    choose,
+    layer_gains,
+    pmi_bits,
+    precoder_index,
+    type1_codebook,
+    zero_forcing_gain,
+)
+from taskwave.phy.precoding.sounding import ChannelSounding
+from taskwave.phy.radio import Radio
+
+_CALIBRATION_SEED = 0x7A5D
+_CALIBRATION_DRAWS = 128
+REPORT_ES_N0_DB = 0.0
+"""SNR for which the report is made. Its length is fixed, as an uplink control channel is configured once: what a
+message costs does not depend on the SNR, how often the transmitter misunderstands does."""
+_LEAST_LONG_WORD = 3
+"""Bits; shorter words than that, but of one bit, have no code."""
+
+
+def _sounding_density(num_ports: int) -> int:
+    """REs of an antenna in a PRB: three, as combs of four leave, or two where three do not fill a PRB.
+
+    Over CDL-C with budgets of 500 to 4000 REs a whole OFDM symbol costs more than it brings from 0 dB on, and a single
+    RE knows too little below 10 dB.
+    """
+    return 3 if NUM_SUBCARRIERS_PER_PRB % (3 * num_ports) == 0 else 2
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What precoding is worth on average, over channels of seeds of their own, with all that is wrong with the
+    transmitter's knowledge."""
+
+    layer_energy: torch.Tensor
+    """[num_layers] mean energy that a layer has at a receive antenna, in units of an antenna's: the prior of the
+    receiver's channel estimate."""
+    zero_forcing_gain: float
+    """See `taskwave.phy.precoding.precoders.zero_forcing_gain`."""
+
+
+class ReportReception(Protocol):
+    """What arrived of a report."""
+
+    @property
+    def log_likelihood(self) -> torch.Tensor:
+        """[B, 2**k] of each word of k bits, up to a constant."""
+        ...
+
+
+class Report(Protocol):
+    """Carries words of a few bits over the reverse link, as `taskwave.phy.links.uci.UciLink` does."""
+
+    def channel_uses(self, num_bits: int) -> int:
+        """REs of a word of `num_bits`."""
+        ...
+
+    def send(self, words: torch.Tensor, air: Air) -> ReportReception:
+        """Send `words` [B, k] uint8, one per image of the reverse `air`."""
+        ...
+
+
+class TransmitterCsi:
+    """Channel knowledge for messages of `num_layers` layers, measured `csi_age_slots` before each of them.
+
+    svd, rzf: the receiver's antennas sound the reverse channel, which is the transpose (TDD, calibrated ends).
+    codebook: the transmitter's antennas sound the forward channel; the receiver reports the PMI without delay, without
+    CRC, in the air as it is then.
+
+    Args:
+        radio: with `precoding`.
+        num_layers: of the messages.
+        report: carries the PMI of a codebook.
+    """
+
+    def __init__(self, radio: Radio, num_layers: int, report: Report) -> None:
+        config = radio.config
+        assert config.precoding is not None, "transmitters without precoding need to know nothing"
+        self._radio, self._precoding, self._num_layers = radio, config.precoding, num_layers
+        self._report = report
+        self._age_s = config.precoding.csi_age_slots * config.slot_seconds
+        self._soundings: dict[int, ChannelSounding] = {}
+        self._expected: dict[tuple[float, int], Expected] = {}
+        self._codebook: torch.Tensor | None = None
+        self.report_uses = 0
+        """REs of the report before each message."""
+        if config.precoding.kind == "codebook":
+            self._codebook = type1_codebook(config.num_tx_ant, num_layers)
+            bits = pmi_bits(self._codebook)
+            self._bits = bits if bits == 1 else max(bits, _LEAST_LONG_WORD)
+            self.report_uses = report.channel_uses(self._bits)
+        self.pilot_uses_per_prb = self._sounding(1).channel_uses
+        """REs of the pilots before each message, for each PRB of its width."""
+
+    def precoder(self, air: Air, num_prb: int) -> torch.Tensor:
+        """[B, num_tx_ant, num_layers] complex64 for a message over forward `air`, first `num_prb` PRBs wide."""
+        before = air.before(self._age_s)
+        no = noise_variance(air.es_n0_db)
+        with torch.no_grad():
+            if self._codebook is None:
+                h, *_ = self._sounding(num_prb).measure(before.reverse(air.occasion))
+                return choose(self._precoding, h[..., 0, :].transpose(1, 2), no, self._num_layers)
+            h, *_ = self._sounding(num_prb).measure(before.forward(air.occasion))
+            index = precoder_index(h[..., 0, :].permute(0, 3, 1, 2), no, self._codebook)
+            words = (index[:, None] >> torch.arange(self._bits) & 1).to(torch.uint8)
+            likelihood = self._report.send(words, before.reverse(air.occasion)).log_likelihood
+            return self._codebook[likelihood[:, : len(self._codebook)].argmax(1)]
+
+    def expected(self, es_n0_db: float, num_prb: int) -> Expected:
+        """Of messages whose first allocation is `num_prb` PRBs wide. Measured once."""
+        key = es_n0_db, num_prb
+        if key not in self._expected:
+            air = AirInterface(self._radio.config, self._fading, es_n0_db, _CALIBRATION_SEED + 1).forward(0)
+            h = air.frequency_response_at(
+                torch.zeros(1), self._radio.config.num_tx_ant, NUM_SUBCARRIERS_PER_PRB * num_prb
+            )[..., 0, :].permute(0, 3, 1, 2)
+            w = self.precoder(air, num_prb)
+            self._expected[key] = Expected(layer_gains(h, w), zero_forcing_gain(h, w))
+        return self._expected[key]
+
+    @cached_property
+    def _fading(self) -> Fading:
+        return self._radio.draw(_CALIBRATION_DRAWS, 1, _CALIBRATION_SEED)
+
+    def _sounding(self, num_prb: int) -> ChannelSounding:
+        if num_prb not in self._soundings:
+            config = self._radio.config
+            if self._codebook is None:
+                ports, density = config.num_rx_ant, _sounding_density(config.num_rx_ant)
+            else:
+                ports, density = config.num_tx_ant, 1
+            self._soundings[num_prb] = ChannelSounding(self._radio, num_prb, ports, density)
+        return self._soundings[num_prb]

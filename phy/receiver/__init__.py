@@ -1,0 +1,1 @@
+"""What a receiver makes of a grid: channel estimation, equalisation, detection, and a neural estimator."""

@@ -1,0 +1,1 @@
+"""A channel estimator that learns: its network in Keras, its weights, and the estimator around it."""

@@ -1,0 +1,1 @@
+"""Curves, picture strips and tables of records."""

@@ -1,0 +1,1 @@
+"""The semantic link live through a running GNU Radio flowgraph."""

@@ -1,0 +1,243 @@
+"""The waveform through GNU Radio against the same radio in pure simulation: symbols, bits, detection, speed."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+from rich.table import Table
+
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.coding.modulation import Modulation
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.drawing import dress, make_table
+from taskwave.phy.gnuradio.medium import FlowgraphMedium
+from taskwave.phy.links.symbol import SymbolLink
+from taskwave.phy.radio import Radio
+from taskwave.phy.seeds import generator
+
+ORDERS = {2: "QPSK", 4: "16-QAM", 6: "64-QAM"}
+BATCH = 25
+"""Bursts at a time: a matter of memory and of how often progress is shown."""
+_LEAST_SECONDS = 5.0
+"""Of a measurement of speed."""
+_FINER_DB = 0.5
+_BEYOND_DB, _AHEAD_DB = 6.0, 1.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of many bursts of one kind at one SNR."""
+
+    error: float
+    """Mean squared error of the best linear estimate of symbols of energy one."""
+    bit_error_rate: dict[int, float]
+    """By modulation order."""
+    detected: float
+    """Share of bursts."""
+    bursts: int
+
+
+def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
+    """The radio of `config` through GNU Radio, and in pure simulation at the same cost.
+
+    Raises:
+        ValueError: `config` has no flowgraph.
+    """
+    if config.flowgraph is None:
+        raise ValueError(
+            "this scenario has no [radio.flowgraph], so there is nothing to compare: "
+            "add the table, or --set radio.flowgraph.carrier_offset_hz=0"
+        )
+    return Radio(config), Radio(config.model_copy(update={"flowgraph": None, "sync_symbols": True}))
+
+
+def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[Scores]:
+    """Send `bursts` bursts of random symbols of every order; one `Scores` for each batch."""
+    link = SymbolLink(radio)
+    for first in range(0, bursts, BATCH):
+        batch = min(BATCH, bursts - first)
+        fading = radio.draw(batch, 1, seed + first)
+        air = AirInterface(radio.config, fading, es_n0_db, seed + first).forward(0)
+        errors, rates, lost = [], {}, []
+        for order in ORDERS:
+            modulation = Modulation(order)
+            draw = generator(seed, first, order)
+            bits = torch.randint(2, (batch, order * num_symbols), generator=draw)
+            symbols = modulation.map(bits)
+            received = link.send(symbols, air)
+            estimate = received.symbols / (1 + received.noise_variance)
+            errors.append(float((estimate - symbols).abs().square().mean()))
+            decided = modulation.llr(received.symbols, received.noise_variance) > 0
+            rates[order] = float((decided != bits.bool()).float().mean())
+            lost.append(float(received.lost.float().mean()))
+        yield Scores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)), batch)
+
+
+def mean(scores: Sequence[Scores]) -> Scores:
+    """Over all bursts of several batches."""
+    counts = [s.bursts for s in scores]
+
+    def average(values: Sequence[float]) -> float:
+        return float(np.average(values, weights=counts))
+
+    return Scores(
+        average([s.error for s in scores]),
+        {order: average([s.bit_error_rate[order] for s in scores]) for order in ORDERS},
+        average([s.detected for s in scores]),
+        sum(counts),
+    )
+
+
+def curves(
+    config: RadioConfig, ratios: Iterable[float], bursts: int, num_symbols: int, seed: int
+) -> Iterator[dict[str, float]]:
+    """A row for each SNR: what both ways reach, and how many decibels of Es/N0 the loopback is behind.
+
+    `loss_db` is the Es/N0 at which the simulation has the loopback's error, below that of the row; infinite beyond
+    `_BEYOND_DB`.
+    """
+    looped, simulated = both_ways(config)
+    for es_n0_db in ratios:
+        real = mean(list(score(looped, es_n0_db, bursts, num_symbols, seed)))
+        ideal = mean(list(score(simulated, es_n0_db, bursts, num_symbols, seed)))
+        around = np.arange(es_n0_db - _BEYOND_DB, es_n0_db + _AHEAD_DB + 1e-9, _FINER_DB)
+        errors = [mean(list(score(simulated, float(x), bursts, num_symbols, seed))).error for x in around]
+        equal = float(np.interp(-math.log(real.error), -np.log(errors), around, left=-math.inf))
+        row = {
+            "es_n0_db": es_n0_db,
+            "error_db": 10 * math.log10(real.error),
+            "simulated_error_db": 10 * math.log10(ideal.error),
+            "loss_db": es_n0_db - equal,
+            "detected": real.detected,
+        }
+        for order, name in ORDERS.items():
+            row[f"ber {name}"] = real.bit_error_rate[order]
+            row[f"simulated ber {name}"] = ideal.bit_error_rate[order]
+        yield row
+
+
+def false_alarms(config: RadioConfig, windows: int, num_symbols: int, seed: int) -> Iterator[int]:
+    """Bursts of `num_symbols` found in windows of GNU Radio's noise alone, batch by batch; `windows` in all."""
+    radio, _ = both_ways(config)
+    assert isinstance(radio.medium, FlowgraphMedium)
+    allocations = radio.allocator(config.num_layers).allocate(num_symbols)
+    burst = radio.medium.burst(allocations)
+    silence = torch.zeros(BATCH, config.num_layers, burst.length, dtype=torch.complex64)
+    for first in range(0, windows, BATCH):
+        batch = min(BATCH, windows - first)
+        air = AirInterface(radio.config, radio.draw(batch, 1, seed), 0.0, seed + first).forward(0)
+        heard = radio.medium.transport(silence[:batch], air, "data")
+        yield int(burst.receive(heard).found.sum())
+
+
+def speed(config: RadioConfig, num_symbols: int) -> pd.DataFrame:
+    """Time of each stage for bursts of `num_symbols`: columns stage, ms (a burst), msps (million samples a second)."""
+    radio, _ = both_ways(config)
+    medium = radio.medium
+    assert isinstance(medium, FlowgraphMedium)
+    allocations = radio.allocator(config.num_layers).allocate(num_symbols)
+    burst = medium.burst(allocations)
+    air = AirInterface(radio.config, radio.draw(BATCH, 1, 1), 10.0, 1).forward(0)
+    grids = [
+        torch.randn(BATCH, a.num_layers, a.num_ofdm_symbols, a.num_subcarriers, dtype=torch.complex64)
+        for a in allocations
+    ]
+    stages = {"modulate": 0.0, "GNU Radio and the boundary": 0.0, "synchronise and demodulate": 0.0}
+    rounds = 0
+    samples = burst.transmit(grids)
+    burst.receive(medium.transport(samples, air, "data"))
+    while rounds == 0 or sum(stages.values()) < _LEAST_SECONDS:
+        times = [time.perf_counter()]
+        samples = burst.transmit(grids)
+        times.append(time.perf_counter())
+        heard = medium.transport(samples, air, "data")
+        times.append(time.perf_counter())
+        burst.receive(heard)
+        times.append(time.perf_counter())
+        for stage, start, end in zip(stages, times, times[1:], strict=False):
+            stages[stage] += end - start
+        rounds += 1
+    count = rounds * BATCH
+    carried = heard.shape[-1] * len(samples[0]) * count
+    return pd.DataFrame(
+        [{"stage": stage, "ms": 1e3 * spent / count, "msps": carried / spent / 1e6} for stage, spent in stages.items()]
+    )
+
+
+_LOOPED = {"color": "#D55E00", "marker": "o", "linewidth": 1.8, "markersize": 4.5}
+_SIMULATED = {"color": "#555555", "linestyle": (0, (5, 1.6)), "marker": "x", "linewidth": 1.2, "markersize": 5}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+ALLOWED_DB = 0.5
+
+
+def curves_table(curves: pd.DataFrame) -> Table:
+    """Symbol errors, loss and detection, a row for each SNR."""
+    rows = [
+        [
+            f"{row['es_n0_db']:g} dB",
+            *(f"{row[key]:.2f}" for key in ("simulated_error_db", "error_db")),
+            f"{row['loss_db']:+.2f}",
+            f"{row['detected']:.4f}",
+            *(f"{row[f'{kind}ber {name}']:.2e}" for name in ORDERS.values() for kind in ("simulated ", "")),
+        ]
+        for row in curves.to_dict("records")
+    ]
+    rates = [f"{name}{kind}" for name in ORDERS.values() for kind in (" sim.", "")]
+    return make_table(
+        "Error of symbols (dB), loss (dB of Es/N0), bursts found, uncoded bit error rates: simulation and GNU Radio",
+        ["Es/N0", "error sim.", "error", "loss", "found", *rates],
+        rows,
+    )
+
+
+def speed_table(stages: pd.DataFrame, num_symbols: int) -> Table:
+    """Time of a burst, stage by stage."""
+    rows = [[row.stage, f"{row.ms:.2f}", f"{row.msps:.1f}"] for row in stages.itertuples()]
+    return make_table(f"Time of a burst of {num_symbols:,} symbols", ["stage", "ms", "MS/s"], rows)
+
+
+def curves_figure(curves: pd.DataFrame, title: str) -> Figure:
+    """Symbol error, bit error rates, and loss with detection, over Es/N0."""
+    picture = Figure(figsize=(11, 3.9), layout="constrained")
+    FigureCanvasAgg(picture)
+    symbols, bits, loss = picture.subplots(1, 3)
+    x = curves["es_n0_db"]
+    symbols.plot(x, curves["simulated_error_db"], label="simulation, ideal synchronisation", **_SIMULATED)
+    symbols.plot(x, curves["error_db"], label="GNU Radio, synchronised", **_LOOPED)
+    _label(symbols, "error of estimated symbols (dB)")
+    symbols.legend(frameon=False, fontsize=8)
+    for name, colour in zip(ORDERS.values(), _COLOURS, strict=True):
+        bits.semilogy(x, curves[f"simulated ber {name}"].where(lambda v: v > 0), **{**_SIMULATED, "color": colour})
+        bits.semilogy(x, curves[f"ber {name}"].where(lambda v: v > 0), label=name, **{**_LOOPED, "color": colour})
+    _label(bits, "uncoded bit error rate (dashed: simulation)")
+    bits.legend(frameon=False, fontsize=8)
+    loss.axhspan(-ALLOWED_DB, ALLOWED_DB, color="#EEEEEE", label=f"±{ALLOWED_DB:g} dB")
+    loss.plot(x, curves["loss_db"], label="loss", **_LOOPED)
+    _label(loss, "loss (dB of $E_s/N_0$)")
+    shown = curves["loss_db"].replace(float("inf"), float("nan"))
+    loss.set_ylim(min(-1.0, shown.min() - 0.2), max(1.5, shown.max() + 0.2))
+    found = loss.twinx()
+    found.plot(x, 100 * curves["detected"], color="#0072B2", marker="s", markersize=4, label="bursts found")
+    found.set_ylabel("bursts found (%)", fontsize=9, color="#0072B2")
+    found.set_ylim(min(85.0, 100 * curves["detected"].min() - 2), 100.5)
+    found.tick_params(labelsize=8, colors="#0072B2")
+    found.spines["top"].set_visible(False)
+    handles = [h for axis in (loss, found) for h in axis.get_legend_handles_labels()[0]]
+    loss.legend(handles=handles, frameon=False, fontsize=8, loc="center right")
+    picture.suptitle(title, fontsize=9, color="#555555")
+    return picture
+
+
+def _label(axis: Axes, label: str) -> None:
+    axis.set_xlabel("$E_s/N_0$ (dB)", fontsize=9)
+    axis.set_ylabel(label, fontsize=9)
+    dress(axis, "black")
+    axis.xaxis.set_major_locator(MultipleLocator(5))

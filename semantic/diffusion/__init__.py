@@ -1,0 +1,1 @@
+"""The prior, its noise levels for every token, and the reverse process that regenerates latents."""

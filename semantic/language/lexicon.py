@@ -1,0 +1,234 @@
+"""What a textual prompt means, and how a meaning can be said: the project's own lexicon of phrasings."""
+
+import difflib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+
+from taskwave.semantic.classes import NAMES, NUM_CLASSES
+from taskwave.semantic.language.vocabulary import COLUMNS, Column, Entry, Noun, normalise, vocabulary
+
+__all__ = [
+    "COLUMNS",
+    "MAX_CHARACTERS",
+    "Column",
+    "Meaning",
+    "canonical",
+    "check_prompt",
+    "column_slices",
+    "normalise",
+    "parse",
+    "phrase",
+    "unknown_words",
+]
+
+T = TypeVar("T")
+
+MAX_CHARACTERS = 256
+"""Longest prompt accepted."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The content of a prompt: class ids (ascending) and the columns (thirds of the width) where they matter."""
+
+    classes: tuple[int, ...]
+    columns: tuple[Column, ...] = COLUMNS
+    """In the order of `COLUMNS`; all three mean anywhere."""
+
+    def __post_init__(self) -> None:
+        if not self.classes or list(self.classes) != sorted(set(self.classes) & set(range(NUM_CLASSES))):
+            raise ValueError(
+                f"classes {self.classes} of a meaning: need ids of 0…{NUM_CLASSES - 1}, ascending, at least one."
+            )
+        if not self.columns or self.columns != tuple(c for c in COLUMNS if c in self.columns):
+            raise ValueError(f"columns {self.columns} of a meaning: need at least one of {COLUMNS}, in that order.")
+
+
+def column_slices(width: int) -> dict[Column, slice]:
+    """The three columns of an image or token grid `width` wide: thirds, rounded to whole cells."""
+    bounds = [round(i * width / 3) for i in range(4)]
+    return {column: slice(bounds[i], bounds[i + 1]) for i, column in enumerate(COLUMNS)}
+
+
+def check_prompt(text: str) -> None:
+    """Raise `ValueError` for a prompt that is empty, too long or has no Latin letter."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(
+            f"prompt of {len(text)} characters ('{text[:40]}…'): at most {MAX_CHARACTERS} are allowed. Shorten it."
+        )
+    if not text.strip():
+        raise ValueError("the prompt is empty. Name at least one class, for example 'cars on the left'.")
+    if not any(c.isalpha() and "LATIN" in unicodedata.name(c, "") for c in text):
+        raise ValueError(
+            f"prompt '{text}' has no Latin letters; prompts are in English. For example: 'cars on the left'."
+        )
+
+
+@dataclass
+class _Reading:
+    """What the matcher made of a text."""
+
+    classes: set[int] = field(default_factory=set)
+    columns: set[Column] = field(default_factory=set)
+    unmatched: list[str] = field(default_factory=list)
+    negations: list[str] = field(default_factory=list)
+
+
+def _read(text: str) -> _Reading:
+    """Greedy longest match of the lexicon's phrases, left to right."""
+    lexicon = vocabulary()
+    words = lexicon.content(text)
+    joining = {c.split()[-1] for c in lexicon.conjunctions}
+    reading = _Reading()
+    start = 0
+    while start < len(words):
+        for end in range(min(len(words), start + lexicon.longest), start, -1):
+            entry = lexicon.phrases.get(words[start:end])
+            if entry is None:
+                continue
+            if entry.role == "context" and (not reading.classes or words[start - 1] in joining):
+                continue  # nothing named yet whose setting this could be: read the words inside instead
+            _take(reading, entry, words[start:end])
+            start = end
+            break
+        else:
+            reading.unmatched.append(words[start])
+            start += 1
+    return reading
+
+
+def _take(reading: _Reading, entry: Entry, words: tuple[str, ...]) -> None:
+    reading.classes.update(entry.classes)
+    reading.columns.update(entry.columns)
+    if entry.role == "negation":
+        reading.negations.append(" ".join(words))
+
+
+def _nearest(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    telling = [" ".join(p) for p, e in vocabulary().phrases.items() if e.role in ("thing", "column")]
+    return {word: tuple(difflib.get_close_matches(word, telling, n=3, cutoff=0.75)) for word in dict.fromkeys(words)}
+
+
+def unknown_words(text: str) -> dict[str, tuple[str, ...]]:
+    """The words of `text` that `parse` cannot use, each with up to three known class or position words near it.
+
+    Raises `ValueError` like `check_prompt`.
+    """
+    check_prompt(text)
+    return _nearest(_read(text).unmatched)
+
+
+def parse(text: str) -> Meaning:
+    """Meaning of a prompt in free English wording.
+
+    Words it does not know are skipped (ask `unknown_words` for them) as long as one class is named; without a
+    position word the columns are all three.
+
+    Raises:
+        ValueError: empty, longer than `MAX_CHARACTERS`, no Latin letters, a negation, or no known class word
+            (naming the unknown words and the known ones nearest to them).
+    """
+    check_prompt(text)
+    reading = _read(text)
+    if reading.negations:
+        raise ValueError(
+            f"prompt '{text}': '{reading.negations[0]}' is not understood, a prompt names what is wanted. "
+            "Name the wanted classes instead."
+        )
+    if not reading.classes:
+        hints = [
+            f"'{word}'" + (f" (nearest known: {', '.join(near)})" if near else " (nothing known is near it)")
+            for word, near in _nearest(reading.unmatched).items()
+        ]
+        unknown = f" Unknown words: {', '.join(hints)}." if hints else ""
+        raise ValueError(f"prompt '{text}' names no known class.{unknown} Classes: {', '.join(NAMES)}.")
+    columns = tuple(c for c in COLUMNS if c in reading.columns) or COLUMNS
+    return Meaning(tuple(sorted(reading.classes)), columns)
+
+
+def canonical(meaning: Meaning) -> str:
+    """The short standard wording: "pedestrians and bicyclists on the left"."""
+    lexicon = vocabulary()
+    if len(meaning.classes) == NUM_CLASSES:
+        things = lexicon.nouns[meaning.classes][0].singular
+    else:
+        things = _listed([lexicon.canonical[c] for c in meaning.classes], "and")
+    if meaning.columns == COLUMNS:
+        return things
+    return things + " " + " and ".join(lexicon.places[(column,)][0] for column in meaning.columns)
+
+
+def _listed(items: Sequence[str], conjunction: str) -> str:
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + f" {conjunction} " + items[-1]
+
+
+class _Dice:
+    """Random choices from an explicit generator."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def chance(self, probability: float) -> bool:
+        return float(torch.rand((), generator=self.generator)) < probability
+
+    def pick(self, items: Sequence[T]) -> T:
+        return items[int(torch.randint(len(items), (), generator=self.generator))]
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        return [items[i] for i in torch.randperm(len(items), generator=self.generator).tolist()]
+
+
+def phrase(meaning: Meaning, generator: torch.Generator, templates: Sequence[str] | None = None) -> str:
+    """A random paraphrase of `meaning` of at most `MAX_CHARACTERS`; `parse` gives the meaning back.
+
+    `templates` narrows the choice of sentence templates (default: all of the lexicon's).
+    """
+    lexicon = vocabulary()
+    dice = _Dice(generator)
+    while True:
+        template = dice.pick(lexicon.templates if templates is None else templates)
+        words = template.format(x=_say_things(meaning.classes, dice), where=_say_place(meaning.columns, dice)).split()
+        if dice.chance(0.15):
+            words.insert(0, dice.pick(lexicon.openers))
+        if dice.chance(0.15):
+            words.append(dice.pick(lexicon.closers))
+        text = " ".join(words) + dice.pick(("", "", ".", "?", "!"))
+        if len(text) <= MAX_CHARACTERS:
+            return text
+
+
+def _say_things(classes: tuple[int, ...], dice: _Dice) -> str:
+    lexicon = vocabulary()
+    left = set(classes)
+    parts: list[tuple[int, ...]] = []
+    for group in dice.shuffled([g for g in lexicon.nouns if len(g) > 1 and left.issuperset(g)]):
+        if left.issuperset(group) and dice.chance(0.5):
+            parts.append(group)
+            left.difference_update(group)
+    parts += [(c,) for c in left]
+    nouns = [_say_noun(lexicon.nouns[part], dice) for part in dice.shuffled(parts)]
+    return _listed(nouns, dice.pick(("and", "and", "and", *lexicon.conjunctions)))
+
+
+def _say_noun(nouns: Sequence[Noun], dice: _Dice) -> str:
+    noun = nouns[0] if dice.chance(0.3) else dice.pick(nouns)
+    if noun.singular == noun.plural or dice.chance(0.6):
+        return dice.pick(("", "", "the ", "the ", "any ", "some ", "these ", "all ")) + noun.plural
+    article = dice.pick(("the", "the", "a", "that", "any", "one"))
+    if article == "a" and noun.singular[0] in "aeiou":
+        article = "an"
+    return f"{article} {noun.singular}"
+
+
+def _say_place(columns: tuple[Column, ...], dice: _Dice) -> str:
+    places = vocabulary().places
+    if columns == COLUMNS and dice.chance(0.9):
+        return "" if dice.chance(0.75) else dice.pick(places[COLUMNS])
+    if columns in places and columns != COLUMNS and (len(columns) == 1 or dice.chance(0.4)):
+        return dice.pick(places[columns])
+    each = [dice.pick(places[(column,)]) for column in columns]
+    return _listed(each, dice.pick(("and", "or", "and also")))

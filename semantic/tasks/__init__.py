@@ -1,0 +1,1 @@
+"""What receivers want to know: the segmentation task, and the demand its answers leave."""

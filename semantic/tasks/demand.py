@@ -1,0 +1,77 @@
+"""What the receiver is unsure of, from its own task's output, said as a textual prompt."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from taskwave.semantic.classes import NUM_CLASSES
+from taskwave.semantic.language.lexicon import COLUMNS, Meaning, canonical, column_slices
+
+CLASS_SHARE = 0.25
+COLUMN_SHARE = 0.8
+CERTAIN = 1e-4
+"""Mean uncertainty per pixel below which there is nothing particular to ask for."""
+
+
+def class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+    """How unsure the task is about each of its classes at each pixel, [B, K, H, W] in [0, 1], of logits [B, 11, H, W].
+
+    The entropy of the answer the task has to give (which of its classes, or none of them; normalised to one) times
+    the probability of the class. Doubt between classes the task does not ask for does not count.
+
+    Raises `ValueError` for logits of another shape or not finite, and for classes that do not exist or repeat.
+    """
+    wanted = sorted(set(classes))
+    if logits.ndim != 4 or logits.shape[1] != NUM_CLASSES:
+        raise ValueError(f"logits of shape {tuple(logits.shape)}: need [B, {NUM_CLASSES}, H, W].")
+    if not wanted or wanted != sorted(classes) or not set(wanted) <= set(range(NUM_CLASSES)):
+        raise ValueError(f"classes {tuple(classes)}: need different ids of 0…{NUM_CLASSES - 1}, at least one.")
+    if not bool(logits.isfinite().all()):
+        raise ValueError("the task's logits hold NaN or infinity; check the image it was given.")
+    probabilities = logits.float().softmax(1)
+    mine = probabilities[:, wanted]
+    others = [c for c in range(NUM_CLASSES) if c not in wanted]
+    answers = torch.cat([mine, probabilities[:, others].sum(1, keepdim=True)], dim=1) if others else mine
+    entropy = -torch.special.xlogy(answers, answers).sum(1, keepdim=True) / math.log(answers.shape[1])
+    return torch.mul(mine, entropy)
+
+
+def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
+    """One prompt per image: the classes and columns that hold most of the task's uncertainty.
+
+    Uncertainty (`class_uncertainty`) is split over the classes and over the three columns.
+    Classes: those with at least a quarter of it, or at least half of what the leading class has, whichever bar is
+    lower. Columns: the fewest that hold 80 % of the uncertainty of these classes; all three are not mentioned. A task
+    that is sure everywhere asks for all its classes, anywhere.
+
+    `logits` is [B, 11, H, W], W ≥ 3. Raises `ValueError` like `class_uncertainty`.
+    """
+    parts = class_uncertainty(logits, classes).cpu().double()
+    if parts.shape[-1] < len(COLUMNS):
+        raise ValueError(f"logits {parts.shape[-1]} pixels wide: need at least {len(COLUMNS)}, one per column.")
+    slices = column_slices(parts.shape[-1])
+    table = torch.stack([parts[..., slices[column]].sum((-2, -1)) for column in COLUMNS], dim=-1)
+    pixels = parts.shape[-2] * parts.shape[-1]
+    return [canonical(_meaning(shares / pixels, sorted(classes))) for shares in table]
+
+
+def _meaning(shares: torch.Tensor, classes: list[int]) -> Meaning:
+    """Meaning of the mean uncertainty [K, 3] by class and column."""
+    total = float(shares.sum())
+    if total < CERTAIN:
+        return Meaning(tuple(classes))
+    by_class = shares.sum(1) / total
+    chosen = by_class >= min(CLASS_SHARE, float(by_class.max()) / 2)
+    by_column = shares[chosen].sum(0)
+    held = 0.0
+    columns = set()
+    for index in by_column.argsort(descending=True, stable=True).tolist():
+        columns.add(index)
+        held += float(by_column[index])
+        if held >= COLUMN_SHARE * float(by_column.sum()):
+            break
+    return Meaning(
+        tuple(c for c, keep in zip(classes, chosen.tolist(), strict=True) if keep),
+        tuple(column for i, column in enumerate(COLUMNS) if i in columns),
+    )

@@ -1,0 +1,215 @@
+"""What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import nn
+
+from taskwave.links import registry
+from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
+from taskwave.phy.channel.air import Air, AirInterface
+from taskwave.phy.channel.medium import SlotSignal, Stream
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.grid.allocation import Allocation
+from taskwave.phy.radio import Radio
+from taskwave.semantic.classes import NO_ANSWER, NUM_CLASSES
+from taskwave.semantic.weights import Models
+
+CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
+BUDGET = 1300
+RADIOS: dict[str, dict[str, Any]] = {
+    "plain": {"num_layers": 1},
+    "reported": {"num_layers": 1, "precoding": {"kind": "codebook"}},
+    "sounded": {"num_layers": 2, "precoding": {"kind": "svd"}},
+    "samples": {
+        "num_layers": 1,
+        "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
+    },
+}
+QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map")
+"""One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
+slow tests, for the plain radio only."""
+CASES = [
+    pytest.param((radio, name), id=f"{name}-{radio}", marks=[] if name in QUICK else [pytest.mark.slow])
+    for radio in RADIOS
+    for name in registry.names()
+    if "toy" not in name and (name in QUICK or radio == "plain")
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Radio and link."""
+    return request.param
+
+
+@cache
+def radio_of(name: str) -> Radio:
+    return Radio(RadioConfig.model_validate({"channel": "tdl-a", "max_prb": 24, **RADIOS[name]}))
+
+
+@pytest.fixture(scope="module")
+def radio(case: tuple[str, str]) -> Radio:
+    return radio_of(case[0])
+
+
+@pytest.fixture(scope="module")
+def images(street_images: torch.Tensor) -> torch.Tensor:
+    """[2, 3, 96, 128]."""
+    return nn.functional.avg_pool2d(street_images[:2], 2)
+
+
+@pytest.fixture(scope="module")
+def link(case: tuple[str, str], colour_models: Models, radio: Radio) -> Link:
+    return registry.create(case[1], colour_models, radio)
+
+
+@pytest.fixture(scope="module")
+def air(radio: Radio) -> AirInterface:
+    return AirInterface(radio.config, radio.draw(2, 3, seed=1), 12.0, seed=2)
+
+
+@pytest.fixture(scope="module")
+def deliveries(link: Link, images: torch.Tensor, air: AirInterface) -> list[Delivery]:
+    return link.run(images, [CARS, GROUND], BUDGET, air)
+
+
+def assert_equal(one: Delivery, other: Delivery) -> None:
+    assert torch.equal(one.prediction, other.prediction)
+    assert torch.equal(one.channel_uses, other.channel_uses)
+    assert torch.equal(one.feedback_uses, other.feedback_uses)
+    assert torch.equal(one.outage, other.outage)
+    assert one.messages == other.messages
+    assert (one.image is None) == (other.image is None)
+    if one.image is not None and other.image is not None:
+        assert torch.equal(one.image, other.image)
+
+
+def test_names_itself_and_its_kind(link: Link, case: tuple[str, str]) -> None:
+    assert link.name == case[1]
+    assert link.kind in get_args(LinkKind)
+
+
+def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
+    assert len(deliveries) == 2
+    for task, delivery in zip((CARS, GROUND), deliveries, strict=True):
+        assert delivery.prediction.shape == (2, 96, 128)
+        assert delivery.prediction.dtype == torch.uint8
+        claimed = set(delivery.prediction.unique().tolist())
+        assert claimed <= {*range(NUM_CLASSES), NO_ANSWER}
+        assert link.kind != "answer" or claimed <= {*task.classes, NO_ANSWER}
+        for count in (delivery.channel_uses, delivery.feedback_uses):
+            assert count.shape == (2,)
+            assert count.dtype == torch.int64
+        assert delivery.outage.shape == (2,)
+        assert delivery.outage.dtype == torch.bool
+        if delivery.image is not None:
+            assert delivery.image.shape == (2, 3, 96, 128)
+            assert delivery.image.is_floating_point()
+            assert 0 <= float(delivery.image.min()) <= float(delivery.image.max()) <= 1
+        assert all(len(stage) == 2 for stage in delivery.stages.values())
+        assert len(delivery.messages) in (0, 2)
+
+
+def test_stays_within_the_budget(deliveries: list[Delivery]) -> None:
+    for delivery in deliveries:
+        assert bool((delivery.channel_uses <= BUDGET).all())
+        assert bool((delivery.channel_uses > delivery.feedback_uses).all())
+        assert bool((delivery.feedback_uses >= 0).all())
+
+
+def test_charges_what_the_radio_spends(
+    link: Link,
+    radio: Radio,
+    images: torch.Tensor,
+    air: AirInterface,
+    deliveries: list[Delivery],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`deliveries` has run already: what calibration may send is remembered and not sent again."""
+    response, carry, spent = Air.frequency_response, radio.medium.carry, torch.zeros(2, 2, dtype=torch.int64)
+    carrying: list[Air] = []
+
+    def count(way: Air, allocation: Allocation) -> None:
+        spent[way.images, int(way.direction == "reverse")] += allocation.channel_uses
+
+    def responding(way: Air, allocation: Allocation, slot: int) -> torch.Tensor:
+        if not carrying:
+            count(way, allocation)  # a slot that an ideal code is asked about
+        return response(way, allocation, slot)
+
+    def carried(
+        allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], way: Air, stream: Stream
+    ) -> list[SlotSignal]:
+        for allocation in allocations:
+            count(way, allocation)
+        carrying.append(way)
+        signals = carry(allocations, grids, way, stream)
+        carrying.pop()
+        return signals
+
+    monkeypatch.setattr(Air, "frequency_response", responding)
+    monkeypatch.setattr(radio.medium, "carry", carried)
+    (delivery,) = link.run(images, [CARS], BUDGET, air)
+    assert torch.equal(delivery.channel_uses, spent.sum(1))
+    if radio.config.precoding is None:  # else knowledge of the channel travels back as well
+        assert torch.equal(delivery.feedback_uses, spent[:, 1])
+    assert bool((delivery.feedback_uses <= spent[:, 1]).all())
+
+
+def test_repeats_itself(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], colour_models: Models, radio: Radio
+) -> None:
+    for again in (link, registry.create(link.name, colour_models, radio)):
+        for one, other in zip(deliveries, again.run(images, [CARS, GROUND], BUDGET, air), strict=True):
+            assert_equal(one, other)
+
+
+def test_a_task_does_not_depend_on_the_others(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (alone,) = link.run(images, [GROUND], BUDGET, air)
+    assert_equal(alone, deliveries[1])
+
+
+def test_an_image_does_not_depend_on_its_batch(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (alone,) = link.run(images[1:], [CARS], BUDGET, air.select(slice(1, 2)))
+    whole = deliveries[0]
+    assert torch.equal(alone.channel_uses, whole.channel_uses[1:])
+    assert torch.equal(alone.outage, whole.outage[1:])
+    # Convolutions may round differently in batches of another size.
+    assert float((alone.prediction != whole.prediction[1:]).float().mean()) < 1e-3
+    if alone.image is not None and whole.image is not None:
+        torch.testing.assert_close(alone.image, whole.image[1:], atol=2e-3, rtol=1e-3)
+
+
+def test_a_larger_budget_is_used(
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> None:
+    (larger,) = link.run(images, [CARS], 2 * BUDGET, air)
+    assert bool((larger.channel_uses <= 2 * BUDGET).all())
+    assert bool((larger.channel_uses >= deliveries[0].channel_uses).all())
+
+
+def test_a_hopeless_budget_is_refused(link: Link, images: torch.Tensor, air: AirInterface) -> None:
+    with pytest.raises(BudgetError, match=rf"{link.name}.*\b10\b"):
+        link.run(images, [CARS], 10, air)
+
+
+@pytest.fixture(scope="module")
+def deep_fade(radio: Radio) -> AirInterface:
+    return AirInterface(radio.config, radio.draw(2, 3, seed=1), -25.0, seed=2)
+
+
+def test_outage_answers_nothing(link: Link, images: torch.Tensor, deep_fade: AirInterface) -> None:
+    (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
+    assert bool((delivery.prediction[delivery.outage] == NO_ANSWER).all())
+    assert bool((delivery.channel_uses > 0).all())
+    assert bool((delivery.channel_uses <= BUDGET).all())
+    if link.kind == "bitwise":
+        assert bool(delivery.outage.all())

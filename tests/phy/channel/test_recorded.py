@@ -1,0 +1,170 @@
+"""Stored impulse responses: what is read back, who gets what, and every fault of a file by name."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from taskwave.phy.channel import recorded
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.channel.model import record
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.grid.allocation import Allocation
+from taskwave.phy.radio import Radio
+from taskwave.phy.seeds import generator
+
+NARROW = Allocation(4, 14, 1, (2,))
+
+
+def make(num: int = 5, paths: int = 3, **more: Any) -> dict[str, Any]:
+    draw = np.random.default_rng(1)
+    a = (draw.normal(size=(num, 2, 2, paths)) + 1j * draw.normal(size=(num, 2, 2, paths))).astype(np.complex64)
+    return {"a": a, "tau": draw.uniform(0, 5e-7, (num, paths)).astype(np.float32), **more}
+
+
+def save(path: Path, arrays: dict[str, Any]) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def config(path: Path | str, **more: Any) -> RadioConfig:
+    table = {"file": str(path), **more.pop("recorded", {})}
+    return RadioConfig.model_validate({"channel": "recorded", "recorded": table, **more})
+
+
+def response(radio: Radio, batch: int, occasion: int = 0) -> torch.Tensor:
+    air = AirInterface(radio.config, radio.draw(batch, 2, 4), 10.0, 1)
+    return air.forward(occasion).frequency_response(NARROW, 0)
+
+
+def test_records_come_in_turn_and_by_seed(tmp_path: Path) -> None:
+    arrays = make()
+    radio = Radio(config(save(tmp_path / "a.npz", arrays)))
+    fading = radio.draw(40, 1, 7)
+    energies = fading.a.abs().square().sum(dim=(1, 2, 3, 4))
+    assert len(set(energies[:5].tolist())) == 5 and torch.equal(energies[5:10], energies[:5])
+    assert torch.equal(radio.draw(3, 1, 7).a, fading.a[:3])
+    assert any(not torch.equal(radio.draw(5, 1, seed).a, fading.a[:5]) for seed in (1, 2))
+    still = response(radio, 5)
+    assert torch.equal(response(radio, 5, 1), still)
+
+
+@pytest.mark.parametrize("normalise", ["all", "each"])
+def test_energy_is_one_over_all_or_in_each(tmp_path: Path, normalise: str) -> None:
+    arrays = make()
+    arrays["a"][0] *= 10
+    a = Radio(config(save(tmp_path / "a.npz", arrays), recorded={"normalise": normalise})).draw(5, 1, 7).a
+    energy = a.abs().square().sum(dim=3).mean(dim=(1, 2, 3))
+    assert float(energy.mean()) == pytest.approx(1, rel=1e-5)
+    assert (float(energy.max()) > 4) == (normalise == "all")
+
+
+def test_doppler_shifts_turn_paths(tmp_path: Path) -> None:
+    arrays = make(doppler_hz=np.full((5, 3), 40.0, np.float32))
+    arrays["doppler_hz"][:, 0] = 0
+    radio = Radio(config(save(tmp_path / "a.npz", arrays)))
+    fading = radio.draw(5, 2, 7)
+    assert fading.sample_s is not None
+    turned = fading.coefficients(torch.arange(5), 2, torch.zeros(1))[..., 0]
+    lag_s = 2 * radio.config.turnaround_slots * radio.config.slot_seconds
+    expected = fading.a[..., 0] * torch.exp(2j * torch.pi * torch.tensor([0.0, 40.0, 40.0]) * lag_s)
+    assert torch.allclose(turned, expected, atol=5e-3)
+    assert 0 < radio.channel.doppler_hz <= 40 * 2**0.5
+
+
+def test_a_recorded_model_is_the_model(tmp_path: Path) -> None:
+    model = RadioConfig(channel="tdl-c", speed_mps=10.0)
+    path = tmp_path / "deep" / "tdl.npz"
+    recorded.write(path, record(model, 6, 2, seed=3))
+    again = tmp_path / "again.npz"
+    recorded.write(again, record(model, 6, 2, seed=3))
+    assert path.read_bytes() == again.read_bytes()
+    played = Radio(config(path, speed_mps=10.0))
+    order = torch.randperm(6, generator=generator(4))
+    truth = Radio(model)
+    air = AirInterface(truth.config, truth.draw(6, 2, 3), 10.0, 1)
+    heard = torch.cat([response(played, 6, occasion) for occasion in (0, 1)])
+    direct = torch.cat([air.forward(occasion).frequency_response(NARROW, 0)[order] for occasion in (0, 1)])
+    ratio = (heard / direct).flatten()
+    # Alike but for the normalisation over these six.
+    assert float((ratio - ratio.mean()).abs().max()) < 1e-2 * abs(complex(ratio.mean()))
+    # Jakes' spectrum again: the estimator is told nearly the same Doppler shift.
+    assert played.channel.doppler_hz == pytest.approx(model.max_doppler_hz, rel=0.15)
+
+
+def test_records_that_end_too_early_are_refused(tmp_path: Path) -> None:
+    model = RadioConfig(channel="tdl-c", speed_mps=10.0)
+    recorded.write(tmp_path / "short.npz", record(model, 2, 1, seed=3))
+    with pytest.raises(ValueError, match=r"short.npz has \d+ samples.*record longer, or use fewer occasions"):
+        Radio(config(tmp_path / "short.npz")).draw(2, 3, 1)
+
+
+def test_what_is_drawn_anew_cannot_be_recorded() -> None:
+    with pytest.raises(ValueError, match="rayleigh is drawn anew"):
+        record(RadioConfig(channel="rayleigh"), 2, 2, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"a": None}, "missing: a"),
+        ({"delay": np.zeros(3)}, "unknown: delay"),
+        ({"a": np.zeros((5, 2, 2, 3), np.float32)}, "a is float32: it must be complex"),
+        ({"a": np.ones((5, 2, 3), np.complex64)}, r"a has shape \[5, 2, 3\]"),
+        ({"a": np.zeros((0, 2, 2, 3), np.complex64)}, "none of them 0"),
+        ({"a": np.full((5, 2, 2, 3), np.nan, np.complex64)}, "a has values that are not finite"),
+        ({"a": np.zeros((5, 2, 2, 3), np.complex64)}, "record 0 of a is zero"),
+        ({"tau": np.zeros((4, 3))}, r"tau has shape \[4, 3\]: it must be \[5, 3\]"),
+        ({"tau": np.full((5, 3), -1e-9)}, "negative delays"),
+        ({"tau": np.zeros((5, 3), np.int64)}, "tau is int64"),
+        ({"interval_s": np.float64(1e-3)}, "interval_s belongs to an a with samples"),
+        ({"a": np.ones((5, 2, 2, 3, 9), np.complex64)}, "interval_s belongs to an a with samples"),
+        ({"a": np.ones((5, 2, 2, 3, 9), np.complex64), "interval_s": np.float64(0)}, "interval_s is 0.0"),
+        ({"doppler_hz": np.zeros((5, 2))}, r"doppler_hz has shape \[5, 2\]"),
+        ({"carrier_hz": np.float64(28e9)}, "recorded at 28 GHz, but carrier_ghz is 3.5"),
+        ({"a": np.ones((5, 4, 2, 3), np.complex64)}, "recorded with 4 receive and 2 transmit antennas"),
+    ],
+)
+def test_faulty_files_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    arrays = {name: value for name, value in {**make(), **change}.items() if value is not None}
+    with pytest.raises(ValueError, match=message):
+        Radio(config(save(tmp_path / "faulty.npz", arrays)))
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"neither a file nor a bundled set \(street-canyon\)"):
+        Radio(config(tmp_path / "missing.npz"))
+    (tmp_path / "text.npz").write_text("no arrays")
+    (tmp_path / "one.npz").write_bytes(b"")
+    (tmp_path / "pickled.npz").write_bytes(pickle.dumps({"a": 1}))
+    np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object), tau=np.zeros(1))
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    for name in ("text.npz", "one.npz", "pickled.npz", "objects.npz", "single.npy"):
+        with pytest.raises(ValueError, match=f"{name}: not an .npz file of plain arrays"):
+            Radio(config(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "message"), [(1e-3, "change by 35% .* shorter interval_s than 0.001"), (1e-4, "")]
+)
+def test_records_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_s: float, message: str) -> None:
+    """Paths that all turn at 95 Hz."""
+    turns = np.exp(2j * np.pi * 95 * interval_s * np.arange(400)).astype(np.complex64)
+    arrays = make(1, interval_s=np.array(interval_s))
+    arrays["a"] = arrays["a"][..., None] * turns
+    chosen = config(save(tmp_path / "a.npz", arrays))
+    if message:
+        with pytest.raises(ValueError, match=message):
+            Radio(chosen)
+    else:
+        assert Radio(chosen).channel.doppler_hz == pytest.approx(2**0.5 * 95, rel=0.01)
+
+
+def test_records_that_move_too_fast_are_refused_where_symbols_may_not_interfere(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.npz", make(doppler_hz=np.full((5, 3), 4000.0)))
+    with pytest.raises(ValueError, match=r"a.npz gives a Doppler shift of 5657 Hz; .* 30 allows 900 Hz"):
+        Radio(config(file))
+    assert Radio(config(file, impairments={})).channel.doppler_hz == pytest.approx(5657, rel=1e-3)

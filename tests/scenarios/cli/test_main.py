@@ -1,0 +1,261 @@
+"""The command line: exit codes, messages without tracebacks, figures and tables from records."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from taskwave.scenarios.cli import main as cli
+from taskwave.scenarios.sweep.records import SCHEMA, PointStore, read_records
+from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.codec.analog import GeneralCode
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.diffusion.prior import build_unet
+from taskwave.semantic.tasks.segmentation import SegmentationNet
+from taskwave.semantic.weights import save_models
+
+
+@pytest.fixture
+def file(toys: ModuleType, tmp_path: Path) -> Path:
+    path = tmp_path / "toy.toml"
+    path.write_text(toys.SCENARIO)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained networks of the real formats, as small as they get."""
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    codec = LatentCodec(PatchAutoencoder(16, 8, 1, 8, 1), torch.zeros(16), torch.ones(16))
+    networks = {
+        "general": GeneralCode(widths=(8, 8, 8)),
+        "prior": build_unet(16, 27, (32, 32)),
+        "segmentation": SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)),
+        "attention": PromptAttention(width=16),
+    }
+    save_models(folder, codec, torch.ones(16), networks)
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["taskwave", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        written = capsys.readouterr()
+        assert "Traceback" not in written.err
+        return int(caught.value.code or 0), written.out, written.err
+
+    return run
+
+
+def _records(seed: int = 1) -> pd.DataFrame:
+    """Four links whose accuracy rises with the budget; the scheme needs a quarter of the uses, minus some noise."""
+    generator = np.random.default_rng(seed)
+    kinds = {"new": "semantic", "new-uniform": "semantic", "old": "bitwise", "answer": "answer"}
+    rows = []
+    for link, kind in kinds.items():
+        for es_n0_db in (0.0, 10.0):
+            for budget in (400, 1600, 6400):
+                effective = budget * (4 if link == "new" else 2 if link == "new-uniform" else 1)
+                for i in range(12):
+                    hits = int(min(99, 8 * np.log(effective) + generator.integers(0, 4)))
+                    rows.append(
+                        {
+                            **{"link": link, "kind": kind, "task": "car", "prompt": "cars", "channel": "cdl-c"},
+                            **{
+                                "es_n0_db": es_n0_db,
+                                "distance_m": None,
+                                "budget": budget,
+                                "channel_uses": budget,
+                                "feedback_uses": 0,
+                            },
+                            **{"bandwidth_ratio": budget / 147456, "image": f"{i:02d}", "accuracy": hits / 100},
+                            **{"intersection": hits, "union": 100, "outage": False, "seed": 1},
+                        }
+                    )
+    return pd.DataFrame(rows)[SCHEMA.names]
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    store = PointStore(tmp_path / "finished")
+    store.put("all", _records().to_dict("records"), {"code": ""})
+    store.assemble(["all"])
+    return store.out
+
+
+def test_list_shows_scenarios_and_links(call) -> None:
+    code, out, _ = call("list")
+    assert code == 0
+    assert all(name in out for name in ("quickstart", "camvid-cdl", "task-adaptive-uniform", "ideal-avif"))
+
+
+def test_help_waits_for_no_torch() -> None:
+    script = (
+        "import sys; from taskwave.scenarios import cli; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("check", "nothing-like-it"), "neither a file nor a built-in"),
+        (("run", "FILE", "--set", "sweep.es_n0_db=[nan]"), "sweep.es_n0_db[0] = nan"),
+        (("run", "FILE", "--set", "weights=/no/such/weights"), "/no/such/weights"),
+        (("run", "FILE", "--set", "images.source=camvid", "--set", "images.folder=/nowhere"), "/nowhere"),
+        (("plot", "/no/such/run"), "taskwave run"),
+        (("download", "imagenet", "--to", "/tmp"), "camvid"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(
+    call, file: Path, weights: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    given = [str(file) if argument == "FILE" else argument for argument in arguments]
+    if "run" in given and "weights=" not in given[-1]:
+        given += ["--set", f"weights={weights}"]
+    code, out, err = call(*given)
+    assert code == 2 and err.startswith("error:") and told in err, err
+    assert not out
+
+
+def test_an_unknown_option_is_exit_code_2(call) -> None:
+    assert call("run", "quickstart", "--sett", "a=1")[0] == 2
+
+
+def test_damaged_weights_are_exit_code_2(call, file: Path, weights: Path, tmp_path: Path) -> None:
+    import shutil  # noqa: PLC0415
+
+    folder = Path(shutil.copytree(weights, tmp_path / "cut"))
+    (network,) = (folder / "general").glob("*.safetensors")
+    network.write_bytes(network.read_bytes()[:-100])
+    code, _, err = call("check", file, "--set", f"weights={folder}")
+    assert code == 2 and str(folder) in err and "truncated" in err
+
+
+def test_plot_draws_both_figures(call, finished: Path) -> None:
+    code, out, _ = call("plot", finished, "--budget", "1600", "--es-n0-db", "10")
+    assert code == 0
+    for name in ("accuracy-vs-snr.png", "accuracy-vs-bandwidth.png"):
+        assert (finished / name).read_bytes().startswith(b"\x89PNG") and name in out
+    code, _, err = call("plot", finished, "--budget", "17")
+    assert code == 2 and "budget 17" in err and "400, 1600, 6400" in err
+
+
+def test_compare_prints_gain_and_paired_differences(call, finished: Path) -> None:
+    code, out, _ = call("compare", finished)
+    assert code == 0
+    assert "Semantic gain of new over the best of old" in out and "new minus new-uniform" in out
+    assert "not reached" in out
+    summary = pd.read_csv(finished / "gain-summary.csv")
+    assert summary["mean_gain"].to_numpy() == pytest.approx(4, rel=0.25)
+
+
+def test_compare_of_two_runs_needs_the_same_images(call, finished: Path, tmp_path: Path) -> None:
+    other = PointStore(tmp_path / "other")
+    other.put("all", _records(2).to_dict("records"), {"code": ""})
+    other.assemble(["all"])
+    code, out, _ = call("compare", finished, other.out)
+    assert code == 0 and "new minus new (other)" in out
+    looped = _records(2).assign(channel=lambda records: records["channel"] + "/gnuradio")
+    other.put("all", looped.to_dict("records"), {"code": ""})
+    other.assemble(["all"])
+    code, looped_out, _ = call("compare", finished, other.out)
+    assert code == 0 and looped_out == out, "a channel and the same in GNU Radio are paired"
+    assert call("plot", finished, other.out)[0] == 0
+    other.put("all", _records(2).assign(image="x").to_dict("records"), {"code": ""})
+    other.assemble(["all"])
+    code, _, err = call("compare", finished, other.out)
+    assert code == 2 and "differ in image" in err
+    code, _, err = call("compare", finished, "--scheme", "newer")
+    assert code == 2 and "'newer'" in err
+
+
+def test_rates_are_ordered_and_drawn(call, file: Path, tmp_path: Path) -> None:
+    small = ["--set", "sweep.es_n0_db=[0,10]", "--set", "sweep.budgets=[300,900]"]
+    code, out, _ = call("rates", str(file), "--out", str(tmp_path / "rates"), *small)
+    assert code == 0, out
+    table = pd.read_csv(tmp_path / "rates" / "rates.csv")
+    assert list(table["budget"]) == [300, 300, 900, 900]
+    assert bool((table["nr"] < table["finite"]).all())
+    assert bool((table["finite"] < table["capacity"] * 1.02).all())
+    assert bool((table["nr"] > 0).any())
+    assert (tmp_path / "rates" / "rates.png").stat().st_size > 10_000
+
+
+def test_run_writes_records_tables_and_figures(call, file: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    strip = "strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}"
+    arguments = ("run", file, "--set", f"weights={weights}", "--set", strip, "--out", out)
+    code, text, err = call(*arguments, "--profile")
+    assert code == 0, err
+    assert "16 points computed, 0 were on disk" in text and "Task accuracy (IoU): mean of tasks" in text
+    assert "phy.symbol_link.SymbolLink.send" in text
+    assert err.count("skipped: toy at a budget of 50 (every SNR)") == 1
+    for name in ("records.csv", "accuracy.csv", "accuracy-vs-snr.png", "accuracy-vs-bandwidth.png", "strip.png"):
+        assert (out / name).is_file() and name in text
+    code, text, _ = call(*arguments)
+    assert code == 0 and "0 points computed, 16 were on disk" in text
+
+
+def test_a_run_in_which_nothing_works_says_so(call, file: Path, weights: Path, tmp_path: Path) -> None:
+    budget = ("--set", "sweep.budgets=[50]", "--set", "sweep.es_n0_db=[0]", "--set", "images.count=1")
+    code, _, err = call("run", file, *budget, "--set", f"weights={weights}", "--out", tmp_path / "out")
+    assert code == 2 and "raise sweep.budgets" in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_finished_points_and_a_rerun_continues(
+    call, toys: ModuleType, file: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setenv("PYTHONPATH", str(Path(toys.__file__).parent))
+    grid = ["--set", "images.count=16", "--set", "images.batch=1"]  # 128 points
+    arguments = ["run", str(file), "--set", f"weights={weights}", *grid, "--out", str(out)]
+    script = "from taskwave.scenarios.cli import main; main()"
+    # A shell that starts the tests in the background has SIGINT ignored, which children inherit.
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + script
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 500
+    while process.poll() is None and time.monotonic() < deadline and len(list(out.glob("points/*.parquet"))) < 9:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 130 and "to continue" in err and "Traceback" not in err
+    finished = len(list(out.glob("points/*.parquet")))
+    assert 9 <= finished < 128 and len(read_records(out)) > 0
+    code, text, _ = call(*arguments)
+    assert code == 0 and f"{128 - finished} points computed, {finished} were on disk" in text
+
+
+def test_a_full_disk_is_one_message_and_leaves_finished_points_readable(tmp_path: Path) -> None:
+    """Files may not grow beyond 8 KB here: the operating system fails the write as it does on a full disk."""
+    script = f"""
+import resource
+from pathlib import Path
+from taskwave.scenarios.records import PointStore, SCHEMA, StorageError
+row = dict.fromkeys(SCHEMA.names) | {{"link": "a"}}
+store = PointStore(Path({str(tmp_path)!r}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+store.put("small", [row], {{"code": ""}})
+try:
+    store.put("large", [row | {{"prompt": f"{{i * 7919 % 10007}}"}} for i in range(20000)], {{"code": ""}})
+except StorageError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "large.parquet: cannot be written" in done.stdout and "make room" in done.stdout
+    store = PointStore(tmp_path)
+    assert store.has("small") and not store.has("large") and store.get("small").num_rows == 1
+    assert not list(tmp_path.rglob("*.partial"))

@@ -1,0 +1,182 @@
+"""Where the live link has its pictures from, and what its command does with the keyboard."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.scenarios.live.command import live_config
+from taskwave.scenarios.live.images import open_pictures, read_picture
+from taskwave.scenarios.sweep.records import read_records
+
+
+def test_pictures_of_a_folder_come_over_and_over(tmp_path: Path) -> None:
+    for name, colour in (("a.jpg", (255, 0, 0)), ("b.PNG", (0, 0, 255))):
+        Image.new("RGB", (30, 40), colour).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = list(islice(open_pictures(tmp_path), 3))
+    assert [name for name, _ in found] == ["a.jpg", "b.PNG", "a.jpg"]
+    assert all(picture.shape == (3, 192, 256) for _, picture in found)
+    assert float(found[1][1][2].mean()) > 0.98
+
+
+def test_the_middle_of_a_picture_is_taken(tmp_path: Path) -> None:
+    wide = Image.new("RGB", (1000, 192), (255, 0, 0))
+    wide.paste((0, 255, 0), (372, 0, 628, 192))
+    wide.save(tmp_path / "wide.png")
+    assert float(read_picture(tmp_path / "wide.png")[1].min()) > 0.9
+
+
+def test_bad_pictures_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="neither a camera nor a folder with pictures"):
+        open_pictures(tmp_path)
+    (tmp_path / "b.png").write_bytes(b"not a picture")
+    with pytest.raises(ValueError, match=r"b\.png cannot be read as a picture"):
+        next(open_pictures(tmp_path))
+
+
+def fake_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """A program in place of ffmpeg, which has no camera here."""
+    path = folder / "ffmpeg"
+    path.write_text(f"#!{sys.executable}\nimport sys, time\n{program}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_a_camera_gives_its_latest_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = "[(sys.stdout.buffer.write(bytes([c]) * 147456), sys.stdout.flush(), time.sleep(0.3)) for c in (0, 255)]"
+    fake_ffmpeg(tmp_path, monkeypatch, f"assert '/dev/zero' in sys.argv; {frames}; time.sleep(30)")
+    camera = open_pictures(Path("/dev/zero"))
+    (name, first), (_, second) = next(camera), next(camera)
+    assert name == "zero"
+    assert (float(first.max()), float(second.min())) == (0, 1)
+    camera.close()  # type: ignore[attr-defined]
+
+
+def test_a_dead_camera_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_ffmpeg(tmp_path, monkeypatch, "sys.exit('no such device')")
+    with pytest.raises(RuntimeError, match=r"camera /dev/zero gives no picture \(no such device\)"):
+        next(open_pictures(Path("/dev/zero")))
+    (tmp_path / "ffmpeg").unlink()
+    with pytest.raises(RuntimeError, match="ffmpeg is not installed"):
+        next(open_pictures(Path("/dev/zero")))
+
+
+TASKWAVE = Path(sys.executable).parent / "taskwave"
+QUICK = ["--set", "images.count=1", "--set", "sweep.budgets=[2000]", "--set", 'sweep.links=["jpeg"]']
+
+
+def child_of(pid: int, seconds: float = 60.0) -> int:
+    """The process that `pid` started last."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[-1])
+        time.sleep(0.05)
+    raise AssertionError(f"process {pid} started none")
+
+
+def ended(pid: int, seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A live link that sends two pictures over and over."""
+    for i in range(2):
+        Image.effect_noise((256, 192), 60).save(tmp_path / f"{i}.png")
+    command = [str(TASKWAVE), "radio", str(tmp_path), "--listen", f"ipc://{tmp_path}/engine", "--every", "0.3"]
+    process = subprocess.Popen(
+        [*command, "--count", "12", "--out", str(tmp_path / "out")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_tasks_are_typed_while_pictures_go(engine: subprocess.Popen[str], tmp_path: Path) -> None:
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    for line in engine.stdout:
+        if line.startswith("1.png"):
+            break
+    out, err = engine.communicate("the vhicle\nsigns and poles\n")
+    assert engine.returncode == 0, err
+    assert "'cars'" in line
+    assert "not understood" in out
+    assert "'signs and poles'" in out.splitlines()[-1]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 12
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_flowgraph_ends_with_its_engine(engine: subprocess.Popen[str]) -> None:
+    assert engine.stdout is not None
+    next(line for line in engine.stdout if line.startswith("0.png"))
+    flowgraph = child_of(engine.pid)
+    engine.kill()
+    assert ended(flowgraph)
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_flowgraph_that_dies_ends_the_engine(engine: subprocess.Popen[str]) -> None:
+    assert engine.stdout is not None
+    next(line for line in engine.stdout if line.startswith("0.png"))
+    os.kill(child_of(engine.pid), signal.SIGKILL)
+    _, err = engine.communicate(timeout=60)
+    assert engine.returncode == 1
+    assert "Traceback" not in err
+    assert "flowgraph ended with status -9" in err or "no flowgraph with a source" in err
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_a_scenario_keeps_its_points_when_gnu_radio_dies(tmp_path: Path) -> None:
+    run = [
+        str(TASKWAVE),
+        "run",
+        "gnuradio",
+        *QUICK,
+        "--set",
+        "sweep.es_n0_db=[8, 9, 10]",
+        "--out",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True)
+    worker = child_of(process.pid)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("points/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the GNU Radio process ended with status -9" in err
+    assert "Traceback" not in err
+    kept = len(read_records(tmp_path))
+    assert kept >= 4  # four tasks a point
+    subprocess.run(run, check=True, capture_output=True)
+    assert len(read_records(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("change", [{"impairments": {}}, {"csi": "perfect"}])
+def test_a_live_link_takes_hardware_and_channel_as_they_are(change: dict[str, Any]) -> None:
+    config = RadioConfig.model_validate({"sync_symbols": True, **change})
+    with pytest.raises(ValueError, match="that are there"):
+        live_config(config)
