@@ -7,7 +7,15 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
-from taskwave.links.task_adaptive.plan import GAIN, Option, Plan, best_cells, longest_header, make_plan, spread_order
+from taskwave.links.task_adaptive.plan import (
+    GAIN,
+    DetailOption,
+    DetailPlan,
+    best_cells,
+    longest_header,
+    make_plan,
+    spread_order,
+)
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.control import ControlLink
 from taskwave.phy.links.symbol import SymbolLink
@@ -75,7 +83,7 @@ class Attender:
 
 
 @dataclass(frozen=True)
-class Source:
+class EncodedImages:
     """What the transmitter has of a batch of B pictures."""
 
     scenes: torch.Tensor
@@ -92,9 +100,9 @@ class DetailTransfer:
     def __init__(self, radio: Radio, layers: tuple[int, ...], named: bool) -> None:
         self.link, self.header_link, self.named, self.layers = SymbolLink(radio), ControlLink(radio), named, layers
 
-    def plan(self, allowed: int, cells: int, snr: float, air: AirInterface, occasion: int) -> Plan:
+    def plan(self, allowed: int, cells: int, snr: float, air: AirInterface, occasion: int) -> DetailPlan:
         """What `allowed` channel uses carry of `cells` cells at `snr` after equalisation (linear), header included."""
-        bits, plan = longest_header(cells, self.named), Plan(cells, (), self.named)
+        bits, plan = longest_header(cells, self.named), DetailPlan(cells, (), self.named)
         # The header is shorter than it might have been: more may fit beside it.
         for _ in range(2):
             spent = self.header_link.channel_uses(bits, air.forward(occasion))
@@ -111,7 +119,7 @@ class DetailTransfer:
 
     def send(
         self,
-        source: Source,
+        source: EncodedImages,
         scores: torch.Tensor,
         received: Holding,
         sent: Holding,
@@ -133,7 +141,7 @@ class DetailTransfer:
         # What an earlier round has refined comes last.
         scores = torch.where(_refined(sent, self.layers[0]), 0.0, scores)
         groups: dict[tuple[int, float, int], list[int]] = {}
-        plans: dict[tuple[int, float], Plan] = {}
+        plans: dict[tuple[int, float], DetailPlan] = {}
         for row, (limit, quality, score) in enumerate(zip(allowed.tolist(), snr, scores, strict=True)):
             if (limit, quality) not in plans:
                 plans[limit, quality] = self.plan(limit, cells, quality, air, occasion)
@@ -148,10 +156,10 @@ class DetailTransfer:
     def _send_rows(
         self,
         rows: torch.Tensor,
-        plan: Plan,
+        plan: DetailPlan,
         index: int,
         noise: float,
-        source: Source,
+        source: EncodedImages,
         scores: torch.Tensor,
         received: Holding,
         sent: Holding,
@@ -190,7 +198,7 @@ class DetailTransfer:
         return bits.channel_uses + arrived.channel_uses
 
     def _keep(
-        self, holding: Holding, option: Option, values: torch.Tensor, noise: torch.Tensor, places: list[list[int]]
+        self, holding: Holding, option: DetailOption, values: torch.Tensor, noise: torch.Tensor, places: list[list[int]]
     ) -> None:
         """Put a message [1, n], its noise variances and the cells of each tier into the holding of one image."""
         grid = (holding.symbols.shape[2], holding.symbols.shape[3])

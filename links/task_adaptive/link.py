@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
-from taskwave.links.task_adaptive.detail import Attender, DetailTransfer, Selection, Source, View, blind_scores
+from taskwave.links.task_adaptive.detail import Attender, DetailTransfer, EncodedImages, Selection, View, blind_scores
 from taskwave.links.task_adaptive.prompts import PromptTransfer, effective_snr
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
@@ -84,12 +84,12 @@ class TaskAdaptiveLink:
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """See `taskwave.links.base.Link`; the general part and the coarse picture serve all tasks."""
         latents, scenes = self.models.look(images)
-        source = Source(scenes, latents, self.models.general.encode(scenes))
+        source = EncodedImages(scenes, latents, self.models.general.encode(scenes))
         start = self._send_general(source, budget, air)
         outlook = self._look_ahead(source, start, budget, air, 0)
         return [self._serve(source, task, budget, air, start, outlook) for task in tasks]
 
-    def _send_general(self, source: Source, budget: int, air: AirInterface) -> _State:
+    def _send_general(self, source: EncodedImages, budget: int, air: AirInterface) -> _State:
         """The general part over the air, and the coarse picture of it."""
         general = slice(0, self.models.general.layers[0])
         symbols = source.symbols[:, general]
@@ -109,7 +109,7 @@ class TaskAdaptiveLink:
         state = _State(received, sent, source.latents, quality, spent, torch.zeros_like(spent))
         return self._regenerate(state, source, air)
 
-    def _regenerate(self, state: _State, source: Source, air: AirInterface) -> _State:
+    def _regenerate(self, state: _State, source: EncodedImages, air: AirInterface) -> _State:
         """The receiver's picture of what arrived, by reverse diffusion."""
         noise = None
         if self.steps > 1:
@@ -119,7 +119,9 @@ class TaskAdaptiveLink:
             noise = torch.stack(rows).to(source.latents)
         return replace(state, latents=self.models.regenerate(state.received, noise, self.steps))
 
-    def _look_ahead(self, source: Source, state: _State, budget: int, air: AirInterface, occasion: int) -> _Outlook:
+    def _look_ahead(
+        self, source: EncodedImages, state: _State, budget: int, air: AirInterface, occasion: int
+    ) -> _Outlook:
         """Before round `occasion`: nothing of it depends on the task but what earlier rounds have spent and sent."""
         allowed = (budget - state.spent) // (self.rounds - occasion)
         asks = torch.zeros(len(allowed), dtype=torch.bool)
@@ -129,7 +131,7 @@ class TaskAdaptiveLink:
         return _Outlook(allowed, asks, view)
 
     def _serve(
-        self, source: Source, task: Task, budget: int, air: AirInterface, start: _State, outlook: _Outlook
+        self, source: EncodedImages, task: Task, budget: int, air: AirInterface, start: _State, outlook: _Outlook
     ) -> Delivery:
         """Rounds of prompt and detail for one task, then its answer."""
         codec, segmentation = self.models.codec, self.models.segmentation
@@ -159,7 +161,7 @@ class TaskAdaptiveLink:
 
     def _exchange(
         self,
-        source: Source,
+        source: EncodedImages,
         task: Task,
         logits: torch.Tensor,
         state: _State,
@@ -186,7 +188,9 @@ class TaskAdaptiveLink:
             uses = uses + transfer.send(source, scores, state.received, state.sent, limit, snr, air, occasion + 1)
         return _Exchange([wish or "" for wish in asked], texts, relevance, uses, feedback)
 
-    def _asking_pays(self, allowed: torch.Tensor, source: Source, air: AirInterface, occasion: int) -> torch.Tensor:
+    def _asking_pays(
+        self, allowed: torch.Tensor, source: EncodedImages, air: AirInterface, occasion: int
+    ) -> torch.Tensor:
         """Whether prompt and header pay for themselves, [B] bool: both ends know, from `allowed` [B] and mean SNR."""
         cells = source.symbols[0, 0].numel()
         prompt, snr = self.prompts.least_uses(air, occasion), 1 / self._nominal_noise(source, air)
@@ -198,7 +202,7 @@ class TaskAdaptiveLink:
         }
         return torch.tensor([pays[limit] for limit in allowed.tolist()])
 
-    def _nominal_noise(self, source: Source, air: AirInterface) -> float:
+    def _nominal_noise(self, source: EncodedImages, air: AirInterface) -> float:
         """What the transmitter expects, of a message as wide as the general part."""
         general = self.models.general.layers[0] * source.symbols[0, 0].numel()
         return self.general_link.nominal_noise(air.forward(0), general)

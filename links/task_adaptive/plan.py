@@ -106,7 +106,7 @@ class Tier:
     """Share of a cell's error it removes."""
 
 
-Option = tuple[Tier, ...]
+DetailOption = tuple[Tier, ...]
 """One way to spend what is left: the best cells in a finer format, the next ones in a coarser."""
 
 
@@ -115,7 +115,7 @@ def held_by_best(cells: int, concentration: float) -> list[float]:
     return [1 - (1 - (k + 1) / cells) ** concentration for k in range(cells)]
 
 
-def removed(option: Option, held: Sequence[float]) -> float:
+def removed(option: DetailOption, held: Sequence[float]) -> float:
     """Error an option removes where the k best cells weigh `held`[k - 1] together."""
     total, before, start = 0.0, 0.0, 0
     for tier in option:
@@ -126,11 +126,11 @@ def removed(option: Option, held: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DetailPlan:
     """What a number of channel uses can carry of a picture of so many `cells`."""
 
     cells: int
-    options: tuple[Option, ...]
+    options: tuple[DetailOption, ...]
     """None where no cell fits."""
     named: bool
     """The header names option and cells; else both ends know them beforehand."""
@@ -175,7 +175,7 @@ class Plan:
             number -= math.prod(radices)
         return None
 
-    def _cells(self, option: Option, rank: int, radices: list[int]) -> list[list[int]]:
+    def _cells(self, option: DetailOption, rank: int, radices: list[int]) -> list[list[int]]:
         free, chosen = list(range(self.cells)), []
         for place, tier in enumerate(option):
             own, rank = divmod(rank, math.prod(radices[place + 1 :]))
@@ -191,17 +191,17 @@ def longest_header(cells: int, named: bool) -> int:
 
 
 @lru_cache(maxsize=4096)
-def make_plan(cells: int, layers: tuple[int, ...], symbols: int, named: bool, snr: float) -> Plan:
+def make_plan(cells: int, layers: tuple[int, ...], symbols: int, named: bool, snr: float) -> DetailPlan:
     """The plan for `symbols` complex symbols at `snr` after equalisation (linear)."""
     found = list(_candidates(cells, layers, symbols, snr))
     options = []
     for concentration in CONCENTRATIONS if named else CONCENTRATIONS[:1]:
         held = held_by_best(cells, concentration)
         options.append(max(found, key=lambda option: removed(option, held), default=()))
-    return Plan(cells, tuple(dict.fromkeys(option for option in options if option)), named)
+    return DetailPlan(cells, tuple(dict.fromkeys(option for option in options if option)), named)
 
 
-def _candidates(cells: int, layers: tuple[int, ...], symbols: int, snr: float) -> Iterator[Option]:
+def _candidates(cells: int, layers: tuple[int, ...], symbols: int, snr: float) -> Iterator[DetailOption]:
     """Every way to spend `symbols` on one or two formats."""
     base = error_left(None, snr)
     tiers = [(form, form.symbols_per_cell(layers), 1 - error_left(form, snr) / base) for form in FORMATS]
@@ -218,7 +218,7 @@ def _candidates(cells: int, layers: tuple[int, ...], symbols: int, snr: float) -
                     yield Tier(finer, count, finer_worth), Tier(form, rest, worth)
 
 
-def _choices(cells: int, option: Option) -> list[int]:
+def _choices(cells: int, option: DetailOption) -> list[int]:
     """Number of choices for each tier, given those before it."""
     numbers = []
     for tier in option:
@@ -227,5 +227,5 @@ def _choices(cells: int, option: Option) -> list[int]:
     return numbers
 
 
-def _choice_bits(cells: int, options: tuple[Option, ...]) -> int:
+def _choice_bits(cells: int, options: tuple[DetailOption, ...]) -> int:
     return (sum(math.prod(_choices(cells, option)) for option in options) - 1).bit_length() if options else 0

@@ -23,7 +23,7 @@ QUALITY_BITS, QUALITY_STEP_DB, LOWEST_QUALITY_DB = 4, 2.0, -9.0
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardPrompt:
     """What the transmitter understood of one image's feedback."""
 
     text: str
@@ -53,13 +53,13 @@ class PromptTransfer:
 
     def send(
         self, prompts: Sequence[str | None], snr: torch.Tensor, air: AirInterface, occasion: int, allowed: torch.Tensor
-    ) -> tuple[list[Heard | None], torch.Tensor]:
+    ) -> tuple[list[HeardPrompt | None], torch.Tensor]:
         """What the transmitter heard and the channel uses [B], of a prompt per image or None for silence, and SNRs [B].
 
         None was heard where nothing was said, the message was erased, or not sent because `allowed` [B] is less than it
         costs.
         """
-        heard: list[Heard | None] = [None] * len(prompts)
+        heard: list[HeardPrompt | None] = [None] * len(prompts)
         uses = torch.zeros(len(prompts), dtype=torch.int64)
         messages = [
             [] if prompt is None else _quality_bits(float(mine)) + encode(prompt)
@@ -93,7 +93,7 @@ def _quality_bits(snr: float) -> list[int]:
     return to_bits(index, QUALITY_BITS)
 
 
-def _understand(bits: torch.Tensor) -> Heard | None:
+def _understand(bits: torch.Tensor) -> HeardPrompt | None:
     """The meaning of decoded bits; None for the rare wrong bits that passed the CRC and make no sense."""
     index = from_bits(bits[:QUALITY_BITS].tolist())
     try:
@@ -101,4 +101,4 @@ def _understand(bits: torch.Tensor) -> Heard | None:
         parse(text)
     except ValueError:
         return None
-    return Heard(text, 10 ** ((LOWEST_QUALITY_DB + QUALITY_STEP_DB * index) / 10))
+    return HeardPrompt(text, 10 ** ((LOWEST_QUALITY_DB + QUALITY_STEP_DB * index) / 10))

@@ -16,7 +16,7 @@ _CHANNELS: tuple[Channel, ...] = ("awgn", "tdl-c", "cdl-c")
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """How much is measured."""
 
     settings: list[Setting]
@@ -30,14 +30,14 @@ class Plan:
     """Of the sweeps that `grown` names by side and number of points."""
 
 
-def full() -> Plan:
+def full() -> BenchmarkPlan:
     """AWGN, TDL and CDL with 1, 2 and 4 antennas: some five minutes on one core."""
     every = [(channel, antennas) for channel in _CHANNELS for antennas in (1, 2, 4)]
     uncoded = [Setting(channel, antennas, "ls") for channel, antennas in every]
     # Sionna's LMMSE estimator holds a matrix of pilots times subcarriers for every antenna, stream and message.
     lmmse = [Setting(channel, antennas, "lmmse", num_prb=6) for channel, antennas in every if channel != "awgn"]
     coded = [Setting(channel, antennas, "ls", coded=True) for channel, antennas in every if channel != "tdl-c"]
-    return Plan(
+    return BenchmarkPlan(
         settings=[*uncoded, *lmmse, *coded],
         swept=uncoded,
         staged=[*uncoded, *lmmse[-2:-1], *coded[-2:-1]],
@@ -48,12 +48,12 @@ def full() -> Plan:
     )
 
 
-def quick() -> Plan:
+def quick() -> BenchmarkPlan:
     """Small grids and few pairs: whether it works, not how fast it is."""
     channels: tuple[Channel, ...] = ("awgn", "tdl-c")
     small = [Setting(channel, 2, "ls", num_prb=2) for channel in channels]
     coded = Setting("awgn", 1, "lmmse", coded=True, num_prb=2)
-    return Plan(
+    return BenchmarkPlan(
         settings=[*small, coded], swept=small[1:], staged=[coded], pairs=2, points=2,
         grown=[("taskwave", 2)], growing=small[1],
     )  # fmt: skip
@@ -62,7 +62,7 @@ def quick() -> Plan:
 Row = dict[str, object]
 
 
-def comparisons(plan: Plan) -> Iterator[Row]:
+def comparisons(plan: BenchmarkPlan) -> Iterator[Row]:
     """Rows of the whole chains, one batch at one SNR, then of the sweeps, as they are done."""
     for setting in plan.settings:
         yield _row("one SNR", setting, _once, _once, 1, plan.pairs)
@@ -73,7 +73,7 @@ def comparisons(plan: Plan) -> Iterator[Row]:
             yield _row("sweep, Sionna's channels shared too", setting, shared, shared, plan.points, plan.pairs)
 
 
-def stage_times(plan: Plan) -> pd.DataFrame:
+def stage_times(plan: BenchmarkPlan) -> pd.DataFrame:
     """Median CPU time of each stage [ms] of one batch: columns setting, stage, taskwave, sionna."""
     rows = []
     for setting in plan.staged:
@@ -86,7 +86,7 @@ def stage_times(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def growth(plan: Plan) -> Iterator[Growth]:
+def growth(plan: BenchmarkPlan) -> Iterator[Growth]:
     """Time and memory of sweeps, as they are done."""
     for side, points in plan.grown:
         yield in_process_of_its_own(side, points, plan.growing)

@@ -9,7 +9,7 @@ import torch
 from taskwave.phy.channel.fading import (
     BLOCK,
     Cir,
-    Profile,
+    PowerDelayProfile,
     grid_step_s,
     profile_on_grid,
     sample_interval_s,
@@ -67,7 +67,7 @@ class Drops:
         return a * (self._gain / energy.sqrt())[:, None, None, None, None], tau
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> PowerDelayProfile:
         """Mean of the profiles of drops, each of sum one."""
         return self._statistics[0]
 
@@ -92,7 +92,7 @@ class Drops:
         return a.abs().square().sum(dim=3).mean()
 
     @cached_property
-    def _statistics(self) -> tuple[Profile, float]:
+    def _statistics(self) -> tuple[PowerDelayProfile, float]:
         a, tau, _ = self._sample(self._small_scale, STATISTICS_DRAWS, 1, 1.0, generator(STATISTICS_SEED, 1))
         powers = a.abs().square().mean(dim=(1, 2, 4))
         powers = powers / powers.sum(dim=1, keepdim=True)

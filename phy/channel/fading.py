@@ -16,7 +16,7 @@ Cir = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Profile:
+class PowerDelayProfile:
     """What a receiver knows of the channels beforehand."""
 
     delays: torch.Tensor
@@ -31,7 +31,7 @@ class Family(Protocol):
     """Draws impulse responses for one radio configuration, of mean energy one."""
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> PowerDelayProfile:
         """Means over all channels that can be drawn."""
         ...
 
@@ -54,14 +54,14 @@ def sample_interval_s(duration_s: float, doppler_hz: float) -> float:
     return duration_s / max(1, math.ceil(duration_s * doppler_hz * SAMPLES_PER_DOPPLER_CYCLE))
 
 
-def profile_on_grid(powers: torch.Tensor, delays: torch.Tensor, step_s: float, doppler_hz: float) -> Profile:
+def profile_on_grid(powers: torch.Tensor, delays: torch.Tensor, step_s: float, doppler_hz: float) -> PowerDelayProfile:
     """Mean profile of channels that all have other delays, on a grid of delays.
 
     Args:
         powers: [N, P] of the paths of N channels.
         delays: [N, P] their delays [s].
         step_s: of the grid [s].
-        doppler_hz: see `Profile`.
+        doppler_hz: see `PowerDelayProfile`.
     """
     place = (delays / step_s).round().long().flatten()
     grid = torch.zeros(int(place.max()) + 1, dtype=torch.float64)
@@ -70,7 +70,7 @@ def profile_on_grid(powers: torch.Tensor, delays: torch.Tensor, step_s: float, d
     strongest, order = grid.sort(descending=True)
     kept = order[: int((strongest.cumsum(0) < 1 - _LEFT_OUT).sum()) + 1].sort().values
     powers = grid[kept] / grid[kept].sum()
-    return Profile((kept * step_s).float(), powers.float(), doppler_hz)
+    return PowerDelayProfile((kept * step_s).float(), powers.float(), doppler_hz)
 
 
 _LEFT_OUT = 1e-3

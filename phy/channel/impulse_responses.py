@@ -22,7 +22,7 @@ _REQUIRED, _OPTIONAL = {"a", "tau"}, {"doppler_hz", "interval_s", "carrier_hz"}
 
 
 @dataclass(frozen=True)
-class Records:
+class ImpulseResponses:
     """Impulse responses of N channels, see the module's docstring."""
 
     a: npt.NDArray[np.complex64]
@@ -56,7 +56,7 @@ def find(name_or_path: str) -> Path:
     return path
 
 
-def write(path: Path, records: Records) -> None:
+def write(path: Path, records: ImpulseResponses) -> None:
     """Write records in single precision; equal records give equal files."""
     arrays = {"a": records.a if records.a.shape[-1] > 1 else records.a[..., 0], "tau": records.tau}
     for name in ("doppler_hz", "interval_s", "carrier_hz"):
@@ -68,7 +68,7 @@ def write(path: Path, records: Records) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def read(path: Path) -> Records:
+def read(path: Path) -> ImpulseResponses:
     """Read and check a file of records.
 
     Raises:
@@ -88,7 +88,7 @@ def read(path: Path) -> Records:
     _check(path, arrays)
     a = arrays["a"].astype(np.complex64)
     doppler = arrays.get("doppler_hz")
-    return Records(
+    return ImpulseResponses(
         a if a.ndim == 5 else a[..., None],
         arrays["tau"].astype(np.float32),
         None if doppler is None else doppler.astype(np.float32),

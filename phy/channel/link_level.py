@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from taskwave.phy.channel.fading import BLOCK, Cir, Profile, sample_interval_s
+from taskwave.phy.channel.fading import BLOCK, Cir, PowerDelayProfile, sample_interval_s
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.seeds import generator, sionna_seed
 
@@ -51,7 +51,7 @@ class Flat:
 
     def __init__(self, config: RadioConfig) -> None:
         self.config = config
-        self.profile = Profile(torch.zeros(1), torch.ones(1), 0.0)
+        self.profile = PowerDelayProfile(torch.zeros(1), torch.ones(1), 0.0)
         self._correlation = Correlation(config)
         self._tau = torch.zeros(1, 1)
 
@@ -135,15 +135,15 @@ class DelayLines:
         return self._correlation.apply(a[:, 0, :, 0] / math.sqrt(self._statistics[1])), self.profile.delays[None]
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> PowerDelayProfile:
         """See `Family`."""
         return self._statistics[0]
 
     @cached_property
-    def _statistics(self) -> tuple[Profile, float]:
+    def _statistics(self) -> tuple[PowerDelayProfile, float]:
         """Power-delay profile, and mean energy before normalisation (antenna patterns scale it)."""
         with sionna_seed(generator(STATISTICS_SEED)):
             a, tau = self._model(STATISTICS_DRAWS, 1, 1.0)
         powers = a.abs().square().mean(dim=(0, 1, 2, 3, 4, 6))
         energy = float(powers.sum())
-        return Profile(tau[0, 0, 0], powers / energy, self.config.max_doppler_hz), energy
+        return PowerDelayProfile(tau[0, 0, 0], powers / energy, self.config.max_doppler_hz), energy

@@ -7,8 +7,8 @@ from functools import cached_property
 import torch
 
 from taskwave.phy.channel.drops import Drops
-from taskwave.phy.channel.fading import BLOCK, Fading, Family, Profile
-from taskwave.phy.channel.impulse_responses import Records
+from taskwave.phy.channel.fading import BLOCK, Fading, Family, PowerDelayProfile
+from taskwave.phy.channel.impulse_responses import ImpulseResponses
 from taskwave.phy.channel.link_level import DelayLines, Flat
 from taskwave.phy.channel.recorded import Recorded
 from taskwave.phy.config.radio import RadioConfig
@@ -87,7 +87,7 @@ class ChannelModel:
         return self._family.digest if isinstance(self._family, Recorded) else None
 
     @cached_property
-    def _profile(self) -> Profile:
+    def _profile(self) -> PowerDelayProfile:
         return self._family.profile
 
     def _duration_s(self, occasions: int) -> float:
@@ -100,7 +100,7 @@ class ChannelModel:
         return 0.0 if precoding is None else precoding.csi_age_slots * self.config.slot_seconds
 
 
-def record(config: RadioConfig, num: int, occasions: int, seed: int) -> Records:
+def record(config: RadioConfig, num: int, occasions: int, seed: int) -> ImpulseResponses:
     """`num` channels over the time that `occasions` transmissions take.
 
     Raises:
@@ -110,4 +110,6 @@ def record(config: RadioConfig, num: int, occasions: int, seed: int) -> Records:
     if fading.sample_s is None and fading.a.shape[-1] > 1:
         raise ValueError(f"channel {config.channel} is drawn anew for each transmission: record one that moves in time")
     tau = fading.tau.expand(num, -1)
-    return Records(fading.a.numpy(), tau.numpy(), interval_s=fading.sample_s, carrier_hz=config.carrier_ghz * 1e9)
+    return ImpulseResponses(
+        fading.a.numpy(), tau.numpy(), interval_s=fading.sample_s, carrier_hz=config.carrier_ghz * 1e9
+    )

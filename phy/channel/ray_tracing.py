@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from taskwave.phy.channel.impulse_responses import Records, write
+from taskwave.phy.channel.impulse_responses import ImpulseResponses, write
 
 _LLVM = (
     "Sionna RT needs LLVM, and LLVM 15 and 16 abort it on processors with AVX-512: install another one (Debian: apt "
@@ -62,7 +62,7 @@ def positions(drive: Drive) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
     return corners[leg] + direction * (way - ends[leg])[:, None], direction * drive.speed_mps
 
 
-def trace(drive: Drive) -> Records:
+def trace(drive: Drive) -> ImpulseResponses:
     """Trace all places of a drive, in this process: reflections only. Paths that a record does not have are zero.
 
     Diffraction is left out: which of its paths are found depends on the number of samples and varies between runs.
@@ -95,7 +95,7 @@ def trace(drive: Drive) -> Records:
     def kept(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.take_along_axis(np.where(there, values[:, 0], 0.0), strongest, axis=1).astype(np.float32)
 
-    return Records(
+    return ImpulseResponses(
         np.take_along_axis(a, strongest[:, None, None, :, None], axis=3),
         kept(tau),
         kept(paths.doppler.numpy()),

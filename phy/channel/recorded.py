@@ -11,7 +11,14 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from taskwave.phy.channel.fading import Cir, Profile, grid_step_s, profile_on_grid, sample_interval_s, share_beyond
+from taskwave.phy.channel.fading import (
+    Cir,
+    PowerDelayProfile,
+    grid_step_s,
+    profile_on_grid,
+    sample_interval_s,
+    share_beyond,
+)
 from taskwave.phy.channel.impulse_responses import find, read
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.seeds import generator
@@ -97,7 +104,7 @@ class Recorded:
         return self._a.abs().square().mean(dim=(1, 2, 4))
 
     @cached_property
-    def profile(self) -> Profile:
+    def profile(self) -> PowerDelayProfile:
         """Mean over all records."""
         return profile_on_grid(self._powers, self._tau, grid_step_s(self.config.bandwidth_hz), self._doppler_hz)
 

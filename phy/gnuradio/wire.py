@@ -25,8 +25,8 @@ MOST_BYTES = 1 << 30
 MOST_TEXT = 1 << 16
 """Bytes of the JSON object."""
 
-Kind = Literal["hello", "carry", "samples", "error", "join", "burst", "expect", "heard", "picture", "prompt"]
-_KINDS: tuple[str, ...] = get_args(Kind)
+MessageKind = Literal["hello", "carry", "samples", "error", "join", "burst", "expect", "heard", "picture", "prompt"]
+_KINDS: tuple[str, ...] = get_args(MessageKind)
 
 Samples = npt.NDArray[np.complex64]
 Pixels = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class WireError(ValueError):
 class Message:
     """One message."""
 
-    kind: Kind
+    kind: MessageKind
     number: int
     """Of the request; the answer repeats it."""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def unpack(frames: Sequence[bytes]) -> Message:
         raise WireError(f"{magic!r} version {version} came, {MAGIC!r} version {VERSION} is spoken here")
     if kind >= len(_KINDS):
         raise WireError(f"message kind {kind} came, there are 0 to {len(_KINDS) - 1}")
-    return Message(get_args(Kind)[kind], number, _values(text), [_array(frame) for frame in arrays])
+    return Message(get_args(MessageKind)[kind], number, _values(text), [_array(frame) for frame in arrays])
 
 
 def _refuse(constant: str) -> float:

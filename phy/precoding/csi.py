@@ -51,7 +51,7 @@ class Expected:
     """See `taskwave.phy.precoding.precoders.zero_forcing_gain`."""
 
 
-class ReportReception(Protocol):
+class PmiReception(Protocol):
     """What arrived of a report."""
 
     @property
@@ -60,14 +60,14 @@ class ReportReception(Protocol):
         ...
 
 
-class Report(Protocol):
+class PmiReport(Protocol):
     """Carries words of a few bits over the reverse link, as `taskwave.phy.links.uci.UciLink` does."""
 
     def channel_uses(self, num_bits: int) -> int:
         """REs of a word of `num_bits`."""
         ...
 
-    def send(self, words: torch.Tensor, air: Air) -> ReportReception:
+    def send(self, words: torch.Tensor, air: Air) -> PmiReception:
         """Send `words` [B, k] uint8, one per image of the reverse `air`."""
         ...
 
@@ -85,7 +85,7 @@ class TransmitterCsi:
         report: carries the PMI of a codebook.
     """
 
-    def __init__(self, radio: Radio, num_layers: int, report: Report) -> None:
+    def __init__(self, radio: Radio, num_layers: int, report: PmiReport) -> None:
         config = radio.config
         assert config.precoding is not None, "transmitters without precoding need to know nothing"
         self._radio, self._precoding, self._num_layers = radio, config.precoding, num_layers

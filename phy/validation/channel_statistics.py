@@ -33,7 +33,7 @@ _MAX_LAG_S = 4e-3
 
 
 @dataclass(frozen=True)
-class Profile:
+class TabulatedProfile:
     """One TDL or CDL model of TR 38.901."""
 
     powers: Floats
@@ -74,7 +74,7 @@ def spread(moments: Floats) -> float:
     return float(np.sqrt(second / energy - (first / energy) ** 2))
 
 
-def profile(channel: Channel) -> Profile:
+def profile(channel: Channel) -> TabulatedProfile:
     """From the transcribed tables."""
     file = resources.files("taskwave.phy.validation") / "tr38901.toml"
     tables = tomllib.loads(file.read_text())
@@ -91,7 +91,7 @@ def profile(channel: Channel) -> Profile:
         if table["specular"]:
             angles[0] = centre[0]
         rays.append(np.deg2rad(angles))
-    return Profile(powers / powers.sum(), delays, table["specular"], (rays[0], rays[1]))
+    return TabulatedProfile(powers / powers.sum(), delays, table["specular"], (rays[0], rays[1]))
 
 
 def run(quick: bool) -> Section:

@@ -25,8 +25,8 @@ from taskwave.scenarios.statistics import pooling as statistics
 from taskwave.scenarios.studies import loopback as loopbacks
 from taskwave.scenarios.studies import papr as paprs
 from taskwave.scenarios.studies import rates as rate_bounds
-from taskwave.scenarios.sweep.evaluation import Bench, open_chosen, plan
-from taskwave.scenarios.sweep.profiling import Profile
+from taskwave.scenarios.sweep.evaluation import Evaluator, open_chosen, sweep_points
+from taskwave.scenarios.sweep.profiling import StageTimes
 from taskwave.scenarios.sweep.progress import progress
 from taskwave.scenarios.sweep.records import read_records
 from taskwave.scenarios.sweep.runner import Outcome
@@ -46,13 +46,13 @@ def run(
     """Run a scenario into `out`, then print its accuracies and draw its figures."""
     scenario = loading.load(name_or_file, overrides)
     folder = out or Path("runs") / scenario.name
-    times = Profile() if profile else None
-    bench = Bench(scenario, _models(scenario), times)
-    note = report.prefix_note(bench.radios)
+    times = StageTimes() if profile else None
+    evaluator = Evaluator(scenario, _models(scenario), times)
+    note = report.prefix_note(evaluator.radios)
     if note is not None:
         messages.print(note, markup=False)
     with progress(messages) as observe:
-        outcome = run_points(bench, folder, observe)
+        outcome = run_points(evaluator, folder, observe)
     _tell(outcome, folder, len(scenario.conditions), console, messages)
     pooled = statistics.pool(outcome.records)
     shown = pooled.table[pooled.table["budget"].isin(plots.spread(pooled.table["budget"].unique()))]
@@ -63,7 +63,7 @@ def run(
     files = [_write(pooled.table, folder / "accuracy.csv"), *_figures(pooled.table, folder, [], [])]
     if scenario.strip is not None:
         try:
-            pictures = strip.draw(strip.take(bench, scenario.strip))
+            pictures = strip.draw(strip.take(evaluator, scenario.strip))
             files.append(save(pictures, folder / "strip.png"))
         except BudgetError as error:
             messages.print(f"no picture strip: {error}", markup=False)
@@ -93,7 +93,7 @@ def _tell(outcome: Outcome, folder: Path, num_ratios: int, console: Console, mes
         raise ValueError("no link could work within any budget, so there is nothing to plot: raise sweep.budgets")
 
 
-def _tell_times(times: Profile, console: Console) -> None:
+def _tell_times(times: StageTimes, console: Console) -> None:
     if times.runs:
         for table in report.stages(times.table()):
             console.print(table)
@@ -104,22 +104,22 @@ def _tell_times(times: Profile, console: Console) -> None:
 def check(name_or_file: str, overrides: Sequence[str], console: Console) -> None:
     """Build everything a scenario needs and read its first batch, but transmit nothing."""
     scenario = loading.load(name_or_file, overrides)
-    bench = Bench(scenario, _models(scenario))
+    evaluator = Evaluator(scenario, _models(scenario))
     for condition in scenario.conditions:
         for name in scenario.sweep.links:
-            bench.link(name, condition.distance_m)
-    bench.batch(0)
-    medium = bench.radios[0].medium
+            evaluator.link(name, condition.distance_m)
+    evaluator.batch(0)
+    medium = evaluator.radios[0].medium
     if isinstance(medium, FlowgraphMedium):
         console.print(f"GNU Radio {medium.worker.version}")
     for condition in scenario.conditions:
         if condition.distance_m is not None:
             console.print(f"{condition.distance_m:g} m: es_n0_db {condition.es_n0_db:g}")
-    note = report.prefix_note(bench.radios)
+    note = report.prefix_note(evaluator.radios)
     if note is not None:
         console.print(note, markup=False)
     console.print(
-        f"{scenario.name}: good. {sum(1 for _ in plan(scenario))} points, {scenario.images.count} images, "
+        f"{scenario.name}: good. {sum(1 for _ in sweep_points(scenario))} points, {scenario.images.count} images, "
         f"{len(scenario.tasks)} tasks"
     )
 
@@ -245,7 +245,7 @@ def compare(folder: Path, other: Path | None, scheme: str | None, against: Seque
 
 
 def _join(records: pd.DataFrame, others: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Records of two runs as one; links of the second one are marked with its folder's name.
+    """ImpulseResponses of two runs as one; links of the second one are marked with its folder's name.
 
     A channel is the same whatever it runs through (`RadioConfig.channel_name`), and bears the name of the first.
     """

@@ -17,7 +17,7 @@ from torch.nn import functional
 from taskwave.links.base import Delivery
 from taskwave.scenarios.config.scenario import StripConfig, parse_task
 from taskwave.scenarios.figures.style import channel_label
-from taskwave.scenarios.sweep.evaluation import Bench, Point
+from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 
@@ -51,24 +51,24 @@ class Strip:
     caption: str
 
 
-def take(bench: Bench, config: StripConfig) -> Strip:
+def take(evaluator: Evaluator, config: StripConfig) -> Strip:
     """Run the two links of a strip on the first batch of a scenario, with the channels and noise of its records.
 
     Raises what the links raise (`BudgetError` for a budget that is too small).
     """
     classes = parse_task(config.task).classes
-    place = [task.classes for task in bench.tasks].index(classes)
-    batch = bench.batch(0)
+    place = [task.classes for task in evaluator.tasks].index(classes)
+    batch = evaluator.batch(0)
     few = slice(min(config.images, len(batch.names)))
 
     def deliver(link: str) -> Delivery:
-        return bench.deliver(Point(0, config.es_n0_db, config.budget, link))[place]
+        return evaluator.deliver(SweepPoint(0, config.es_n0_db, config.budget, link))[place]
 
     scheme, baseline = deliver(config.link), deliver(config.baseline)
     columns = [Column("original, label", batch.images[few], batch.labels[few])]
     coarse, heat = scheme.stages.get("coarse"), scheme.stages.get("attention")
     if coarse is not None:
-        columns.append(Column("coarse", coarse[few], bench.models.segmentation.predict(coarse[few])))
+        columns.append(Column("coarse", coarse[few], evaluator.models.segmentation.predict(coarse[few])))
     if heat is not None:
         pairs = list(zip(scheme.messages, scheme.heard or scheme.messages, strict=True))[few]
         notes = tuple(message if message in ("", heard) else f"{message} (lost)" for message, heard in pairs)
@@ -77,7 +77,7 @@ def take(bench: Bench, config: StripConfig) -> Strip:
         image = None if delivery.image is None else delivery.image[few]
         columns.append(Column(name, image, delivery.prediction[few]))
     where = f"{config.budget:,} channel uses each, $E_s/N_0$ = {config.es_n0_db:g} dB"
-    caption = f"{config.task}: {where}, {channel_label(bench.scenario.radio.channel_name)}"
+    caption = f"{config.task}: {where}, {channel_label(evaluator.scenario.radio.channel_name)}"
     return Strip(tuple(columns), batch.labels[few], classes, caption)
 
 

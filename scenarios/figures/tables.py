@@ -99,7 +99,7 @@ def _difference(by_ratio: pd.DataFrame, ratio: float) -> str:
 
 
 def stages(table: pd.DataFrame) -> list[Table]:
-    """The table of `profiling.Profile`, one for each link."""
+    """The table of `profiling.StageTimes`, one for each link."""
     return [
         make_table(
             f"Time of {link} per image and task",

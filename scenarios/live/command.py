@@ -19,7 +19,7 @@ from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.config import loading
 from taskwave.scenarios.config.scenario import parse_task
 from taskwave.scenarios.live.images import open_pictures
-from taskwave.scenarios.live.session import LiveSession, Report, panorama
+from taskwave.scenarios.live.session import LiveReport, LiveSession, panorama
 from taskwave.semantic.weights import load_models
 
 _JOIN_SECONDS = 30.0
@@ -127,7 +127,7 @@ def _latest(prompts: "queue.SimpleQueue[str]", task: Task, console: Console) -> 
     return task
 
 
-def _line(name: str, task: Task, report: Report) -> str:
+def _line(name: str, task: Task, report: LiveReport) -> str:
     delivery = report.delivery
     uses, back = int(delivery.channel_uses[0]), int(delivery.feedback_uses[0])
     asked = f", asked for {delivery.messages[0]!r}" if delivery.messages and delivery.messages[0] else ""

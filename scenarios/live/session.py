@@ -25,7 +25,7 @@ _OCCASIONS = 3
 
 
 @dataclass(frozen=True)
-class Report:
+class LiveReport:
     """What one picture took."""
 
     delivery: Delivery
@@ -64,7 +64,7 @@ class LiveSession:
         self._link = registry.create(link, models, self._radio)
         self._symbols: list[torch.Tensor] = []
 
-    def send(self, picture: torch.Tensor, task: Task) -> Report:
+    def send(self, picture: torch.Tensor, task: Task) -> LiveReport:
         """One picture [3, H, W] for one task; what came of it is shown by the flowgraph, too.
 
         Raises:
@@ -80,7 +80,7 @@ class LiveSession:
         found = [r for r in self._medium.receptions if bool(r.found.all())]
         noise = [float(r.no.mean()) for r in found]
         self._publish(delivery, task)
-        return Report(
+        return LiveReport(
             delivery,
             float(-10 * np.log10(np.mean(noise))) if noise else float("nan"),
             float(found[0].carrier_offset_hz) if found else float("nan"),

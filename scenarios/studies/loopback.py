@@ -33,7 +33,7 @@ _BEYOND_DB, _AHEAD_DB = 6.0, 1.0
 
 
 @dataclass(frozen=True)
-class Scores:
+class BurstScores:
     """Of many bursts of one kind at one SNR."""
 
     error: float
@@ -59,8 +59,8 @@ def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
     return Radio(config), Radio(config.model_copy(update={"flowgraph": None, "sync_symbols": True}))
 
 
-def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[Scores]:
-    """Send `bursts` bursts of random symbols of every order; one `Scores` for each batch."""
+def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[BurstScores]:
+    """Send `bursts` bursts of random symbols of every order; one `BurstScores` for each batch."""
     link = SymbolLink(radio)
     for first in range(0, bursts, BATCH):
         batch = min(BATCH, bursts - first)
@@ -78,17 +78,17 @@ def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: in
             decided = modulation.llr(received.symbols, received.noise_variance) > 0
             rates[order] = float((decided != bits.bool()).float().mean())
             lost.append(float(received.lost.float().mean()))
-        yield Scores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)), batch)
+        yield BurstScores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)), batch)
 
 
-def mean(scores: Sequence[Scores]) -> Scores:
+def mean(scores: Sequence[BurstScores]) -> BurstScores:
     """Over all bursts of several batches."""
     counts = [s.bursts for s in scores]
 
     def average(values: Sequence[float]) -> float:
         return float(np.average(values, weights=counts))
 
-    return Scores(
+    return BurstScores(
         average([s.error for s in scores]),
         {order: average([s.bit_error_rate[order] for s in scores]) for order in ORDERS},
         average([s.detected for s in scores]),

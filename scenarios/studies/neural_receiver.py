@@ -21,13 +21,13 @@ from taskwave.phy.receiver.neural.network import build_network, save_estimator
 from taskwave.phy.seeds import generator
 from taskwave.semantic.training.fit import Fit, FitConfig
 
-Kind = Literal["analog", "qpsk", "16qam", "64qam"]
-KINDS: tuple[Kind, ...] = ("analog", "qpsk", "16qam", "64qam")
-_ORDERS: dict[Kind, int] = {"qpsk": 2, "16qam": 4, "64qam": 6}
+SymbolKind = Literal["analog", "qpsk", "16qam", "64qam"]
+KINDS: tuple[SymbolKind, ...] = ("analog", "qpsk", "16qam", "64qam")
+_ORDERS: dict[SymbolKind, int] = {"qpsk": 2, "16qam": 4, "64qam": 6}
 
 
 @dataclass(frozen=True)
-class Score:
+class ReceptionScore:
     """Means over symbols, given that their energy is one."""
 
     loss: float
@@ -38,7 +38,7 @@ class Score:
     """Of hard decisions without a code; NaN for analog symbols."""
 
 
-def draw_symbols(kind: Kind, batch: int, count: int, seed: torch.Generator) -> torch.Tensor:
+def draw_symbols(kind: SymbolKind, batch: int, count: int, seed: torch.Generator) -> torch.Tensor:
     """[batch, count] complex64 of mean energy one: Gaussian, as analog codes send them, or QAM."""
     if kind == "analog":
         return torch.randn((batch, count), dtype=torch.complex64, generator=seed)
@@ -56,7 +56,7 @@ def log_likelihood_loss(reception: SymbolReception, sent: torch.Tensor) -> torch
 
 
 @torch.no_grad()
-def score(radio: Radio, kind: Kind, es_n0_db: float, images: int, count: int, seed: int) -> Score:
+def score(radio: Radio, kind: SymbolKind, es_n0_db: float, images: int, count: int, seed: int) -> ReceptionScore:
     """Of messages of `count` symbols over `images` channels."""
     sent = draw_symbols(kind, images, count, generator(seed))
     reception = SymbolLink(radio).send(
@@ -69,7 +69,7 @@ def score(radio: Radio, kind: Kind, es_n0_db: float, images: int, count: int, se
         decided = modulation.llr(reception.symbols, reception.noise_variance) > 0
         truth = modulation.llr(sent, torch.ones_like(reception.noise_variance)) > 0
         errors = float((decided != truth).float().mean())
-    return Score(float(loss), float((mean - sent).abs().square().mean()), errors)
+    return ReceptionScore(float(loss), float((mean - sent).abs().square().mean()), errors)
 
 
 def _posterior(reception: SymbolReception) -> tuple[torch.Tensor, torch.Tensor]:
@@ -164,7 +164,7 @@ def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
             return course.loss(draws)
 
     def validate() -> dict[str, float]:
-        kinds: tuple[Kind, ...] = ("analog", "qpsk")
+        kinds: tuple[SymbolKind, ...] = ("analog", "qpsk")
         return {f"{kind}_{s:g}db": score(radio, kind, s, 32, COUNT, SEEDS).loss for kind in kinds for s in (0.0, 15.0)}
 
     training.run(loss, validate, lambda line: print(line, flush=True))
@@ -176,7 +176,7 @@ def comparison(weights: Path | None, images: int) -> Table:
     receivers = get_args(Csi)
     table = Table("symbols", "Es/N0 [dB]", *receivers)
     radios = [_radio(csi, weights) for csi in receivers]
-    kinds: tuple[Kind, ...] = ("analog", "qpsk", "16qam")
+    kinds: tuple[SymbolKind, ...] = ("analog", "qpsk", "16qam")
     for kind in kinds:
         for es_n0_db in (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0):
             scores = [score(radio, kind, es_n0_db, images, COUNT, SEEDS + 1) for radio in radios]

@@ -20,7 +20,7 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.network import weights_digest
 from taskwave.phy.seeds import stream_seed
 from taskwave.scenarios.config.scenario import ImageConfig, Scenario, task_name
-from taskwave.scenarios.sweep.profiling import Profile
+from taskwave.scenarios.sweep.profiling import StageTimes
 from taskwave.scenarios.sweep.records import identity
 from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.data import ImageSet, open_images
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One cell of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
 
     batch: int
@@ -70,7 +70,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """The images of one batch, as links and metrics want them."""
 
     index: int
@@ -83,14 +83,14 @@ class Batch:
     """Of the pixels and labels: other images, other results."""
 
 
-def plan(scenario: Scenario) -> Iterator[Point]:
+def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
     """Every point of a scenario; batch by batch, so that an interrupted run has whole curves over fewer images."""
     sweep = scenario.sweep
     for batch in range(-(-scenario.images.count // scenario.images.batch)):
         for es_n0_db, distance_m in scenario.conditions:
             for budget in sweep.budgets:
                 for link in sweep.links:
-                    yield Point(batch, es_n0_db, budget, link, distance_m)
+                    yield SweepPoint(batch, es_n0_db, budget, link, distance_m)
 
 
 def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
@@ -129,10 +129,10 @@ def _check_turnaround(radio: Radio, budget: int) -> None:
         )
 
 
-class Bench:
+class Evaluator:
     """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
 
-    def __init__(self, scenario: Scenario, models: "Models", profile: Profile | None = None) -> None:
+    def __init__(self, scenario: Scenario, models: "Models", profile: StageTimes | None = None) -> None:
         self.scenario = scenario
         self.models = models
         self._radios = {
@@ -145,7 +145,7 @@ class Bench:
         self._judge = Judge(scenario.judge) if scenario.judge is not None else None
         self._profile = profile
         self._links: dict[tuple[str, RadioConfig], Link] = {}
-        self._batch: Batch | None = None
+        self._batch: ImageBatch | None = None
         self._fading: tuple[RadioConfig, Fading] | None = None
 
     @property
@@ -160,7 +160,7 @@ class Bench:
             self._links[name, config] = registry.create(name, self.models, self._radios[config])
         return self._links[name, config]
 
-    def batch(self, index: int) -> Batch:
+    def batch(self, index: int) -> ImageBatch:
         """Read batch `index` (the last one read is kept)."""
         if self._batch is None or self._batch.index != index:
             size = self.scenario.images.batch
@@ -169,11 +169,11 @@ class Bench:
             labels = torch.stack([sample.label for sample in samples])
             digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
             names = tuple(sample.name for sample in samples)
-            self._batch = Batch(index, names, pixels.float() / 255, labels, digest)
+            self._batch = ImageBatch(index, names, pixels.float() / 255, labels, digest)
             self._fading = None
         return self._batch
 
-    def air(self, point: Point) -> AirInterface:
+    def air(self, point: SweepPoint) -> AirInterface:
         """A fresh air interface for a point: fading and noise are those of every other link, budget and SNR."""
         batch, seed = self.batch(point.batch), self.scenario.seed
         config = self.scenario.radio_at(point.distance_m)
@@ -184,7 +184,7 @@ class Bench:
             self._fading = config, radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
         return AirInterface(radio.config, self._fading[1], point.es_n0_db, stream_seed(seed, "noise", batch.index))
 
-    def key(self, point: Point) -> str:
+    def key(self, point: SweepPoint) -> str:
         """Name of everything that determines the records of a point."""
         scenario, config = self.scenario, self.scenario.radio_at(point.distance_m)
         recorded = self._radios[config].channel.digest
@@ -212,7 +212,7 @@ class Bench:
         used = registry.networks(link)
         return {name: digest for name, digest in self.models.digests.items() if used is None or name in used}
 
-    def deliver(self, point: Point) -> list[Delivery]:
+    def deliver(self, point: SweepPoint) -> list[Delivery]:
         """Run the link of a point on its images, one delivery a task.
 
         Raises `BudgetError` where the budget is too small, `ValueError` where the link breaks its contract.
@@ -234,7 +234,7 @@ class Bench:
                 )
         return self._judge(deliveries) if self._judge is not None else deliveries
 
-    def records(self, point: Point, deliveries: list[Delivery]) -> list[dict[str, Any]]:
+    def records(self, point: SweepPoint, deliveries: list[Delivery]) -> list[dict[str, Any]]:
         """The records of a point, in the columns of `records.SCHEMA`."""
         batch, link = self.batch(point.batch), self.link(point.link, point.distance_m)
         height, width = batch.labels.shape[-2:]

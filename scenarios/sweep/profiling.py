@@ -19,7 +19,7 @@ OWN = "(in the link itself)"
 
 
 @dataclass
-class Run:
+class LinkRun:
     """One call of a link: `answers` = images x tasks, wall-clock seconds in all and by stage."""
 
     link: str
@@ -28,16 +28,16 @@ class Run:
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
-class Profile:
+class StageTimes:
     """Collects the runs of a scenario."""
 
     def __init__(self) -> None:
-        self.runs: list[Run] = []
+        self.runs: list[LinkRun] = []
 
     @contextmanager
     def measure(self, link: str, module: str, answers: int) -> Iterator[None]:
         """Time the body, one call of a link that is defined in `module`; only this thread's calls are seen."""
-        run = Run(link, answers)
+        run = LinkRun(link, answers)
         outermost: FrameType | None = None
         entered = 0.0
 

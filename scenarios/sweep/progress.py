@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from taskwave.scenarios.sweep.evaluation import Point
+from taskwave.scenarios.sweep.evaluation import SweepPoint
 from taskwave.scenarios.sweep.runner import Observer
 
 LOG_SECONDS = 15.0
 
 
-def _describe(point: Point) -> str:
+def _describe(point: SweepPoint) -> str:
     where = "" if point.distance_m is None else f"{point.distance_m:g} m, "
     return f"batch {point.batch}, {where}{point.es_n0_db:g} dB, {point.budget:,} uses, {point.link}"
 
@@ -57,7 +57,7 @@ class _Log:
         self._start = self._last = time.monotonic()
         self._first: int | None = None
 
-    def __call__(self, done: int, total: int, point: Point) -> None:
+    def __call__(self, done: int, total: int, point: SweepPoint) -> None:
         now = time.monotonic()
         self._first = done if self._first is None else self._first
         if now - self._last >= LOG_SECONDS and done > self._first:

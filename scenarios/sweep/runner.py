@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from taskwave.links.base import BudgetError
-from taskwave.scenarios.sweep.evaluation import Bench, Point, code_digest, plan
+from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint, code_digest
 from taskwave.scenarios.sweep.records import PointStore, StorageError, write_atomically
 
 SCENARIO_FILE = "scenario.json"
 """The scenario as it was run, overrides included, beside its records."""
 
-Observer = Callable[[int, int, Point], None]
+Observer = Callable[[int, int, SweepPoint], None]
 """Called before each point with (points finished, points in all, the point that is next)."""
 
 
@@ -41,24 +41,24 @@ class Outcome:
     """Points on disk that another state of the code had computed."""
 
 
-def run(bench: Bench, out: Path, observe: Observer) -> Outcome:
+def run(evaluator: Evaluator, out: Path, observe: Observer) -> Outcome:
     """Compute what is missing in `out` and assemble records.csv and records.parquet.
 
     Whatever ends the run early (`KeyboardInterrupt` included) passes through after the finished points were
     assembled; running again continues. Raises `StorageError` when results cannot be written.
     """
     store, code = PointStore(out), code_digest()
-    description = bench.scenario.model_dump_json(indent=2).encode()
+    description = evaluator.scenario.model_dump_json(indent=2).encode()
     write_atomically(out / SCENARIO_FILE, lambda file: file.write(description))
-    points = list(plan(bench.scenario))
+    points = list(sweep_points(evaluator.scenario))
     keys: list[str] = []
     computed = 0
     try:
         for done, point in enumerate(points):
             observe(done, len(points), point)
-            key = bench.key(point)
+            key = evaluator.key(point)
             if not store.has(key):
-                _compute(bench, point, store, key, code)
+                _compute(evaluator, point, store, key, code)
                 computed += 1
             keys.append(key)
     except BaseException:
@@ -75,16 +75,16 @@ def run(bench: Bench, out: Path, observe: Observer) -> Outcome:
     )
 
 
-def _compute(bench: Bench, point: Point, store: PointStore, key: str, code: str) -> None:
+def _compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: str, code: str) -> None:
     """Run one point and keep it; a budget that is too small is a result as well."""
     try:
-        rows = bench.records(point, bench.deliver(point))
+        rows = evaluator.records(point, evaluator.deliver(point))
         store.put(key, rows, {"code": code})
     except BudgetError as error:
         store.put(key, [], {"code": code, "skipped": str(error)})
 
 
-def _skipped(points: list[Point], notes: list[dict[str, str]]) -> tuple[Skipped, ...]:
+def _skipped(points: list[SweepPoint], notes: list[dict[str, str]]) -> tuple[Skipped, ...]:
     """One entry for each link and budget that were skipped anywhere."""
     found: dict[tuple[str, int], tuple[set[float], str]] = {}
     for point, note in zip(points, notes, strict=True):

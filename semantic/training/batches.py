@@ -11,7 +11,7 @@ from taskwave.semantic.data import ImageSet
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """Images [B, 3, h, w] float in [0, 1] and labels [B, h, w] uint8."""
 
     images: torch.Tensor
@@ -37,14 +37,14 @@ class ImagePool:
         joined.images, joined.labels = self.images * repeat + other.images, self.labels * repeat + other.labels
         return joined
 
-    def whole(self, index: Sequence[int]) -> Batch:
+    def whole(self, index: Sequence[int]) -> TrainingBatch:
         """The named samples as they are (they must share one size)."""
         images = torch.stack([self.images[i] for i in index]).to(self.device)
-        return Batch(images.float() / 255, torch.stack([self.labels[i] for i in index]).to(self.device))
+        return TrainingBatch(images.float() / 255, torch.stack([self.labels[i] for i in index]).to(self.device))
 
     def draw(
         self, count: int, size: tuple[int, int], generator: torch.Generator, zoom: tuple[float, float] = (1.0, 1.0)
-    ) -> Batch:
+    ) -> TrainingBatch:
         """`count` random crops of `size` (h, w).
 
         `zoom` is the range of the resizing factor before cropping; a factor that would leave the picture smaller
@@ -69,7 +69,7 @@ class ImagePool:
             images.append(part[0])
             labels.append(label[0, 0])
         stacked = torch.stack(images).to(self.device).contiguous(memory_format=torch.channels_last)
-        return Batch(stacked, torch.stack(labels).to(self.device))
+        return TrainingBatch(stacked, torch.stack(labels).to(self.device))
 
 
 def class_weights(pool: ImagePool, classes: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(_Table):
+class ImageSource(_Table):
     """Images of one data set, at `size` (H, W); `count` takes the first few only."""
 
     source: str
@@ -45,11 +45,11 @@ class Recipe(_Table):
     """One set of weights. `unlabelled` images join `labelled` ones for every network but task and attention."""
 
     seed: int = 0
-    labelled: Source
+    labelled: ImageSource
     repeat: int = Field(default=1, ge=1)
     """How often each labelled image counts beside the unlabelled ones."""
-    unlabelled: Source | None = None
-    val: Source
+    unlabelled: ImageSource | None = None
+    val: ImageSource
     codec: Stage
     general: Stage
     prior: Stage
@@ -69,6 +69,6 @@ def load_recipe(name_or_file: str) -> Recipe:
     return Recipe.model_validate(tomllib.loads(path.read_text()))
 
 
-def open_pool(source: Source, device: str) -> ImagePool:
+def open_pool(source: ImageSource, device: str) -> ImagePool:
     """The images of `source`, in memory."""
     return ImagePool([open_images(source.source, source.split, size=source.size)], device, source.count)

@@ -21,7 +21,7 @@ _BOARDS: tuple[tuple[int, int, int], ...] = (
 
 
 @dataclass(frozen=True)
-class Style:
+class HouseStyle:
     """What the storeys of one building share; lengths in metres."""
 
     wall: Colour
@@ -36,12 +36,12 @@ class Style:
     """Share of windows with the light on."""
 
 
-def draw_style(rng: np.random.Generator, lit: float) -> Style:
+def draw_style(rng: np.random.Generator, lit: float) -> HouseStyle:
     """A random style of house."""
     wall = tint(_WALLS[int(rng.integers(len(_WALLS)))], float(rng.uniform(0.8, 1.1)))
     bright = bool(rng.random() < 0.7)
     spacing = float(rng.uniform(1.9, 3.6))
-    return Style(
+    return HouseStyle(
         wall,
         (232, 230, 224) if bright else (52, 46, 44),
         spacing,
@@ -69,7 +69,7 @@ class _Texture:
             self._draw.rectangle((left, top, right - 1, bottom - 1), fill=(*colour, glow))
 
 
-def _window(t: _Texture, style: Style, x: float, y: float, w: float, h: float, rng: np.random.Generator) -> None:
+def _window(t: _Texture, style: HouseStyle, x: float, y: float, w: float, h: float, rng: np.random.Generator) -> None:
     t.box(x - 0.1, x + w + 0.1, y - 0.12, y + h + 0.06, style.frame)
     if rng.random() < style.lit:
         t.box(x, x + w, y, y + h, tint((255, 206, 130), float(rng.uniform(0.55, 1.0))), int(rng.integers(110, 255)))
@@ -83,7 +83,7 @@ def _window(t: _Texture, style: Style, x: float, y: float, w: float, h: float, r
     t.box(x, x + w, y + h * 0.5, y + h * 0.5 + 0.06, style.frame)
 
 
-def _shop_front(t: _Texture, length: float, style: Style, rng: np.random.Generator) -> None:
+def _shop_front(t: _Texture, length: float, style: HouseStyle, rng: np.random.Generator) -> None:
     x = 0.0
     while x < length - 1:
         wide = min(float(rng.uniform(4, 8)), length - x)
@@ -104,7 +104,7 @@ def _shop_front(t: _Texture, length: float, style: Style, rng: np.random.Generat
         x += wide
 
 
-def facade(style: Style, length: float, height: float, sx: float, sy: float, rng: np.random.Generator) -> Bytes:
+def facade(style: HouseStyle, length: float, height: float, sx: float, sy: float, rng: np.random.Generator) -> Bytes:
     """Texture [rows, cols, 4] of a wall, row 0 at the top, `sx`, `sy` pixels a metre; channel 3 is glow."""
     t = _Texture(length, height, sx, sy)
     t.box(0, length, 0, height + 1, style.wall)
@@ -171,7 +171,9 @@ def draw_wall(canvas: Canvas, x: float, z0: float, z1: float, height: float, tex
     canvas.write(first, top, mask, texels, label, np.broadcast_to(z, y.shape))
 
 
-def _gable(canvas: Canvas, side: Side, stretch: Stretch, style: Style, ridge: float, rng: np.random.Generator) -> None:
+def _gable(
+    canvas: Canvas, side: Side, stretch: Stretch, style: HouseStyle, ridge: float, rng: np.random.Generator
+) -> None:
     """The wall that faces the camera at the near end of a building."""
     camera = canvas.camera
     if stretch.z0 < 1.0:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from taskwave.links.base import BudgetError, Task
-from taskwave.links.task_adaptive.detail import Attender, DetailTransfer, Source, View
+from taskwave.links.task_adaptive.detail import Attender, DetailTransfer, EncodedImages, View
 from taskwave.links.task_adaptive.link import TaskAdaptiveLink
 from taskwave.links.task_adaptive.plan import error_left, longest_header, make_plan
 from taskwave.links.task_adaptive.prompts import PromptTransfer, effective_snr
@@ -34,13 +34,13 @@ LAYERS = (8, 16, 32)
 CELLS = 48
 
 
-def random_source(batch: int = 3) -> Source:
+def random_source(batch: int = 3) -> EncodedImages:
     scenes = torch.randn(batch, 27, 24, 32, generator=torch.Generator().manual_seed(0))
     reals = torch.randn(batch, sum(LAYERS), 6, 8, 2, generator=torch.Generator().manual_seed(2))
-    return Source(scenes, scenes[:, :16], torch.view_as_complex(reals) / 2**0.5)
+    return EncodedImages(scenes, scenes[:, :16], torch.view_as_complex(reals) / 2**0.5)
 
 
-def holdings(source: Source, general_noise: float = 0.5) -> tuple[Holding, Holding]:
+def holdings(source: EncodedImages, general_noise: float = 0.5) -> tuple[Holding, Holding]:
     """Receiver's and transmitter's after the general part."""
     received = Holding.empty(source.symbols, source.latents)
     first = slice(0, LAYERS[0])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taskwave.phy.channel.impulse_responses import Records, bundled, read
+from taskwave.phy.channel.impulse_responses import ImpulseResponses, bundled, read
 from taskwave.phy.channel.ray_tracing import Drive, positions, trace_to_file
 
 TRACER = importlib.util.find_spec("sionna.rt") is not None
@@ -45,7 +45,7 @@ def test_the_bundled_set_is_small_and_fits_its_scenario() -> None:
     assert 0.9 * most < float(np.abs(records.doppler_hz).max()) <= 1.001 * most
 
 
-def response(records: Records) -> npt.NDArray[np.complex128]:
+def response(records: ImpulseResponses) -> npt.NDArray[np.complex128]:
     """[N, rx, tx, frequencies] over 20 MHz, so that the order of equal paths does not matter."""
     turns = records.tau[:, :, None].astype(float) * np.linspace(-10e6, 10e6, 41)
     return np.einsum("nrtp,npf->nrtf", records.a[..., 0].astype(complex), np.exp(-2j * np.pi * turns))

@@ -12,7 +12,7 @@ from taskwave.scenarios.figures import tables as report
 from taskwave.scenarios.figures.style import channel_label
 from taskwave.scenarios.statistics import pooling as statistics
 from taskwave.scenarios.sweep import runner
-from taskwave.scenarios.sweep.evaluation import Bench, Point
+from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint
 
 BUDGET = "radio.link_budget={tx_power_dbm=10, path_loss='umi'}"
 
@@ -54,14 +54,14 @@ def test_sweeps_that_cannot_be_are_refused(file: Path, overrides: list[str], tol
 
 def test_records_tables_and_figures_have_both(file: Path, toys: ModuleType, tmp_path: Path) -> None:
     umi = ["radio.channel=umi", "radio.link_budget={tx_power_dbm=-10}", "sweep.budgets=[200]"]
-    bench = Bench(loading.load(str(file), umi), toys.Models())
-    assert len(bench.radios) == 2
-    records = runner.run(bench, tmp_path / "out", lambda done, total, point: None).records
+    evaluator = Evaluator(loading.load(str(file), umi), toys.Models())
+    assert len(evaluator.radios) == 2
+    records = runner.run(evaluator, tmp_path / "out", lambda done, total, point: None).records
     pairs = records[["distance_m", "es_n0_db"]].drop_duplicates().itertuples(index=False, name=None)
-    assert list(pairs) == [(c.distance_m, c.es_n0_db) for c in bench.scenario.conditions]
-    near, far = (Point(0, 0.0, 200, "toy", distance_m) for distance_m in (50.0, 200.0))
-    assert bench.key(near) != bench.key(far)
-    taus = [bench.air(point).fading.tau for point in (near, far)]
+    assert list(pairs) == [(c.distance_m, c.es_n0_db) for c in evaluator.scenario.conditions]
+    near, far = (SweepPoint(0, 0.0, 200, "toy", distance_m) for distance_m in (50.0, 200.0))
+    assert evaluator.key(near) != evaluator.key(far)
+    taus = [evaluator.air(point).fading.tau for point in (near, far)]
     assert not taus[0].equal(taus[1]), "the channels are those of the distance"
     table = statistics.pool(records).table
     assert set(table["distance_m"]) == {50.0, 200.0}
@@ -71,7 +71,7 @@ def test_records_tables_and_figures_have_both(file: Path, toys: ModuleType, tmp_
     assert [label.split("\n")[0] for label in labels] == ["50", "200"]
     heads = [str(column.header) for column in report.accuracy_tables(table)[0].columns]
     assert any(head.startswith("200 m, ") for head in heads)
-    note = report.prefix_note(bench.radios)
+    note = report.prefix_note(evaluator.radios)
     assert note is not None and "beyond the cyclic prefix of 2.34 us" in note
 
 
