@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from taskwave.links.base import BudgetError
-from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint, code_digest
+from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint, code_digest, sweep_points
 from taskwave.scenarios.sweep.records import PointStore, StorageError, write_atomically
 
 SCENARIO_FILE = "scenario.json"

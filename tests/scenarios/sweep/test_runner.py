@@ -13,7 +13,7 @@ from taskwave.links import registry
 from taskwave.scenarios.config import loading
 from taskwave.scenarios.figures import strip
 from taskwave.scenarios.sweep import runner
-from taskwave.scenarios.sweep.evaluation import Evaluator, Judge, SweepPoint, plan
+from taskwave.scenarios.sweep.evaluation import Evaluator, Judge, SweepPoint, sweep_points
 from taskwave.scenarios.sweep.profiling import OWN, StageTimes
 from taskwave.scenarios.sweep.records import SCHEMA, PointStore, StorageError, read_records
 from taskwave.semantic.classes import NO_ANSWER
