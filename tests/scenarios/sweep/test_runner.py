@@ -168,7 +168,7 @@ def test_images_are_spread_over_the_split(evaluator) -> None:
 
 
 def test_points_come_batch_by_batch(evaluator) -> None:
-    points = list(plan(evaluator().scenario))
+    points = list(sweep_points(evaluator().scenario))
     assert [point.batch for point in points] == [0] * 8 + [1] * 8
     assert len(set(points)) == 16
 
