@@ -1,4 +1,4 @@
-"""The one owner of SNR, noise variance and bandwidth ratio. Every axis, column and signature uses these meanings.
+"""SNR, noise variance and bandwidth ratio: every axis, column and signature of the project uses these definitions.
 
 * A *channel use* is one complex resource element (RE) of the time-frequency grid, occupied on the air whatever it
   carries: data, pilots, CRC, headers, padding, feedback.
@@ -10,13 +10,13 @@
 import math
 
 MAX_ABS_ES_N0_DB = 100.0
-"""Beyond this single precision cannot hold signal and noise together."""
+"""Largest magnitude of `es_n0_db` [dB]; single precision cannot hold signal and noise together beyond it."""
 SPEED_OF_LIGHT = 299_792_458.0
-"""In metres per second."""
+"""Speed of light in vacuum [m/s]."""
 
 
 def noise_variance(es_n0_db: float) -> float:
-    """Variance `no` of one complex noise sample at unit symbol energy.
+    """Return the variance `no` of one complex noise sample at unit symbol energy.
 
     Args:
         es_n0_db: symbol energy over noise variance per complex dimension [dB], between -100 and 100.
@@ -33,9 +33,15 @@ def noise_variance(es_n0_db: float) -> float:
 
 
 def eb_n0_to_es_n0_db(eb_n0_db: float, num_bits_per_symbol: int, code_rate: float = 1.0) -> float:
-    """Es/N0 [dB] of symbols of `num_bits_per_symbol * code_rate` information bits each at Eb/N0 `eb_n0_db` [dB].
+    """Return Es/N0 [dB] of symbols that carry `num_bits_per_symbol * code_rate` information bits each.
 
-    `num_bits_per_symbol` is m, not the constellation's 2**m points.
+    Args:
+        eb_n0_db: energy per information bit over noise variance per complex dimension [dB].
+        num_bits_per_symbol: m, not the constellation's 2**m points; at least 1.
+        code_rate: rate of the code, in (0, 1]; 1 if uncoded.
+
+    Raises:
+        ValueError: `num_bits_per_symbol` or `code_rate` is out of range.
     """
     if num_bits_per_symbol < 1 or not 0.0 < code_rate <= 1.0:
         raise ValueError(
@@ -46,10 +52,10 @@ def eb_n0_to_es_n0_db(eb_n0_db: float, num_bits_per_symbol: int, code_rate: floa
 
 
 def bandwidth_ratio(channel_uses: int, height: int, width: int) -> float:
-    """Channel uses of both directions over the 3*H*W real numbers of an RGB image (CBR).
+    """Return the channel uses of both directions over the 3*H*W real numbers of an RGB image (CBR).
 
     Raises:
-        ValueError: a negative count or an empty image.
+        ValueError: `channel_uses` is negative or the image is empty.
     """
     if channel_uses < 0 or height < 1 or width < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The plain look that figures and tables of the radio and of scenarios share."""
+"""The common look of the figures and tables that the radio and scenarios draw."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,11 +10,13 @@ from rich import box
 from rich.table import Table
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Colours of curves, from the palette of Okabe and Ito."""
 GREY = "#777777"
+"""Colour of references beside the curves."""
 
 
 def panels(number: int, height: float = 3.5, width: float = 3.7) -> tuple[Figure, list[Axes]]:
-    """A row of `number` panels, dressed."""
+    """Make a figure with a row of `number` panels, each dressed and of `width` x `height` inches."""
     figure = Figure(figsize=(width * number, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes: list[Axes] = figure.subplots(1, number, squeeze=False)[0].tolist()
@@ -24,14 +26,14 @@ def panels(number: int, height: float = 3.5, width: float = 3.7) -> tuple[Figure
 
 
 def label(axis: Axes, title: str, x: str, y: str) -> None:
-    """Title and labels of a panel."""
+    """Write the title and the axis labels of a panel."""
     axis.set_title(title, fontsize=10, fontweight="bold")
     axis.set_xlabel(x, fontsize=9)
     axis.set_ylabel(y, fontsize=9)
 
 
 def dress(axis: Axes, ticks: str = "#333333") -> None:
-    """A light grid behind the curves, no frame above and to the right, small labels at ticks of this colour."""
+    """Give a panel a light grid behind its curves, no upper or right spine, and small labels of colour `ticks`."""
     axis.grid(color="#E4E4E4", linewidth=0.7)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -39,17 +41,17 @@ def dress(axis: Axes, ticks: str = "#333333") -> None:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, 200 dots per inch."""
+    """Write a figure as PNG at 200 dots per inch, make its folder if need be, and return `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=200)
     return path
 
 
 def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A rich table; the first column holds text, the others numbers."""
+    """Make a table for the terminal whose first column holds text and the others numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
         table.add_row(*row)
     return table

@@ -1,4 +1,4 @@
-"""One radio as all links of a point share it: its channel model, its medium, and its receiver's network."""
+"""The radio that all links of a point share: configuration, channel model, medium and neural estimator."""
 
 from taskwave.phy.channel.fading import Fading
 from taskwave.phy.channel.medium import FrequencyDomain, Medium, Tap
@@ -11,10 +11,10 @@ from taskwave.phy.waveform.time_domain import TimeDomain
 
 
 class Radio:
-    """Holds what one configuration makes of a radio; built once per configuration.
+    """Holds everything that is built once from one configuration of a radio.
 
     Raises:
-        ValueError: see `ChannelModel`.
+        ValueError: the configuration asks for a channel that `ChannelModel` refuses.
     """
 
     def __init__(self, config: RadioConfig) -> None:
@@ -23,24 +23,24 @@ class Radio:
         self.medium = self._medium()
         self.neural = load_estimator(config.neural_weights) if config.csi == "neural" else None
         self.rehearsal: Radio | None = None
-        """The radio that link adaptation tries things on beforehand, where this one is on the air; None: itself."""
+        """Radio on which link adaptation tries transmissions where this one is on the air; None: this one itself."""
         self.tap: Tap | None = None
-        """Receives the inner signals of every message, but not of exchanges of channel knowledge."""
+        """Callback for inner signals of every message, but not of exchanges of channel knowledge; None: no callback."""
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
-        """Channel realisations of `batch` images, `occasions` transmissions in each direction.
+        """Draw channel realisations of `batch` images for `occasions` transmissions in each direction.
 
-        They depend on nothing but the configuration and `seed`; image b's do not depend on `batch`.
+        They depend on nothing but the configuration and `seed`; those of image b do not depend on `batch`.
         """
         return self.channel.draw(batch, occasions, seed)
 
     def allocator(self, num_layers: int, report_uses: int = 0, pilot_uses_per_prb: int = 0) -> Allocator:
-        """The rule that turns symbols into resource elements.
+        """Make the rule that gives the symbols of a message their resource elements.
 
         Args:
-            num_layers: spatial layers.
-            report_uses: REs of the channel report before each message.
-            pilot_uses_per_prb: REs of the pilots before each message, for each PRB of its width.
+            num_layers: number of spatial layers.
+            report_uses: number of REs of the channel report before each message.
+            pilot_uses_per_prb: number of REs of the pilots before each message, for each PRB of its width.
         """
         c = self.config
         fixed = c.sync_uses + report_uses

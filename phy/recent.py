@@ -1,4 +1,4 @@
-"""A bounded memory of what was made lately and would be made again: the one cache of the project."""
+"""The cache of the project: a bounded store of values that would otherwise be computed again."""
 
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """Keeps the values used last. They are shared: nobody may change one in place.
+    """Keeps the values that were used last; callers share them and must not change one in place.
 
     Args:
         limit: total size of all values that are kept; a larger value is not kept at all.
@@ -20,7 +20,7 @@ class Recent(Generic[T]):
         self._kept: LRUCache[Hashable, T] = LRUCache(limit, size)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of `key`, made if it is not kept."""
+        """Return the value of `key`; call `make` for it where it is not kept."""
         try:
             return self._kept[key]
         except KeyError:

@@ -1,4 +1,4 @@
-"""Random generators derived from the identity of what they draw, never from the order in which things happen."""
+"""Random generators, derived from the identity of what they draw and never from the order in which it is drawn."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ def generator(*identity: int) -> torch.Generator:
     """Make the CPU generator of the stream named by `identity` (non-negative integers), the same on every machine.
 
     Raises:
-        ValueError: a negative number in `identity`.
+        ValueError: `identity` contains a negative number.
     """
     if any(i < 0 for i in identity):
         raise ValueError(f"seeds {identity} must not be negative: give integers from 0 on.")
@@ -22,14 +22,14 @@ def generator(*identity: int) -> torch.Generator:
 
 
 def stream_seed(seed: int, purpose: str, batch: int) -> int:
-    """Derive the seed of one stream of random numbers, 63 bit: other purposes and batches have unrelated streams."""
+    """Derive the 63-bit seed of one stream of random numbers; other purposes and batches have unrelated streams."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{batch}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 @contextmanager
 def sionna_seed(seed: torch.Generator) -> Iterator[None]:
-    """Lend Sionna's process-wide CPU generator the state of `seed`, and give it back as it was."""
+    """Set Sionna's process-wide CPU generator to the state of `seed` and restore its own state afterwards."""
     from sionna.phy import config as sionna_config  # noqa: PLC0415 - Sionna takes seconds to import
 
     rng = sionna_config.torch_rng("cpu")

@@ -1,8 +1,8 @@
-"""TensorFlow and Keras models as differentiable PyTorch modules, joined by DLPack. On the CPU.
+"""TensorFlow and Keras models as differentiable PyTorch modules on the CPU; tensors pass through DLPack.
 
-The weights belong to PyTorch: they are `Parameter`s under any torch optimiser, and the variables of TensorFlow get
-their values before every call. Tensors go in without a copy. They come back as a copy: TensorFlow takes its tensors,
-constants among them, for immutable, and PyTorch writes into its own.
+PyTorch owns the weights: they are `Parameter`s under any torch optimiser, and the variables of TensorFlow get their
+values before every call. Inputs pass without a copy. Outputs are copied, because TensorFlow takes its tensors,
+constants among them, for immutable, while PyTorch may write into a tensor in place.
 """
 
 import os
@@ -13,8 +13,9 @@ import torch
 from torch.autograd.function import once_differentiable
 
 _ALIGNMENT = 64
-"""Bytes. Kernels of TensorFlow end the process at an address that is no multiple of it."""
+"""Alignment of tensors [bytes]; kernels of TensorFlow end the process at an address that is no multiple of it."""
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+"""Environment variable of TensorFlow's log level; 2 leaves out its greetings."""
 
 _CPU_ONLY = "TensorFlow computes on the CPU here."
 
@@ -22,10 +23,10 @@ Call = Callable[..., Any]
 
 
 def import_tensorflow() -> Any:
-    """The module `tensorflow`, which comes with an extra, imported without its greetings on stderr.
+    """Import the module `tensorflow`, which an extra installs, without its greetings on stderr, and return it.
 
     Raises:
-        RuntimeError: it is not installed.
+        RuntimeError: TensorFlow is not installed.
     """
     chosen = os.environ.get(_LOG_LEVEL)
     os.environ.setdefault(_LOG_LEVEL, "2")
@@ -42,8 +43,8 @@ def import_tensorflow() -> Any:
 
 
 def to_tensorflow(tensor: torch.Tensor) -> Any:
-    """The same numbers as a TensorFlow tensor: the same memory, if they lie there in order and aligned."""
-    # DLPack drops the conjugate and negative bits of a view without a word.
+    """Return `tensor` as a TensorFlow tensor; it shares the memory of `tensor` if that is contiguous and aligned."""
+    # DLPack drops the conjugate and negative bits of a view without a warning.
     plain = tensor.detach().resolve_conj().resolve_neg().contiguous()
     if plain.data_ptr() % _ALIGNMENT:
         plain = plain.clone()
@@ -51,24 +52,24 @@ def to_tensorflow(tensor: torch.Tensor) -> Any:
 
 
 def to_torch(tensor: Any) -> torch.Tensor:
-    """A copy of a TensorFlow tensor."""
+    """Return a copy of a TensorFlow tensor as a PyTorch tensor."""
     return torch.utils.dlpack.from_dlpack(import_tensorflow().experimental.dlpack.to_dlpack(tensor)).clone()
 
 
 class TensorFlowModule(torch.nn.Module):
-    """A Keras model or layer, or a function of TensorFlow, as a module. Gradients reach inputs and weights.
+    """Wraps a Keras model or layer, or a function of TensorFlow; gradients reach inputs and weights.
 
-    Trainable variables become parameters, other weights (moving averages) become buffers, all named by their place and
-    TensorFlow's name: `0_kernel`. What is done to the variables elsewhere is overwritten by the next call. Keras layers
-    are told whether the module is in training. Gradients of gradients are not available.
+    Trainable variables become parameters and other weights (moving averages) become buffers, all named by their index
+    and TensorFlow's name: `0_kernel`. The next call overwrites changes that are made to the variables elsewhere. Keras
+    layers are told whether the module is in training. Gradients of gradients are not available.
 
     Args:
-        function: takes TensorFlow tensors, returns one or a tuple or list of them. Variables of a plain function are
-            those that it uses.
-        signature: a `tf.TensorSpec` for each input, `None` for sizes that vary.
+        function: Keras model or layer, or function that takes TensorFlow tensors and returns one or a tuple or list of
+            them. The weights of a plain function are the variables that it uses.
+        signature: a `tf.TensorSpec` for each input, with `None` for sizes that vary.
 
     Raises:
-        ValueError: a type that PyTorch does not have, an output that is not a tensor, Keras without TensorFlow.
+        ValueError: PyTorch lacks a type, an output is not a tensor, or Keras computes without TensorFlow.
         RuntimeError: TensorFlow is not installed.
     """
 
@@ -83,10 +84,11 @@ class TensorFlowModule(torch.nn.Module):
             self.register_buffer(name, to_torch(variable.read_value()))
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        """Outputs of the function, as a tuple if it returns several.
+        """Compute the outputs of the function, a tuple if it returns several.
 
         Raises:
-            ValueError: inputs of another number, type, shape or device than the signature's, weights on another device.
+            ValueError: the inputs differ from the signature in number, type, shape or device, or a weight is on another
+                device.
         """
         program = self._program
         program.check(inputs)
@@ -110,7 +112,7 @@ class TensorFlowModule(torch.nn.Module):
 
 
 class _Program:
-    """A function of TensorFlow, traced, with its variables. One serves all copies of a module."""
+    """Holds a traced function of TensorFlow and its variables; all copies of a module share one."""
 
     def __init__(self, function: Call, signature: Sequence[Any]) -> None:
         tf = import_tensorflow()
@@ -144,7 +146,11 @@ class _Program:
         return self
 
     def check(self, inputs: Sequence[torch.Tensor]) -> None:
-        """Raises `ValueError` where `inputs` differ from the signature."""
+        """Check `inputs` against the signature.
+
+        Raises:
+            ValueError: they differ in number, type, shape or device.
+        """
         if len(inputs) != len(self._signature):
             raise ValueError(
                 f"{len(inputs)} inputs were given: the signature has {len(self._signature)}. Give as many."
@@ -159,7 +165,7 @@ class _Program:
                 raise ValueError(f"input {i} has shape {list(x.shape)}: it must be [{asked}]. Reshape it.")
 
     def run(self, inputs: Sequence[Any], parameters: Sequence[torch.Tensor], training: bool) -> list[Any]:
-        """TensorFlow's outputs of its `inputs`, with the values of `parameters` in its variables."""
+        """Return TensorFlow's outputs for its tensors `inputs`, with the values of `parameters` in its variables."""
         for variable, parameter in zip(self.trainable, parameters, strict=True):
             variable.assign(to_tensorflow(parameter))
         outputs = self._graphs[-1 if training else 0](*inputs)
@@ -167,7 +173,7 @@ class _Program:
 
 
 class _Call(torch.autograd.Function):
-    """One call under a gradient tape, which the backward pass plays back."""
+    """Runs one call under a gradient tape, from which the backward pass takes the gradients."""
 
     @staticmethod
     def forward(
@@ -181,7 +187,7 @@ class _Call(torch.autograd.Function):
         ctx.tape, ctx.results, ctx.sources = tape, results, [*inputs, *program.trainable]
         outputs = tuple(to_torch(y) for y in results)
         ctx.mark_non_differentiable(*(y for y in outputs if not (y.is_floating_point() or y.is_complex())))
-        # TensorFlow shares the memory of these: PyTorch must notice if they are changed before the backward pass.
+        # TensorFlow shares the memory of these tensors: PyTorch must notice a change before the backward pass.
         ctx.save_for_backward(*tensors)
         return outputs
 
@@ -197,18 +203,23 @@ class _Call(torch.autograd.Function):
         ]
         targets, weights = [y for y, _ in pairs], [to_tensorflow(g) for _, g in pairs]
         found = iter(ctx.tape.gradient(targets, wanted, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-        results = [to_torch(tf.convert_to_tensor(next(found))) if want else None for want in needed]  # embeddings: rows
+        # Gradients of embeddings come as indexed rows and are converted to dense tensors.
+        results = [to_torch(tf.convert_to_tensor(next(found))) if want else None for want in needed]
         return None, None, None, *results
 
 
 def _keras_call(layer: Call, training: bool) -> Call:
-    """`layer` in or out of training, called with its inputs one by one; functional models take a list of several."""
+    """Make a function that calls `layer` in or out of training with its inputs one by one.
+
+    Functional models of several inputs take them as a list.
+    """
     if len(getattr(layer, "inputs", None) or ()) > 1:
         return lambda *inputs: layer(list(inputs), training=training)
     return lambda *inputs: layer(*inputs, training=training)
 
 
 def _torch_dtype(dtype: Any) -> torch.dtype:
+    """Return PyTorch's type of the same name as TensorFlow's; raise `ValueError` if there is none."""
     found = getattr(torch, dtype.name, None)
     if not isinstance(found, torch.dtype):
         raise ValueError(
@@ -218,5 +229,5 @@ def _torch_dtype(dtype: Any) -> torch.dtype:
 
 
 def _name(index: int, variable: Any) -> str:
-    """Without the names of models and layers, which Keras counts through a process."""
+    """Name a variable without the names of models and layers, which Keras numbers through a process."""
     return f"{index}_{variable.name.split('/')[-1].split(':')[0]}".replace(".", "_")

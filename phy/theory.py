@@ -1,6 +1,6 @@
 """Closed forms and bounds that a radio is measured against: bit error rates, capacity, finite block length, SINR.
 
-SNRs are ratios, not decibels, wherever an argument is called `snr`; block lengths are complex channel uses.
+Arguments called `snr` are linear, not in decibels; block lengths are complex channel uses.
 """
 
 import math
@@ -16,10 +16,14 @@ from taskwave.phy.coding.modulation import Modulation
 Floats = npt.NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(48)
+"""Nodes and weights of the Gauss-Hermite rule."""
 
 
 def _ber_qam(order: int, mean_erfc: Callable[[float], float]) -> float:
-    """Cho and Yoon 2002; `mean_erfc(a)` is the mean of erfc(sqrt(a * SNR)) over the fading."""
+    """Return the bit error rate of square Gray-mapped QAM by the sum of Cho and Yoon 2002.
+
+    `mean_erfc(a)` is the mean of erfc(sqrt(a * snr)) over the fading.
+    """
     side = 2 ** (order // 2)
     total = 0.0
     for k in range(1, order // 2 + 1):
@@ -31,7 +35,9 @@ def _ber_qam(order: int, mean_erfc: Callable[[float], float]) -> float:
 
 
 def ber_qam_awgn(order: int, es_n0_db: float) -> float:
-    """Exact bit error rate of square Gray-mapped QAM in AWGN (Cho and Yoon, IEEE Trans. Commun. 50(7), 2002).
+    """Return the exact bit error rate of square Gray-mapped QAM in AWGN.
+
+    Source: Cho and Yoon, IEEE Trans. Commun. 50(7), 2002.
 
     Args:
         order: bits per symbol (2, 4, 6, 8).
@@ -41,15 +47,15 @@ def ber_qam_awgn(order: int, es_n0_db: float) -> float:
 
 
 def ber_qam_rayleigh(order: int, es_n0_db: float, branches: int = 1) -> float:
-    """The same over Rayleigh fading, averaged exactly, with maximum ratio combining of independent branches.
+    """Return the exact mean bit error rate of square Gray-mapped QAM over Rayleigh fading.
 
-    The mean of the Gaussian tail over a sum of exponentials is that of Proakis, Digital Communications, chapter on
-    fading channels.
+    Independent branches are joined by maximum ratio combining. The mean of the Gaussian tail over a sum of exponentials
+    is that of Proakis, Digital Communications, chapter on fading channels.
 
     Args:
         order: bits per symbol (2, 4, 6, 8).
-        es_n0_db: mean of each branch [dB].
-        branches: receive antennas.
+        es_n0_db: mean Es/N0 of each branch [dB].
+        branches: number of receive antennas.
     """
 
     def mean_erfc(a: float) -> float:
@@ -61,36 +67,40 @@ def ber_qam_rayleigh(order: int, es_n0_db: float, branches: int = 1) -> float:
 
 
 def awgn_capacity(snr: npt.ArrayLike) -> Floats:
-    """Capacity of the complex AWGN channel [bit per channel use], Gaussian symbols (Shannon 1948)."""
+    """Return the capacity of the complex AWGN channel for Gaussian symbols [bit per channel use] (Shannon 1948)."""
     return np.asarray(np.log2(1 + np.asarray(snr, dtype=float)))
 
 
 def awgn_dispersion(snr: npt.ArrayLike) -> Floats:
-    """Dispersion of the complex AWGN channel [bit^2 per channel use] (Polyanskiy, Poor and Verdú 2010, theorem 54).
+    """Return the dispersion of the complex AWGN channel [bit^2 per channel use].
 
-    Of two real uses, dispersion S (S + 2) / (2 (S + 1)^2) log2(e)^2 each.
+    It is that of two real uses, S (S + 2) / (2 (S + 1)^2) log2(e)^2 each, S being `snr` (Polyanskiy, Poor and Verdú
+    2010, theorem 54).
     """
     return np.asarray((1 - (1 + np.asarray(snr, dtype=float)) ** -2) / math.log(2) ** 2)
 
 
 def bicm_moments(order: int, es_n0_db: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Mean and variance of what bit-wise demapping of Gray-mapped QAM tells of a symbol in AWGN.
+    """Return mean and variance of the information that bit-wise demapping of Gray-mapped QAM gives in AWGN.
 
-    The mean is BICM capacity (Caire, Taricco and Biglieri 1998) [bit per symbol], the variance the dispersion that
-    belongs to it [bit^2 per symbol]: of the information densities of a symbol's bits, added. Real and imaginary part
-    are independent and alike; the noise is integrated by the Gauss-Hermite rule.
+    Both belong to the information density of a symbol, the sum over its bits: the mean is BICM capacity (Caire, Taricco
+    and Biglieri 1998) [bit per symbol], the variance its dispersion [bit^2 per symbol]. Real and imaginary part are
+    independent and alike; the noise is integrated by the Gauss-Hermite rule.
 
     Args:
         order: bits per symbol (2, 4, 6, 8).
-        es_n0_db: [...] dB.
+        es_n0_db: [...] Es/N0 [dB].
+
+    Returns:
+        Mean and variance, each [...] float64.
     """
     half = order // 2
     labels = np.arange(1 << half)[:, None] >> np.arange(half) & 1
     bits = np.zeros((1 << half, order))
     bits[:, ::2] = labels  # the even bits choose the real part (TS 38.211 clause 5.1)
     levels = Modulation(order).map(torch.from_numpy(bits))[:, 0].real.double().numpy()
-    ratios = np.asarray(es_n0_db, dtype=float)
-    sigma = np.sqrt(10 ** (-ratios.reshape(-1) / 10))[:, None, None]  # exp(-t^2) has variance 1/2, as has no / 2
+    es_n0_dbs = np.asarray(es_n0_db, dtype=float)
+    sigma = np.sqrt(10 ** (-es_n0_dbs.reshape(-1) / 10))[:, None, None]  # exp(-t^2) has variance 1/2, as has no / 2
     received = levels[None, :, None] + sigma * _NODES  # [snr, sent, node]
     metric = -(((received[..., None] - levels) / sigma[..., None]) ** 2)  # log-likelihood, [snr, sent, node, level]
     every = np.logaddexp.reduce(metric, axis=-1)
@@ -102,39 +112,47 @@ def bicm_moments(order: int, es_n0_db: npt.ArrayLike) -> tuple[Floats, Floats]:
     weights = _WEIGHTS / math.sqrt(math.pi) / len(levels)
     mean = (density * weights).sum(axis=(1, 2))
     variance = ((density - mean[:, None, None]) ** 2 * weights).sum(axis=(1, 2))
-    return 2 * mean.reshape(ratios.shape), 2 * variance.reshape(ratios.shape)
+    return 2 * mean.reshape(es_n0_dbs.shape), 2 * variance.reshape(es_n0_dbs.shape)
 
 
 def normal_approximation_bler(
     num_bits: npt.ArrayLike, num_uses: npt.ArrayLike, information: npt.ArrayLike, dispersion: npt.ArrayLike
 ) -> Floats:
-    """Least block error rate of `num_bits` in `num_uses` complex channel uses, approximately.
+    """Return the approximate least block error rate of k = `num_bits` in n = `num_uses` complex channel uses.
 
-    Q((n C - k + log2(2 n) / 2) / sqrt(n V)) (Polyanskiy, Poor and Verdú 2010; the logarithm, for 2 n real uses, Tan and
-    Tomamichel 2015). `information` C and `dispersion` V per use are those of `awgn_capacity` and `awgn_dispersion`, or
-    of `bicm_moments`.
+    It is Q((n C - k + log2(2 n) / 2) / sqrt(n V)) (Polyanskiy, Poor and Verdú 2010; the logarithm, for 2 n real uses,
+    Tan and Tomamichel 2015). `information` C and `dispersion` V per use are those of `awgn_capacity` and
+    `awgn_dispersion`, or of `bicm_moments`.
     """
     n, k = np.asarray(num_uses, dtype=float), np.asarray(num_bits, dtype=float)
     margin = n * np.asarray(information) - k + np.log2(2 * n) / 2
-    with np.errstate(divide="ignore"):  # without dispersion it is all or nothing
+    with np.errstate(divide="ignore"):  # without dispersion the rate is 0 or 1
         return np.asarray(ndtr(-margin / np.sqrt(n * np.asarray(dispersion))))
 
 
 def normal_approximation_bits(
     bler: npt.ArrayLike, num_uses: npt.ArrayLike, information: npt.ArrayLike, dispersion: npt.ArrayLike
 ) -> Floats:
-    """Most bits that `num_uses` complex channel uses carry at block error rate `bler`: the inverse of the above."""
+    """Return the most bits that `num_uses` complex channel uses carry at block error rate `bler`.
+
+    This is the inverse of `normal_approximation_bler`.
+    """
     n = np.asarray(num_uses, dtype=float)
     back_off = np.sqrt(n * np.asarray(dispersion)) * ndtri(1 - np.asarray(bler, dtype=float))
     return np.asarray(n * np.asarray(information) - back_off + np.log2(2 * n) / 2)
 
 
 def lmmse_sinr(h: npt.NDArray[np.complex128], no: npt.ArrayLike) -> Floats:
-    """SINR of each layer after LMMSE equalisation, 1 / [(I + H^H H / no)^-1]_kk - 1 (Kay 1993, theorem 11.1).
+    """Return the linear SINR of each layer after LMMSE equalisation, 1 / [(I + H^H H / no)^-1]_kk - 1.
+
+    Source: Kay 1993, theorem 11.1.
 
     Args:
         h: [..., M, K] channels of K layers of unit energy to M antennas.
         no: [...] noise variance of one complex dimension.
+
+    Returns:
+        SINR [..., K] float64.
     """
     gram = np.conj(np.swapaxes(h, -1, -2)) @ h / np.asarray(no, dtype=float)[..., None, None]
     inverse = np.linalg.inv(np.eye(h.shape[-1]) + gram)

@@ -1,4 +1,4 @@
-"""The command `taskwave benchmark`: its tables and its figure."""
+"""The command `taskwave benchmark` with its tables and its figure."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from rich.console import Console
 
-from taskwave.phy.benchmark import command as drawing
 from taskwave.phy.benchmark import suite
 from taskwave.phy.drawing import COLOURS, GREY, label, make_table, panels, save
 
 
 def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) -> None:
-    """Time both chains on one thread; print tables, write them as CSV and a figure into `out`."""
+    """Time both chains on one thread and print tables; write them as CSV and a figure into `out`.
+
+    Args:
+        out: folder of the tables and the figure; it is made if it is missing.
+        quick: whether to measure the small plan.
+        console: console of the tables.
+        messages: console of the progress.
+    """
     plan, threads = suite.quick() if quick else suite.full(), torch.get_num_threads()
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -24,7 +30,7 @@ def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) ->
         for row in suite.comparisons(plan):
             messages.print(f"{row['work']}: {row['setting']}: {row['ratio']:.2f}", markup=False)
             rows.append(row)
-            # At once, as the rest takes minutes.
+            # The rest takes minutes, so what is there is written at once.
             pd.DataFrame(rows).to_csv(out / "speeds.csv", index=False)
         stages = suite.stage_times(plan)
     finally:
@@ -35,7 +41,7 @@ def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) ->
     growth.to_csv(out / "growth.csv", index=False)
     for name in ("speeds", "stages", "growth"):
         console.print(str(out / f"{name}.csv"), markup=False)
-    console.print(str(save(drawing.figure(speeds), out / "speeds.png")), markup=False)
+    console.print(str(save(figure(speeds), out / "speeds.png")), markup=False)
 
 
 def _print(console: Console, speeds: pd.DataFrame, stages: pd.DataFrame, growth: pd.DataFrame) -> None:
@@ -68,7 +74,7 @@ def _ms(value: float) -> str:
 
 
 def figure(speeds: pd.DataFrame) -> Figure:
-    """One panel for each kind of work: how many times as many slots per second as Sionna, with intervals."""
+    """Draw one panel for each kind of work: slots per second over those of Sionna, with intervals."""
     works = list(speeds["work"].unique())
     rows = max(len(part) for _, part in speeds.groupby("work"))
     drawn, axes = panels(len(works), height=1.4 + 0.22 * rows, width=4.6)

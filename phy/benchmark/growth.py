@@ -1,4 +1,4 @@
-"""How time and memory of a sweep over SNR grow with its points, each sweep in a process of its own."""
+"""Growth of time and memory of a sweep over SNR with its points, each sweep in a process of its own."""
 
 import json
 import resource
@@ -15,24 +15,26 @@ from taskwave.phy.benchmark.timing import measure
 
 Side = Literal["taskwave", "sionna"]
 _FIRST_DB, _STEP_DB = 0.0, 2.0
+"""First SNR of a sweep and the step to the next [dB]."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One sweep."""
+    """Holds time and memory of one sweep."""
 
     side: Side
     points: int
+    """Number of SNRs of the sweep."""
     cpu_s: float
-    """Without imports, set-up and the first batch."""
+    """CPU time of the sweep [s], without imports, set-up and the first batch."""
     peak_mib: float
-    """Largest resident set of the process, libraries and set-up included."""
+    """Largest resident set of the process [MiB], libraries and set-up included."""
     sweep_mib: float | None
-    """By how much the resident set grew at most during the sweep. None: only Linux tells."""
+    """Largest growth of the resident set during the sweep [MiB]; None where it is not known (only Linux tells it)."""
 
 
 def build(side: Side, setting: Setting) -> Chain:
-    """One side's chain."""
+    """Build the chain of one side."""
     if side == "taskwave":
         from taskwave.phy.benchmark.ours import TaskWaveChain  # noqa: PLC0415 - a process holds one side only
 
@@ -43,15 +45,15 @@ def build(side: Side, setting: Setting) -> Chain:
 
 
 def sweep(chain: Chain, points: int, seed: int, *, shared: bool) -> None:
-    """One batch at each of `points` SNRs; `shared`: over the same channels, else over channels of its own."""
+    """Send one batch at each of `points` SNRs, if `shared` over the same channels, else over channels of its own."""
     for point in range(points):
         if point == 0 or not shared:
             chain.draw(seed + (0 if shared else point))
         chain.send(_FIRST_DB + _STEP_DB * point, seed)
 
 
-def in_process_of_its_own(side: Side, points: int, setting: Setting) -> Growth:
-    """Measure one sweep."""
+def sweep_in_subprocess(side: Side, points: int, setting: Setting) -> Growth:
+    """Measure one sweep in a process of its own."""
     argument = json.dumps({"side": side, "points": points, "setting": asdict(setting)})
     command = [sys.executable, "-m", __name__, argument]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -61,10 +63,11 @@ def in_process_of_its_own(side: Side, points: int, setting: Setting) -> Growth:
 def _main(side: Side, points: int, setting: Setting) -> None:
     torch.set_num_threads(1)
     chain = build(side, setting)
-    # TaskWave's channels serve all points, Sionna's are drawn for each.
+    # The first batch runs before the measurement.
     measure(lambda: sweep(chain, 1, 0, shared=True))
     set_up = _high_water_mib()
     before = _restart_high_water_mark()
+    # TaskWave's channels serve all points, Sionna's are drawn for each.
     cpu_s, _ = measure(lambda: sweep(chain, points, 1, shared=side == "taskwave"))
     after = _high_water_mib()
     # Linux counts pages in batches, so a process that did not grow may seem to have shrunk a little.
@@ -73,7 +76,7 @@ def _main(side: Side, points: int, setting: Setting) -> None:
 
 
 def _restart_high_water_mark() -> float | None:
-    """Forget the largest resident set so far; the present one [MiB], None if the system has no such mark (proc(5))."""
+    """Reset the mark of the largest resident set; return the present one [MiB], None without such a mark (proc(5))."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -82,7 +85,10 @@ def _restart_high_water_mark() -> float | None:
 
 
 def _high_water_mib() -> float:
-    """Largest resident set, since the mark was restarted if it was. (`ru_maxrss` on Linux has the parent's, too.)"""
+    """Return the largest resident set [MiB] since the last restart of the mark.
+
+    On Linux `ru_maxrss` would include the parent's.
+    """
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

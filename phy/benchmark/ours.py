@@ -1,4 +1,4 @@
-"""TaskWave's side of the benchmark: `Modulation` and `SymbolLink` on a `Radio`, and its LDPC code."""
+"""TaskWave's side of the benchmark: `Modulation`, `SymbolLink` on a `Radio`, and the LDPC code."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from taskwave.phy.benchmark.chain import CODE_RATE, LAYERED_ITERATIONS, MODULATI
 from taskwave.phy.channel.air import Air, AirInterface
 from taskwave.phy.channel.fading import Fading
 from taskwave.phy.channel.medium import SlotSignal
-from taskwave.phy.coding.ldpc import BlockCode, Cut
+from taskwave.phy.coding.ldpc import BlockCode, BufferWindow
 from taskwave.phy.coding.modulation import Modulation
 from taskwave.phy.coding.transport_block import base_graph
 from taskwave.phy.links.slot import SlotTransceiver, equalize
@@ -19,7 +19,10 @@ from taskwave.phy.seeds import generator
 
 
 class TaskWaveChain:
-    """See `Chain`. One code block for each layer; the decoder does all of its iterations, as there is no CRC."""
+    """Implements `Chain` with TaskWave.
+
+    There is one code block for each layer. The decoder does all of its iterations, as there is no CRC.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -30,19 +33,19 @@ class TaskWaveChain:
         self._num_bits = self._allocation.num_data_symbols * MODULATION_ORDER
         self._coded_bits = self._num_bits // setting.antennas
         self._block_bits = int(CODE_RATE * self._coded_bits)
-        self._cut = Cut(self._coded_bits, rv=0)
+        self._window = BufferWindow(self._coded_bits, rv=0)
         self._fading: Fading | None = None
         if setting.coded:
             graph = base_graph(self._block_bits, CODE_RATE)
             self._code = BlockCode(self._block_bits, graph, MODULATION_ORDER)
-            self._positions = self._code.positions(self._cut)
+            self._positions = self._code.positions(self._window)
 
     def draw(self, seed: int) -> None:
-        """See `Chain`."""
+        """Implement `Chain.draw`."""
         self._fading = self._radio.draw(self._setting.batch, 1, seed)
 
     def send(self, es_n0_db: float, seed: int) -> torch.Tensor:
-        """See `Chain`."""
+        """Implement `Chain.send`."""
         bits = self._bits(seed)
         sent = self._encode(bits) if self._setting.coded else bits
         received = self._link.send(self._modulation.map(sent), self._air(es_n0_db, seed))
@@ -50,7 +53,7 @@ class TaskWaveChain:
         return self._errors(bits, self._decode(logits) if self._setting.coded else logits > 0)
 
     def stages(self, es_n0_db: float, seed: int) -> list[tuple[str, Callable[[], None]]]:
-        """See `Chain`. Inside `SymbolLink` it does what `SymbolLink.send` does with one slot."""
+        """Implement `Chain.stages`; what `SymbolLink.send` does with one slot is done stage by stage."""
         work = _Stages(self, SlotTransceiver(self._radio, self._allocation), es_n0_db, seed)
         coded = self._setting.coded
         return [
@@ -81,7 +84,7 @@ class TaskWaveChain:
     def _decode(self, logits: torch.Tensor) -> torch.Tensor:
         soft = torch.zeros(self._setting.batch * self._setting.antennas, self._code.buffer_bits)
         soft[:, self._positions] = logits.view(len(soft), -1)
-        decoded = self._code.decode(soft, frozenset({self._cut}), _none_done, LAYERED_ITERATIONS)
+        decoded = self._code.decode(soft, frozenset({self._window}), _none_done, LAYERED_ITERATIONS)
         return decoded.view(self._setting.batch, self._setting.antennas, -1)
 
     @staticmethod
@@ -94,7 +97,7 @@ def _none_done(words: torch.Tensor) -> torch.Tensor:
 
 
 class _Stages:
-    """One message, a stage at a time."""
+    """Carries one batch of messages, one stage at a time."""
 
     def __init__(self, chain: TaskWaveChain, slot: SlotTransceiver, es_n0_db: float, seed: int) -> None:
         self._chain, self._slot, self._es_n0_db, self._seed = chain, slot, es_n0_db, seed

@@ -1,7 +1,8 @@
 """Sionna's side of the benchmark: its own OFDM, MIMO, channel, mapping and LDPC blocks, set up once.
 
-The grid has the pilots of TaskWave's: QPSK in the same OFDM symbols, stream k on every L-th subcarrier from k. Sionna's
-streams have unit energy each where TaskWave's share one, so its noise variance is L times as large for the same SNR.
+The grid has the same pilots as TaskWave's: QPSK in the same OFDM symbols, stream k on every L-th subcarrier from k.
+Sionna's streams have unit energy each where TaskWave's share one, so its noise variance is L times as large for the
+same SNR.
 """
 
 from collections.abc import Callable
@@ -18,13 +19,14 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator, sionna_seed
 
 _ENERGY_DRAWS = 256
+"""Number of realisations from which the mean energy of the channel is taken."""
 
 
 class SionnaChain:
-    """See `Chain`."""
+    """Implements `Chain` with Sionna."""
 
     def __init__(self, setting: Setting) -> None:
-        # Sionna takes seconds to import.
+        # Importing Sionna takes seconds.
         from sionna.phy.channel import ApplyOFDMChannel, subcarrier_frequencies  # noqa: PLC0415
         from sionna.phy.mapping import BinarySource, Demapper, Mapper  # noqa: PLC0415
         from sionna.phy.mimo import StreamManagement  # noqa: PLC0415
@@ -59,7 +61,7 @@ class SionnaChain:
         self._model = _channel_model(setting)
         self._energy = 1.0
         if self._model is None:
-            # AWGN has one channel for ever: made here and not in every batch.
+            # AWGN has one constant channel, which is made here and not in every batch.
             fixed = radio.draw(1, 1, 0).a[:, None, :, None, :, 0, :, None]
             self._h = fixed.expand(1, 1, layers, 1, layers, NUM_SYMBOLS_PER_SLOT, allocation.num_subcarriers)
         else:
@@ -70,19 +72,19 @@ class SionnaChain:
         self._equalizer = LMMSEEqualizer(grid, StreamManagement(np.ones((1, 1), dtype=int), layers), device="cpu")
 
     def draw(self, seed: int) -> None:
-        """See `Chain`."""
+        """Implement `Chain.draw`."""
         self._paths(seed)
         self._response()
 
     def send(self, es_n0_db: float, seed: int) -> torch.Tensor:
-        """See `Chain`."""
+        """Implement `Chain.send`."""
         for _, stage in self._message(es_n0_db, seed):
             stage()
         rates: torch.Tensor = (self._decided != self._bits).flatten(1).float().mean(dim=1)
         return rates
 
     def stages(self, es_n0_db: float, seed: int) -> list[tuple[str, Callable[[], None]]]:
-        """See `Chain`."""
+        """Implement `Chain.stages`."""
         fading = [("fading draw", lambda: self._paths(seed)), ("frequency response", self._response)]
         return [*(fading if self._model is not None else []), *self._message(es_n0_db, seed)]
 
@@ -144,7 +146,7 @@ class SionnaChain:
 
 
 def _code(block_bits: int, coded_bits: int) -> tuple[Any, Any]:
-    """Sionna's encoder and its decoder."""
+    """Build Sionna's LDPC encoder and decoder."""
     from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder  # noqa: PLC0415
 
     encoder = LDPC5GEncoder(block_bits, coded_bits, num_bits_per_symbol=MODULATION_ORDER, device="cpu")
@@ -152,7 +154,7 @@ def _code(block_bits: int, coded_bits: int) -> tuple[Any, Any]:
 
 
 def _channel_model(setting: Setting) -> Any:
-    """Sionna's TDL or CDL of the setting's radio; None for AWGN."""
+    """Build Sionna's TDL or CDL model of the setting's radio; None for AWGN."""
     from sionna.phy.channel.tr38901 import CDL, TDL  # noqa: PLC0415
 
     c, carrier_hz = setting.radio, setting.radio.carrier_ghz * 1e9
@@ -173,7 +175,10 @@ def _channel_model(setting: Setting) -> Any:
 
 
 def _estimator(setting: Setting, radio: Radio, grid: Any, energy: float) -> Any:
-    """Least squares with linear interpolation, or LMMSE in frequency, then in time, with the radio's own statistics."""
+    """Build an estimator: least squares with linear interpolation, or LMMSE in frequency, then in time.
+
+    LMMSE takes its statistics from the radio. `energy` is the mean energy of Sionna's channel.
+    """
     from scipy.special import j0  # noqa: PLC0415
     from sionna.phy.ofdm import LMMSEChannelEstimator, LSChannelEstimator  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What is compared, and the tables that come of it."""
+"""Plans of what is compared, and the measurements that fill the tables."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -7,31 +7,41 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from taskwave.phy.benchmark.chain import STAGES, Chain, Setting, run
-from taskwave.phy.benchmark.growth import Growth, Side, build, in_process_of_its_own, sweep
+from taskwave.phy.benchmark.growth import Growth, Side, build, sweep, sweep_in_subprocess
 from taskwave.phy.benchmark.timing import compare, measure
 from taskwave.phy.config.radio import Channel
 
 _ES_N0_DB = 10.0
 _CHANNELS: tuple[Channel, ...] = ("awgn", "tdl-c", "cdl-c")
 
+Row = dict[str, object]
+"""Row of the table of speeds, by column."""
+Work = Callable[[Chain, int], None]
+"""Work of one chain, given a seed."""
+
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """How much is measured."""
+    """Describes what is measured, and how often."""
 
     settings: list[Setting]
+    """Settings of the comparisons at one SNR."""
     swept: list[Setting]
+    """Settings of the comparisons of sweeps."""
     staged: list[Setting]
+    """Settings whose stages are timed."""
     pairs: int
+    """Number of pairs of runs of a comparison, and of runs of a stage."""
     points: int
-    """SNRs of a sweep."""
+    """Number of SNRs of a compared sweep."""
     grown: list[tuple[Side, int]]
+    """Side and number of SNRs of each sweep whose growth is measured."""
     growing: Setting
-    """Of the sweeps that `grown` names by side and number of points."""
+    """Setting of the sweeps in `grown`."""
 
 
 def full() -> BenchmarkPlan:
-    """AWGN, TDL and CDL with 1, 2 and 4 antennas: some five minutes on one core."""
+    """Plan AWGN, TDL and CDL with 1, 2 and 4 antennas, which takes some five minutes on one core."""
     every = [(channel, antennas) for channel in _CHANNELS for antennas in (1, 2, 4)]
     uncoded = [Setting(channel, antennas, "ls") for channel, antennas in every]
     # Sionna's LMMSE estimator holds a matrix of pilots times subcarriers for every antenna, stream and message.
@@ -49,7 +59,7 @@ def full() -> BenchmarkPlan:
 
 
 def quick() -> BenchmarkPlan:
-    """Small grids and few pairs: whether it works, not how fast it is."""
+    """Plan small grids and few pairs, which show that the benchmark works and not how fast the chains are."""
     channels: tuple[Channel, ...] = ("awgn", "tdl-c")
     small = [Setting(channel, 2, "ls", num_prb=2) for channel in channels]
     coded = Setting("awgn", 1, "lmmse", coded=True, num_prb=2)
@@ -59,11 +69,8 @@ def quick() -> BenchmarkPlan:
     )  # fmt: skip
 
 
-Row = dict[str, object]
-
-
 def comparisons(plan: BenchmarkPlan) -> Iterator[Row]:
-    """Rows of the whole chains, one batch at one SNR, then of the sweeps, as they are done."""
+    """Yield rows of whole chains with one batch at one SNR, then rows of sweeps, each as soon as it is measured."""
     for setting in plan.settings:
         yield _row("one SNR", setting, _once, _once, 1, plan.pairs)
     for setting in plan.swept:
@@ -74,7 +81,7 @@ def comparisons(plan: BenchmarkPlan) -> Iterator[Row]:
 
 
 def stage_times(plan: BenchmarkPlan) -> pd.DataFrame:
-    """Median CPU time of each stage [ms] of one batch: columns setting, stage, taskwave, sionna."""
+    """Measure the median CPU time of each stage of one batch [ms]: columns setting, stage, taskwave, sionna."""
     rows = []
     for setting in plan.staged:
         by_side = {side: _stages(build(side, setting), plan.pairs) for side in ("taskwave", "sionna")}
@@ -87,12 +94,9 @@ def stage_times(plan: BenchmarkPlan) -> pd.DataFrame:
 
 
 def growth(plan: BenchmarkPlan) -> Iterator[Growth]:
-    """Time and memory of sweeps, as they are done."""
+    """Yield time and memory of each sweep as soon as it is measured."""
     for side, points in plan.grown:
-        yield in_process_of_its_own(side, points, plan.growing)
-
-
-Work = Callable[[Chain, int], None]
+        yield sweep_in_subprocess(side, points, plan.growing)
 
 
 def _row(kind: str, setting: Setting, ours: Work, reference: Work, points: int, pairs: int) -> Row:

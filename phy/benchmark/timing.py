@@ -1,4 +1,4 @@
-"""Times of two pieces of work in turns, on machines that others use as well."""
+"""Timing of two pieces of work in turns, for machines that others use as well."""
 
 import statistics
 import time
@@ -13,22 +13,30 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of TaskWave and Sionna over pairs of runs, one right after the other."""
+    """Compares TaskWave and Sionna over pairs of runs, one right after the other."""
 
     ours_s: float
-    """Median CPU time of one run [s]."""
+    """Median CPU time of one run of TaskWave [s]."""
     reference_s: float
+    """Median CPU time of one run of Sionna [s]."""
     ratio: float
-    """Median over the pairs of Sionna's CPU time over ours."""
+    """Median over the pairs of Sionna's CPU time over TaskWave's."""
     low: float
+    """Lower end of the interval of `ratio` (sign test, 95 %; below six pairs the extremes, which are less sure)."""
     high: float
-    """Interval of that median (sign test, 95 %; with fewer than six pairs the extremes, which are less sure)."""
+    """Upper end of the interval of `ratio`."""
     wall_ratio: float
-    """As `ratio`, by the clock on the wall."""
+    """Median over the pairs of Sionna's wall-clock time over TaskWave's."""
 
 
 def compare(ours: Callable[[int], None], reference: Callable[[int], None], pairs: int) -> Comparison:
-    """Run both once to warm up, then `pairs` times in turns (the first to run alternates); they are given a seed."""
+    """Run both once to warm up, then `pairs` times in turns; the first to run alternates.
+
+    Args:
+        ours: one run of TaskWave, given a seed.
+        reference: one run of Sionna, given the same seed.
+        pairs: number of pairs of runs.
+    """
     ours(0)
     reference(0)
     times: list[tuple[tuple[float, float], tuple[float, float]]] = []
@@ -52,7 +60,7 @@ def compare(ours: Callable[[int], None], reference: Callable[[int], None], pairs
 
 
 def measure(work: Callable[[], None]) -> tuple[float, float]:
-    """(CPU seconds of this process, seconds) that `work` takes, without gradients."""
+    """Return the CPU time of this process and the wall-clock time [s] that `work` takes, without gradients."""
     with torch.no_grad():
         wall, cpu = time.perf_counter(), time.process_time()
         work()
@@ -60,7 +68,7 @@ def measure(work: Callable[[], None]) -> tuple[float, float]:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Interval of the median without any assumption on the distribution (sign test)."""
+    """Return the 95 % interval of the median without any assumption on the distribution (sign test)."""
     ordered = sorted(values)
     cut = max(int(binom.ppf((1 - _CONFIDENCE) / 2, len(ordered), 0.5)), 1)
     return ordered[cut - 1], ordered[-cut]

@@ -1,4 +1,4 @@
-"""The air between two ends: what all links of a simulated point share of channel realisations and noise."""
+"""The air between two ends: channel realisations and noise, which all links of a simulated point share."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,39 +15,45 @@ from taskwave.phy.seeds import generator
 Direction = Literal["forward", "reverse"]
 
 Stream = Literal["data", "control"]
-"""Data and control messages of one occasion use different REs and so see different noise."""
+"""Kind of a message; data and control messages of one occasion use different REs and so see different noise."""
 
 _CSI = 2**21
-"""Sets the noise of exchanges of channel knowledge apart from that of messages."""
+"""Offset of seeds that sets the noise of exchanges of channel knowledge apart from that of messages."""
 
 
 @dataclass(frozen=True)
 class Air:
-    """One occasion in one direction, for the images `images` of a batch."""
+    """Gives channel and noise of one transmission: one occasion in one direction, for some images of a batch."""
 
     config: RadioConfig
+    """Configuration of the radio that drew `fading`."""
     fading: Fading
+    """Channel realisations of the batch."""
     es_n0_db: float
-    """Of this direction (the reverse link has its offset added)."""
+    """Es/N0 of this direction [dB] (the reverse link has its offset added)."""
     seed: int
+    """Seed of the noise."""
     images: torch.Tensor
-    """[B] int64, rows of `fading`."""
+    """Rows of `fading`, [B] int64, one for each image."""
     occasion: int
+    """Index of the forward transmission, or of the one that a reverse transmission answers."""
     direction: Direction
+    """Direction of the transmission."""
     precoder: torch.Tensor | None = None
-    """[B, num_tx_ant, num_layers] complex64, columns of unit norm; None: each layer leaves one antenna, see `paths`."""
+    """Precoding matrices, [B, num_tx_ant, num_layers] complex64, with columns of unit norm; None: each layer leaves one
+    antenna, see `paths`."""
     csi_age_s: float | None = None
-    """Time by which this is earlier than the forward transmission of the occasion, as an exchange of channel knowledge
-    for it [s]; None: it is the transmission itself."""
+    """Time from this exchange of channel knowledge to the forward transmission of the occasion [s]; None: this is the
+    transmission itself."""
 
     @property
     def batch(self) -> int:
-        """Images."""
+        """Number of images."""
         return len(self.images)
 
     @property
     def num_rx_ant(self) -> int:
-        """Receive antennas of this direction."""
+        """Number of receive antennas of this direction."""
         config = self.config
         return config.num_rx_ant if self.direction == "forward" else config.num_tx_ant
 
@@ -62,19 +68,26 @@ class Air:
         return message if self.csi_age_s is None else message + _CSI
 
     def select(self, rows: torch.Tensor) -> "Air":
-        """The same for some rows [K] int64 of its images."""
+        """Return the air of some of its images, by their rows [K] int64."""
         precoder = None if self.precoder is None else self.precoder[rows]
         return replace(self, images=self.images[rows], precoder=precoder)
 
     def before(self, age_s: float) -> "AirInterface":
-        """The air in both directions, without precoding, `age_s` before this forward transmission starts."""
+        """Return the air in both directions, without precoding, `age_s` [s] before this forward transmission."""
         return AirInterface(self.config, self.fading, self.es_n0_db, self.seed, self.images, age_s)
 
     def frequency_response(self, allocation: Allocation, slot: int) -> torch.Tensor:
-        """Channel from the antennas of the layers, [B, num_rx_ant, num_layers, num_ofdm_symbols, num_subcarriers].
+        """Return the channel from the layers to the receive antennas on the grid of one slot.
 
-        Energy one in expectation. `slot` counts from the start of the transmission. Reverse is the transpose.
-        The tensor is shared by all SNRs and links: do not change it in place.
+        The reverse channel is the transpose of the forward one. All SNRs and links share the tensor: do not change it
+        in place.
+
+        Args:
+            allocation: allocation of the slot.
+            slot: index of the slot from the start of the transmission.
+
+        Returns:
+            [B, num_rx_ant, num_layers, num_ofdm_symbols, num_subcarriers] complex64, of energy one in expectation.
         """
         size = allocation.num_layers, allocation.num_ofdm_symbols, allocation.num_subcarriers
         config = self.config
@@ -91,7 +104,16 @@ class Air:
         return self.fading.recent.get(key, make)
 
     def frequency_response_at(self, times: torch.Tensor, num_layers: int, num_subcarriers: int) -> torch.Tensor:
-        """As `frequency_response`, at `times` [S] from the start of the transmission [s] instead of its symbols."""
+        """Return the channel from the layers at some times, like `frequency_response`.
+
+        Args:
+            times: [S] times from the start of the transmission [s].
+            num_layers: number of layers.
+            num_subcarriers: number of subcarriers, from the lowest one of the carrier.
+
+        Returns:
+            [B, num_rx_ant, num_layers, S, num_subcarriers] complex64.
+        """
         config = self.config
         a = self.paths(times, num_layers)
         # Subcarrier 0 is the lowest one of the carrier, whose centre is frequency zero.
@@ -99,22 +121,29 @@ class Air:
         delays = self.path_delays()
         phase = -2 * torch.pi * (delays[..., None] * (subcarriers * config.subcarrier_spacing_khz * 1e3))
         rotation = torch.polar(torch.ones_like(phase), phase)
-        # One matrix for all images, if they have the same delays, is faster than a batch of them.
+        # One matrix for all images is faster than a batch of matrices; it will do if the images share their delays.
         return a.transpose(-1, -2) @ (rotation[0] if len(delays) == 1 else rotation[:, None, None])
 
     def path_coefficients(self, num_layers: int) -> torch.Tensor:
-        """Paths from the antennas of the layers when the transmission starts, [B, num_rx_ant, num_layers, paths]."""
+        """Return `paths` at the start of the transmission, [B, num_rx_ant, num_layers, paths] complex64."""
         return self.paths(torch.zeros(1), num_layers)[..., 0]
 
     def path_delays(self) -> torch.Tensor:
-        """Their delays [s], [1, the same for all, or B, paths] float32."""
+        """Return the path delays, [1, paths], the same for all, or [B, paths] float32 [s]."""
         return self.fading.delays(self.images)
 
     def paths(self, times: torch.Tensor, num_layers: int) -> torch.Tensor:
-        """Paths from the layers at `times` [S] from the start of the transmission [s], precoding included.
+        """Return path coefficients from the layers, precoding included.
 
-        [B, num_rx_ant, num_layers, paths, S] complex64. Without precoder layer l leaves antenna l num_ant / num_layers:
-        in a row of cross-polarised pairs, whose second half has the other polarisation, two layers leave one pair.
+        Without precoder layer l leaves antenna l num_ant / num_layers: in a row of cross-polarised pairs, whose second
+        half has the other polarisation, two layers leave one pair.
+
+        Args:
+            times: [S] times from the start of the transmission [s].
+            num_layers: number of layers.
+
+        Returns:
+            [B, num_rx_ant, num_layers, paths, S] complex64.
         """
         if self.precoder is None:
             a = self.antenna_paths(times)
@@ -122,7 +151,7 @@ class Air:
         return torch.einsum("brtps,btl->brlps", self.antenna_paths(times), self.precoder[..., :num_layers])
 
     def antenna_paths(self, times: torch.Tensor) -> torch.Tensor:
-        """Paths between the antennas of this direction at `times` [S], [B, rx, tx, paths, S] complex64."""
+        """Return path coefficients between antennas at `times` [S] [s], [B, rx, tx, paths, S] complex64."""
         transmission = self.transmission
         if self.csi_age_s is not None:
             # Both directions of the exchange come before the forward transmission.
@@ -131,10 +160,10 @@ class Air:
         return a.transpose(1, 2) if self.direction == "reverse" else a
 
     def noise(self, shape: tuple[int, ...], slot: int, stream: Stream) -> torch.Tensor:
-        """Complex Gaussian noise of unit variance, [B, *shape] complex64.
+        """Draw complex Gaussian noise of unit variance, [B, *shape] complex64.
 
-        Row b depends on the seed, on image b, occasion, direction, stream and slot, and on nothing else.
-        The tensor is shared by all SNRs and links: do not change it in place.
+        Row b depends on the seed, on image b, occasion, direction, stream and slot, and on nothing else. All SNRs and
+        links share the tensor: do not change it in place.
         """
         identity, images = self.identity(stream), self.images.tolist()
 
@@ -151,15 +180,15 @@ class Air:
 
 @dataclass(frozen=True)
 class AirInterface:
-    """The air between one transmitter and one receiver at one SNR: same channels and noise for every link.
+    """Gives every link the same channels and noise between one transmitter and one receiver at one SNR.
 
     Args:
-        config: of the radio that drew `fading`.
-        fading: channel realisations, one per image.
+        config: configuration of the radio that drew `fading`.
+        fading: channel realisations, one for each image.
         es_n0_db: Es/N0 of the forward link [dB], see `taskwave.phy.definitions`.
-        seed: of the noise.
-        rows: [B] int64 rows of `fading` in use, all of them unless `select` chose some.
-        csi_age_s: see `Air`.
+        seed: seed of the noise.
+        rows: [B] int64 rows of `fading` in use; None: all of them.
+        csi_age_s: time from an exchange of channel knowledge to the forward transmission [s], see `Air`.
 
     Raises:
         ValueError: `es_n0_db` of either direction is not a finite number in range.
@@ -182,11 +211,11 @@ class AirInterface:
 
     @property
     def batch(self) -> int:
-        """Images."""
+        """Number of images."""
         return len(self._images)
 
     def forward(self, occasion: int) -> Air:
-        """The forward link at `occasion`: 0 for the first transmission, 1 and on for later rounds.
+        """Return the forward link at `occasion`: 0 for the first transmission, 1 and on for later rounds.
 
         Raises:
             ValueError: `occasion` was not drawn.
@@ -194,7 +223,7 @@ class AirInterface:
         return self._air(occasion, "forward", self.es_n0_db)
 
     def reverse(self, occasion: int) -> Air:
-        """The reverse link that answers forward transmission `occasion`, over the reciprocal, aged channel.
+        """Return the reverse link that answers forward transmission `occasion`, over the reciprocal, aged channel.
 
         Raises:
             ValueError: `occasion` was not drawn.
@@ -202,7 +231,7 @@ class AirInterface:
         return self._air(occasion, "reverse", self.es_n0_db + self.config.feedback_es_n0_offset_db)
 
     def select(self, index: slice | torch.Tensor) -> "AirInterface":
-        """The same air for some of the images (a slice, [K] int64 indices or a [B] bool mask)."""
+        """Return the same air for some of the images (a slice, [K] int64 indices or a [B] bool mask)."""
         return replace(self, rows=self._images[index])
 
     def _air(self, occasion: int, direction: Direction, es_n0_db: float) -> Air:

@@ -1,4 +1,4 @@
-"""UMi, UMa and RMa of TR 38.901 clause 7.5 by Sionna: every image has a receiver of its own, somewhere."""
+"""Sionna's UMi, UMa and RMa of TR 38.901 clause 7.5, in which every image has a receiver of its own."""
 
 import math
 from functools import cached_property
@@ -21,13 +21,14 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.seeds import generator, sionna_seed
 
 _LOS = {"random": "random", "always": True, "never": False}
+"""Sionna's values for `DropConfig.los`."""
 
 
 class Drops:
-    """A base station, and receivers in any direction that move in any direction. See `Family`.
+    """Implements `Family` for a base station and receivers in any direction that move in any direction.
 
-    Drops with and without line of sight, which antennas of two polarisations receive unlike, have a mean energy of one
-    each (with `large_scale_fading`: all together).
+    Drops with and without line of sight, whose energies antennas of two polarisations change differently, have a mean
+    energy of one each (with `large_scale_fading`: all together).
     """
 
     def __init__(self, config: RadioConfig) -> None:
@@ -39,6 +40,7 @@ class Drops:
             self._gain = 10 ** (mean_loss_db(self._channel, config.drop, config.carrier_ghz) / 20)
 
     def _build(self, large_scale: bool) -> Any:
+        """Make Sionna's model, with or without path loss and shadow fading."""
         from sionna.phy.channel.tr38901 import RMa, UMa, UMi  # noqa: PLC0415
 
         config, carrier_hz = self.config, self.config.carrier_ghz * 1e9
@@ -56,11 +58,11 @@ class Drops:
         return (UMi if self._channel == "umi" else UMa)(o2i_model="low", **common)
 
     def sample_s(self, duration_s: float) -> float | None:
-        """See `Family`."""
+        """Implement `Family.sample_s`."""
         return sample_interval_s(duration_s, self.config.max_doppler_hz)
 
     def draw(self, images: range, num_samples: int, sample_s: float | None, seed: int) -> Cir:
-        """See `Family`."""
+        """Implement `Family.draw`."""
         assert sample_s is not None
         a, tau, los = self._sample(self._model, BLOCK, num_samples, sample_s, generator(seed, images.start // BLOCK))
         energy = torch.where(los, self._energy[0], self._energy[1])
@@ -68,12 +70,12 @@ class Drops:
 
     @property
     def profile(self) -> PowerDelayProfile:
-        """Mean of the profiles of drops, each of sum one."""
+        """Mean of the profiles of drops, each normalised to a sum of one."""
         return self._statistics[0]
 
     @property
     def beyond_prefix(self) -> float | None:
-        """See `Family`."""
+        """Share of the energy that arrives after the cyclic prefix."""
         return self._statistics[1]
 
     @cached_property
@@ -82,7 +84,7 @@ class Drops:
 
     @cached_property
     def _energy(self) -> torch.Tensor:
-        """[2] mean energy of drops with and without line of sight, as antenna patterns leave it."""
+        """Mean energies of drops with and without line of sight, [2] float32, which antenna patterns scale."""
         if self.drop.indoor:
             return self._mean_energy(None).expand(2)
         return torch.stack([self._mean_energy(los) for los in (True, False)])
@@ -104,7 +106,7 @@ class Drops:
     def _sample(
         self, model: Any, num: int, num_samples: int, sample_s: float, seed: torch.Generator, los: bool | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Coefficients, delays and line of sight (forced, if not None) of `num` drops."""
+        """Draw coefficients, delays and line of sight (`los` for all, if it is not None) of `num` drops."""
         drop = self.drop
         inner, outer = drop.radii_m
         uniform = torch.rand(num, 5, generator=seed)
@@ -128,10 +130,10 @@ class Drops:
                 bs_orientations=torch.zeros(num, 1, 3),
                 ut_velocities=speed[:, None],
                 in_state=torch.full((num, 1), drop.indoor),
-                # The way to a building depends on the way inside, which Sionna draws.
+                # The distance to a building depends on the way inside, which Sionna draws.
                 los=_LOS[drop.los] if drop.indoor else line[:, None, None],
             )
             a, tau = model(num_samples, 1.0 / sample_s)
         a, tau = a[:, 0, :, 0], tau[:, 0, 0]
-        # Clusters that a drop does not have are paths of no energy at meaningless delays.
+        # Clusters that a drop does not have are paths without energy at meaningless delays.
         return a, torch.where(a.abs().sum(dim=(1, 2, 4)) > 0, tau, 0.0), line

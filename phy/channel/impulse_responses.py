@@ -1,12 +1,12 @@
-"""Stored impulse responses: an .npz file of arrays, read without pickle and checked.
+"""Stored impulse responses: an .npz file of arrays that is read without pickle and checked.
 
 | array | shape | meaning |
 |---|---|---|
 | `a` | [N, rx, tx, paths] or [N, rx, tx, paths, samples] complex | path coefficients of N channels, over time |
 | `tau` | [N, paths] real, >= 0 | path delays [s] |
 | `doppler_hz` | [N, paths] real | optional, without `samples`: Doppler shift of each path |
-| `interval_s` | scalar | with `samples`: time between them [s] |
-| `carrier_hz` | scalar | optional: the carrier they belong to, checked against that of the radio |
+| `interval_s` | scalar | with `samples`: time between samples [s] |
+| `carrier_hz` | scalar | optional: carrier frequency of the channels [Hz], checked against that of the radio |
 """
 
 import zipfile
@@ -23,29 +23,31 @@ _REQUIRED, _OPTIONAL = {"a", "tau"}, {"doppler_hz", "interval_s", "carrier_hz"}
 
 @dataclass(frozen=True)
 class ImpulseResponses:
-    """Impulse responses of N channels, see the module's docstring."""
+    """Holds impulse responses of N channels, as the module's docstring describes them."""
 
     a: npt.NDArray[np.complex64]
-    """[N, rx, tx, paths, samples]."""
+    """Path coefficients, [N, rx, tx, paths, samples] complex64; one sample where channels do not change."""
     tau: npt.NDArray[np.float32]
-    """[N, paths]."""
+    """Path delays, [N, paths] float32 [s]."""
     doppler_hz: npt.NDArray[np.float32] | None = None
-    """[N, paths]."""
+    """Doppler shift of every path, [N, paths] float32 [Hz], for coefficients of one sample."""
     interval_s: float | None = None
+    """Time between samples [s]."""
     carrier_hz: float | None = None
+    """Carrier frequency of the channels [Hz]."""
 
 
 def bundled() -> dict[str, Path]:
-    """The sets that come with the package: name to file."""
-    folder = Path(str(resources.files("taskwave.phy.channel"))) / "records"
+    """Return the files of the sets that come with the package, by name."""
+    folder = Path(str(resources.files("taskwave.phy.channel"))) / "bundled"
     return {path.stem: path for path in sorted(folder.glob("*.npz"))}
 
 
 def find(name_or_path: str) -> Path:
-    """The file of a bundled set, or the path itself.
+    """Return the file of a bundled set, or else the path itself.
 
     Raises:
-        ValueError: neither.
+        ValueError: `name_or_path` is neither a bundled set nor a file.
     """
     path = bundled().get(name_or_path, Path(name_or_path).expanduser())
     if not path.is_file():
@@ -56,11 +58,11 @@ def find(name_or_path: str) -> Path:
     return path
 
 
-def write(path: Path, records: ImpulseResponses) -> None:
-    """Write records in single precision; equal records give equal files."""
-    arrays = {"a": records.a if records.a.shape[-1] > 1 else records.a[..., 0], "tau": records.tau}
+def write(path: Path, responses: ImpulseResponses) -> None:
+    """Write impulse responses in single precision; equal ones give equal files."""
+    arrays = {"a": responses.a if responses.a.shape[-1] > 1 else responses.a[..., 0], "tau": responses.tau}
     for name in ("doppler_hz", "interval_s", "carrier_hz"):
-        value = getattr(records, name)
+        value = getattr(responses, name)
         if value is not None:
             arrays[name] = np.asarray(value)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,10 +71,10 @@ def write(path: Path, records: ImpulseResponses) -> None:
 
 
 def read(path: Path) -> ImpulseResponses:
-    """Read and check a file of records.
+    """Read and check a file of impulse responses.
 
     Raises:
-        ValueError: it is no such file, or an array is missing, unknown, of a wrong shape or not finite.
+        ValueError: it is no .npz file, or an array is missing, unknown, of a wrong shape or not finite.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -98,6 +100,7 @@ def read(path: Path) -> ImpulseResponses:
 
 
 def _check(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Check types, shapes and values of the arrays of a file; raise `ValueError` at the first fault."""
     a, tau = arrays["a"], arrays["tau"]
 
     def require(good: bool, fault: str) -> None:
@@ -122,9 +125,9 @@ def _check(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
             require(value.shape == () and float(value) > 0, f"{name} is {value}: it must be one number above zero")
     for name, array in arrays.items():
         require(bool(np.isfinite(array).all()), f"{name} has values that are not finite")
-    require(float(tau.min()) >= 0, "tau has negative delays: subtract the first one of each record")
+    require(float(tau.min()) >= 0, "tau has negative delays: subtract the first one of each channel")
     energies = np.abs(a).reshape(len(a), -1).max(axis=1)
-    require(bool((energies > 0).all()), f"record {int(energies.argmin())} of a is zero: leave it out")
+    require(bool((energies > 0).all()), f"channel {int(energies.argmin())} of a is zero: leave it out")
     over_time = a.ndim == 5
     require(over_time == ("interval_s" in arrays), "interval_s belongs to an a with samples, and only to such a one")
     require(not (over_time and "doppler_hz" in arrays), "doppler_hz is for an a without samples: leave one of them out")

@@ -1,6 +1,7 @@
 """Path loss of UMi, UMa and RMa in closed form (TR 38.901 V19, clauses 7.4.1 to 7.4.3), and Es/N0 from it.
 
-Distances in metres, frequencies in gigahertz, losses in decibels. Heights and surroundings are those of table 7.2-1.
+Distances are in metres, frequencies in gigahertz, losses in decibels. Heights and surroundings are those of table
+7.2-1.
 """
 
 import math
@@ -13,24 +14,28 @@ from taskwave.phy.definitions import SPEED_OF_LIGHT
 from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
 
 BS_HEIGHT_M: dict[DropChannel, float] = {"umi": 10.0, "uma": 25.0, "rma": 35.0}
+"""Height of the base station [m]."""
 _BUILDING_HEIGHT_M, _STREET_WIDTH_M = 5.0, 20.0
 _EFFECTIVE_HEIGHT_M = 1.0
-"""h_E of note 1 for receivers below 13 m."""
+"""Effective environment height h_E of note 1 for receivers below 13 m [m]."""
 
 _SHADOWING_DB: dict[DropChannel, tuple[float, float, float]] = {
     "umi": (4.0, 7.82, 7.0), "uma": (4.0, 6.0, 7.0), "rma": (4.0, 8.0, 8.0),
 }  # fmt: skip
-"""Standard deviation with line of sight (for RMa before the break point), without, and indoors."""
+"""Deviations of shadow fading with line of sight (for RMa before the break point), without, and indoors [dB]."""
 _RMA_SHADOWING_FAR_DB = 6.0
+"""Standard deviation of shadow fading with line of sight of RMa beyond the break point [dB]."""
 _CAR_LOSS_DB = (9.0, 5.0)
-"""Mean and standard deviation; receivers of RMa that are not indoors are in cars (clause 7.4.3.2)."""
+"""Mean and standard deviation of the loss of a car [dB]; receivers of RMa that are not indoors are in cars (clause
+7.4.3.2)."""
 _WALL_DEVIATION_DB = 4.4
+"""Standard deviation of the penetration loss of a wall [dB]."""
 _QUADRATURE = 32
-"""Points over the radii of a ring and over the way inside a building."""
+"""Number of points over the radii of a ring and over the way inside a building."""
 
 
 def los_probability(channel: DropChannel, distance_m: float) -> float:
-    """Probability of line of sight at a horizontal distance outdoors (table 7.4.2-1, receivers below 13 m)."""
+    """Return the probability of line of sight at a distance outdoors (table 7.4.2-1, receivers below 13 m)."""
     if channel == "rma":
         return min(1.0, math.exp(-(distance_m - 10) / 1000))
     if distance_m <= 18:
@@ -40,7 +45,7 @@ def los_probability(channel: DropChannel, distance_m: float) -> float:
 
 
 def path_loss_db(channel: DropChannel, distance_m: float, carrier_ghz: float, ut_height_m: float, los: bool) -> float:
-    """Median basic path loss at a horizontal distance (table 7.4.1-1)."""
+    """Return the median basic path loss at a horizontal distance (table 7.4.1-1)."""
     bs_height_m = BS_HEIGHT_M[channel]
     distance_3d = math.hypot(distance_m, bs_height_m - ut_height_m)
     line = _los_db(channel, distance_m, distance_3d, carrier_ghz, ut_height_m)
@@ -66,7 +71,7 @@ def path_loss_db(channel: DropChannel, distance_m: float, carrier_ghz: float, ut
 
 
 def break_point_m(channel: DropChannel, carrier_ghz: float, ut_height_m: float) -> float:
-    """Horizontal distance beyond which the loss with line of sight grows with the fourth power (notes 1 and 5)."""
+    """Return the distance beyond which the loss with line of sight grows with the fourth power (notes 1 and 5)."""
     per_wavelength = carrier_ghz * 1e9 / SPEED_OF_LIGHT
     if channel == "rma":
         return 2 * math.pi * BS_HEIGHT_M[channel] * ut_height_m * per_wavelength
@@ -77,6 +82,7 @@ def break_point_m(channel: DropChannel, carrier_ghz: float, ut_height_m: float) 
 def _los_db(
     channel: DropChannel, distance_m: float, distance_3d: float, carrier_ghz: float, ut_height_m: float
 ) -> float:
+    """Return the median basic path loss with line of sight (table 7.4.1-1)."""
     break_m = break_point_m(channel, carrier_ghz, ut_height_m)
     if channel == "rma":
         h = math.pow(_BUILDING_HEIGHT_M, 1.72)
@@ -97,15 +103,18 @@ def _los_db(
 
 @dataclass(frozen=True)
 class Loss:
-    """One kind of drop: its share, and the normal distribution of its loss."""
+    """Describes one kind of drop by its share and the normal distribution of its loss."""
 
     share: float
+    """Share of all drops, 0…1."""
     mean_db: float
+    """Mean of the loss [dB]."""
     deviation_db: float
+    """Standard deviation of the loss [dB]."""
 
 
 def losses(channel: DropChannel, drop: DropConfig, carrier_ghz: float) -> Iterator[Loss]:
-    """All losses of `drop` as a mixture, of shares that sum to one: distance, line of sight, way inside."""
+    """Iterate over the kinds of drops by distance, line of sight and way inside; their shares sum to one."""
     inner, outer = drop.radii_m
     radii = [inner] if inner == outer else [
         math.sqrt(inner**2 + (i + 0.5) / _QUADRATURE * (outer**2 - inner**2)) for i in range(_QUADRATURE)
@@ -123,24 +132,27 @@ def losses(channel: DropChannel, drop: DropConfig, carrier_ghz: float) -> Iterat
 
 
 def _ways_inside(channel: DropChannel, carrier_ghz: float) -> list[tuple[float, float]]:
-    """Shares and lengths of the way inside: uniform below 6 GHz, else the smaller of two uniform ones (7.4.3.1)."""
+    """Return shares and lengths [m] of the way inside a building.
+
+    The length is uniform below 6 GHz, else the smaller of two uniform ones (clause 7.4.3.1).
+    """
     longest = 10.0 if channel == "rma" else 25.0
-    places = [(i + 0.5) / _QUADRATURE for i in range(_QUADRATURE)]
-    if _before_6_ghz(channel, carrier_ghz):
-        return [(1 / _QUADRATURE, longest * p) for p in places]
-    return [(1 / _QUADRATURE, longest * (1 - math.sqrt(1 - p))) for p in places]
+    points = [(i + 0.5) / _QUADRATURE for i in range(_QUADRATURE)]
+    if _below_6_ghz(channel, carrier_ghz):
+        return [(1 / _QUADRATURE, longest * p) for p in points]
+    return [(1 / _QUADRATURE, longest * (1 - math.sqrt(1 - p))) for p in points]
 
 
-def _before_6_ghz(channel: DropChannel, carrier_ghz: float) -> bool:
-    """Whether the simpler penetration loss of table 7.4.3-3 holds."""
+def _below_6_ghz(channel: DropChannel, carrier_ghz: float) -> bool:
+    """Return whether the simpler penetration loss of table 7.4.3-3 holds."""
     return channel != "rma" and carrier_ghz < 6
 
 
 def _penetration(channel: DropChannel, indoor: bool, carrier_ghz: float, inside_m: float) -> tuple[float, float]:
-    """Mean and standard deviation of the penetration loss (tables 7.4.3-1 to 7.4.3-3)."""
+    """Return mean and standard deviation of the penetration loss (tables 7.4.3-1 to 7.4.3-3)."""
     if not indoor:
         return _CAR_LOSS_DB if channel == "rma" else (0.0, 0.0)
-    if _before_6_ghz(channel, carrier_ghz):
+    if _below_6_ghz(channel, carrier_ghz):
         return 20 + 0.5 * inside_m, 0.0
     glass, concrete = 2 + 0.2 * carrier_ghz, 5 + 4 * carrier_ghz
     wall = 5 - 10 * math.log10(0.3 * 10 ** (-glass / 10) + 0.7 * 10 ** (-concrete / 10))
@@ -148,6 +160,7 @@ def _penetration(channel: DropChannel, indoor: bool, carrier_ghz: float, inside_
 
 
 def _shadowing_db(channel: DropChannel, drop: DropConfig, distance_m: float, carrier_ghz: float, los: bool) -> float:
+    """Return the standard deviation of shadow fading."""
     with_los, without, indoors = _SHADOWING_DB[channel]
     if drop.indoor:
         return indoors
@@ -158,10 +171,10 @@ def _shadowing_db(channel: DropChannel, drop: DropConfig, distance_m: float, car
 
 
 def mean_loss_db(channel: DropChannel, drop: DropConfig, carrier_ghz: float) -> float:
-    """The loss that `es_n0_db` stands for.
+    """Return the loss to which `es_n0_db` refers.
 
-    With `large_scale_fading` that of the mean received power over all drops, else the mean of the losses in decibels:
-    that of a receiver in the middle of the others, to which every drop is brought.
+    With `large_scale_fading` it is that of the mean received power over all drops, else the mean of the losses in
+    decibels: that of a typical receiver, to which every drop is brought.
     """
     parts = list(losses(channel, drop, carrier_ghz))
     if not drop.large_scale_fading:
@@ -176,13 +189,13 @@ THERMAL_NOISE_DBM_HZ = -174.0
 
 
 def es_n0_db(config: RadioConfig) -> float:
-    """Es/N0 [dB] of a radio with a link budget, at the distance of its drop.
+    """Return Es/N0 [dB] of a radio with a link budget, at the distance of its drop.
 
-    The transmit power is spread evenly over the subcarriers of the carrier, whatever of them a message uses; an RE and
-    receive antenna gets its share less the loss, and its noise is N0 times the subcarrier spacing.
+    The transmit power is spread evenly over all subcarriers of the carrier, whichever of them a message uses; an RE
+    and receive antenna gets its share less the loss, and its noise is N0 times the subcarrier spacing.
 
     Raises:
-        ValueError: no `link_budget`.
+        ValueError: the radio has no `link_budget`, or no channel model gives its path loss.
     """
     budget = config.link_budget
     if budget is None:
@@ -194,10 +207,10 @@ def es_n0_db(config: RadioConfig) -> float:
 
 
 def path_loss_channel(config: RadioConfig) -> DropChannel:
-    """Whose path loss the link budget takes.
+    """Return the channel model whose path loss the link budget takes.
 
     Raises:
-        ValueError: nobody's.
+        ValueError: neither `link_budget.path_loss` nor `channel` names a model with a path loss.
     """
     if config.link_budget is not None and config.link_budget.path_loss is not None:
         return config.link_budget.path_loss

@@ -1,4 +1,4 @@
-"""What lies between the grids of both ends: the simulated channel in the frequency domain, or another medium."""
+"""The medium between the grids of both ends: its interface, and the simulated channel in the frequency domain."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,27 +12,27 @@ from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid.allocation import Allocation
 
 Tap = Callable[[str, torch.Tensor], None]
-"""Receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols, subcarriers] of
-the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n] (equalised), `llr`
-[B, coded bits] of the scrambled bits."""
+"""Callback that receives inner signals by name: `h_hat` and, where the medium knows it, `h` [B, rx, layers, symbols,
+subcarriers] of the data REs, `received` [B, rx, symbols, subcarriers], `constellation` and `noise_variance` [B, n]
+(equalised), `llr` [B, coded bits] of the scrambled bits."""
 
 
 @dataclass(frozen=True)
 class SlotSignal:
-    """What the receiver has of one slot."""
+    """Holds what the receiver has of one slot."""
 
     y: torch.Tensor
-    """[B, rx, num_ofdm_symbols, num_subcarriers] complex64."""
+    """Received grid, [B, rx, num_ofdm_symbols, num_subcarriers] complex64."""
     no: torch.Tensor
-    """[B], or [1] for all, float32: variance of the complex noise of `y` as the receiver knows it."""
+    """Variance of the complex noise of `y` as the receiver knows it, [B], or [1] for all, float32."""
     h: torch.Tensor | None = None
-    """[B, rx, layers, num_ofdm_symbols, num_subcarriers], the true channel of unit energy, where it is known."""
+    """True channel of unit energy, [B, rx, layers, num_ofdm_symbols, num_subcarriers]; None where it is not known."""
     lost: torch.Tensor | None = None
-    """[B] bool, bursts that were not detected; None: a medium that loses none."""
+    """Whether the burst of each image was not detected, [B] bool; None: the medium loses no burst."""
 
 
 LOST_NOISE = 1e6
-"""Noise variance of symbols of a burst that was not detected: they say nothing."""
+"""Noise variance of the symbols of a burst that was not detected, so large that they carry no information."""
 
 
 class Medium(Protocol):
@@ -41,17 +41,20 @@ class Medium(Protocol):
     def carry(
         self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: Air, stream: Stream
     ) -> list[SlotSignal]:
-        """What arrives of `grids` [B, layers, num_ofdm_symbols, num_subcarriers], one a slot."""
+        """Return what arrives of `grids` [B, layers, num_ofdm_symbols, num_subcarriers], one for each slot."""
         ...
 
 
 class FrequencyDomain:
-    """y = H x + noise on every RE: no inter-carrier interference, ideal synchronisation. Differentiable."""
+    """Computes y = H x + noise on every RE, without inter-carrier interference and with ideal synchronisation.
+
+    The result is differentiable.
+    """
 
     def carry(
         self, allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], air: Air, stream: Stream
     ) -> list[SlotSignal]:
-        """See `Medium`."""
+        """Implement `Medium.carry`."""
         no = noise_variance(air.es_n0_db)
         signals = []
         for slot, (allocation, x) in enumerate(zip(allocations, grids, strict=True)):

@@ -1,4 +1,4 @@
-"""The one entry to all channel models: realisations that age between transmissions."""
+"""The entry to all channel models: realisations that age between transmissions."""
 
 import math
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _FAMILIES: dict[str, Callable[[RadioConfig], Family]] = {
     "awgn": Flat, "rayleigh": Flat, "tdl": DelayLines, "cdl": DelayLines,
     "umi": Drops, "uma": Drops, "rma": Drops, "recorded": Recorded,
 }  # fmt: skip
-"""By what the name of a channel begins with."""
+"""Families by the first part of a channel's name."""
 
 
 class ChannelModel:
     """Draws `Fading` for one radio configuration, normalised so that the expected channel energy is one.
 
     Raises:
-        ValueError: path delays of a TDL or CDL model exceed the cyclic prefix; recorded channels do not fit.
+        ValueError: path delays of a TDL or CDL model exceed the cyclic prefix, or stored impulse responses do not fit.
     """
 
     def __init__(self, config: RadioConfig) -> None:
@@ -39,10 +39,11 @@ class ChannelModel:
             )
 
     def draw(self, batch: int, occasions: int, seed: int) -> Fading:
-        """Realisations of `batch` images; image b depends on (`seed`, b) and on the configuration only.
+        """Draw realisations of `batch` images; that of image b depends on (`seed`, b) and the configuration only.
 
         Raises:
-            ValueError: no images, no occasions, a negative seed, or recorded channels that end too early.
+            ValueError: `batch` or `occasions` is below 1, `seed` is negative, or stored impulse responses end too
+                early.
         """
         if batch < 1 or occasions < 1:
             raise ValueError(f"batch {batch} and occasions {occasions} must be at least 1.")
@@ -60,30 +61,30 @@ class ChannelModel:
 
     @property
     def delays(self) -> torch.Tensor:
-        """[num_paths] float32, path delays of the mean channel [s]; those of a realisation are in its `Fading`."""
+        """Path delays of the mean channel, [num_paths] float32 [s]; those of a realisation are in its `Fading`."""
         return self._profile.delays
 
     @property
     def powers(self) -> torch.Tensor:
-        """[num_paths] float32, mean path powers (power-delay profile), of sum one."""
+        """Mean path powers (power-delay profile), [num_paths] float32, of sum one."""
         return self._profile.powers
 
     @property
     def doppler_hz(self) -> float:
-        """Largest Doppler shift that a receiver expects [Hz]; 0 where a transmission does not age."""
+        """Largest Doppler shift that a receiver expects [Hz]; 0 where the channel does not age in a transmission."""
         return self._profile.doppler_hz
 
     @property
     def beyond_prefix(self) -> float:
-        """Share of the mean energy that arrives later than the cyclic prefix lasts, 0…1.
+        """Share of the mean energy that arrives after the cyclic prefix, 0…1.
 
-        Applied to resource elements, such paths keep their energy and do no harm; in samples they are interference.
+        Applied to resource elements, such paths keep their energy and do no harm; in samples they interfere.
         """
         return self._family.beyond_prefix or 0.0
 
     @property
     def digest(self) -> str | None:
-        """Of the stored impulse responses; None where there are none."""
+        """SHA-256 digest of the file of stored impulse responses; None for other channels."""
         return self._family.digest if isinstance(self._family, Recorded) else None
 
     @cached_property
@@ -100,11 +101,11 @@ class ChannelModel:
         return 0.0 if precoding is None else precoding.csi_age_slots * self.config.slot_seconds
 
 
-def record(config: RadioConfig, num: int, occasions: int, seed: int) -> ImpulseResponses:
-    """`num` channels over the time that `occasions` transmissions take.
+def draw_impulse_responses(config: RadioConfig, num: int, occasions: int, seed: int) -> ImpulseResponses:
+    """Draw impulse responses of `num` channels over the time that `occasions` transmissions in each direction take.
 
     Raises:
-        ValueError: a channel that is drawn anew for each transmission, and what `ChannelModel.draw` refuses.
+        ValueError: the channel is drawn anew for each transmission, or `ChannelModel.draw` refuses the arguments.
     """
     fading = ChannelModel(config).draw(num, occasions, seed)
     if fading.sample_s is None and fading.a.shape[-1] > 1:

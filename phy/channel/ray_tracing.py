@@ -1,6 +1,7 @@
-"""Impulse responses of a vehicle that drives through a scene, by Sionna RT (extra `rt`; it needs LLVM).
+"""Ray tracing by Sionna RT (extra `rt`, which needs LLVM): impulse responses of a vehicle that drives through a scene.
 
-The tracer runs in a process of its own: on processors with AVX-512, LLVM 15 and 16 abort it, which cannot be caught.
+The tracer runs in a process of its own because on processors with AVX-512, LLVM 15 and 16 abort it, which cannot be
+caught.
 """
 
 import importlib.util
@@ -19,10 +20,18 @@ _LLVM = (
     "Sionna RT needs LLVM, and LLVM 15 and 16 abort it on processors with AVX-512: install another one (Debian: apt "
     "install libllvm19) or name its library in DRJIT_LIBLLVM_PATH"
 )
+"""Remedy for an LLVM that aborts the tracer, as a part of error messages."""
+
+_HEIGHT_M = 1.6
+"""Height of the vehicle's antennas [m]."""
+_MAX_DEPTH = 4
+"""Largest number of interactions of a path with the scene."""
+MAX_PATHS = 24
+"""Number of strongest paths that are kept of each channel."""
 
 
 class Drive(BaseModel, frozen=True, extra="forbid"):
-    """A base station and a vehicle on a route of straight pieces. The default is what `street-canyon` was made of."""
+    """Describes a base station and a vehicle on a route of straight legs; the default made `street-canyon`."""
 
     scene: str = "simple_street_canyon_with_cars"
     """Name of a scene that comes with Sionna RT."""
@@ -30,25 +39,23 @@ class Drive(BaseModel, frozen=True, extra="forbid"):
     """Position of the base station, the image transmitter [m]."""
     route_m: tuple[tuple[float, float], ...] = ((-23.0, -16.0), (-23.0, 1.5), (62.0, 1.5))
     """Corners of the route [m]."""
-    height_m: float = 1.6
-    """Of the vehicle's antennas [m]."""
     speed_mps: float = Field(default=50 / 3.6, ge=0, le=200)
+    """Speed of the vehicle [m/s]."""
     carrier_ghz: float = Field(default=3.5, ge=0.5, le=100)
+    """Carrier frequency [GHz]."""
     num_tx_ant: int = Field(default=2, ge=1, le=8)
+    """Number of antennas of the base station."""
     num_rx_ant: int = Field(default=2, ge=1, le=8)
-    num_records: int = Field(default=64, ge=1)
-    """Places along the route, at equal distances, each of which gives one record."""
-    max_depth: int = Field(default=4, ge=0)
-    """Most interactions of a path with the scene."""
-    num_paths: int = Field(default=24, ge=1)
-    """Strongest paths of each record that are kept."""
+    """Number of antennas of the vehicle."""
+    num_positions: int = Field(default=64, ge=1)
+    """Number of positions along the route, at equal distances, each of which gives one channel."""
 
 
 def positions(drive: Drive) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Places [num_records, 2] along the route and velocities [num_records, 2] there [m], [m/s].
+    """Return positions along the route [m] and the velocities there [m/s], each [num_positions, 2].
 
     Raises:
-        ValueError: a route without two different corners.
+        ValueError: the route has fewer than two corners, or equal ones in succession.
     """
     corners = np.asarray(drive.route_m)
     legs = np.diff(corners, axis=0)
@@ -56,20 +63,20 @@ def positions(drive: Drive) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
     if not len(lengths) or (lengths == 0).any():
         raise ValueError(f"route_m {drive.route_m}: give two corners or more, each unlike the one before")
     ends = np.concatenate(([0.0], lengths.cumsum()))
-    way = (np.arange(drive.num_records) + 0.5) / drive.num_records * ends[-1]
+    way = (np.arange(drive.num_positions) + 0.5) / drive.num_positions * ends[-1]
     leg = np.searchsorted(ends, way, side="right") - 1
     direction = legs[leg] / lengths[leg, None]
     return corners[leg] + direction * (way - ends[leg])[:, None], direction * drive.speed_mps
 
 
 def trace(drive: Drive) -> ImpulseResponses:
-    """Trace all places of a drive, in this process: reflections only. Paths that a record does not have are zero.
+    """Trace the reflections at all positions of a drive, in this process; paths that a channel lacks are zero.
 
-    Diffraction is left out: which of its paths are found depends on the number of samples and varies between runs.
+    Diffraction is left out because the paths that it finds depend on the number of samples and vary between runs.
 
     Raises:
-        ImportError: no Sionna RT.
-        ValueError: an unknown scene, a route that is none, or a place that nothing reaches.
+        ImportError: Sionna RT is not installed.
+        ValueError: the scene is unknown, `positions` refuses the route, or nothing reaches a position.
     """
     from sionna import rt  # noqa: PLC0415 - an extra
 
@@ -80,17 +87,17 @@ def trace(drive: Drive) -> ImpulseResponses:
     scene.frequency = drive.carrier_ghz * 1e9
     scene.tx_array, scene.rx_array = (_array(rt, n) for n in (drive.num_tx_ant, drive.num_rx_ant))
     scene.add(rt.Transmitter("station", position=list(drive.station_m)))
-    places, velocities = positions(drive)
-    for i, (place, velocity) in enumerate(zip(places.tolist(), velocities.tolist(), strict=True)):
-        scene.add(rt.Receiver(f"place-{i}", position=[*place, drive.height_m], velocity=[*velocity, 0.0]))
-    paths = rt.PathSolver()(scene, max_depth=drive.max_depth, refraction=False, seed=1)
+    points, velocities = positions(drive)
+    for i, (point, velocity) in enumerate(zip(points.tolist(), velocities.tolist(), strict=True)):
+        scene.add(rt.Receiver(f"position-{i}", position=[*point, _HEIGHT_M], velocity=[*velocity, 0.0]))
+    paths = rt.PathSolver()(scene, max_depth=_MAX_DEPTH, refraction=False, seed=1)
     a, tau = paths.cir(normalize_delays=True, out_type="numpy")
     a, there = a[:, :, 0, :, :, :1], tau[:, 0] >= 0
     blocked = np.flatnonzero(~(np.abs(a).max(axis=(1, 2, 3, 4)) > 0))
     if len(blocked):
-        raise ValueError(f"nothing reaches place {blocked[0]} at {places[blocked[0]]}; move route or station")
+        raise ValueError(f"nothing reaches position {blocked[0]} at {points[blocked[0]]}; move route or station")
     a = a * there[:, None, None, :, None]
-    strongest = np.argsort(-np.square(np.abs(a)).sum(axis=(1, 2, 4)), axis=1, kind="stable")[:, : drive.num_paths]
+    strongest = np.argsort(-np.square(np.abs(a)).sum(axis=(1, 2, 4)), axis=1, kind="stable")[:, :MAX_PATHS]
 
     def kept(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.take_along_axis(np.where(there, values[:, 0], 0.0), strongest, axis=1).astype(np.float32)
@@ -104,7 +111,7 @@ def trace(drive: Drive) -> ImpulseResponses:
 
 
 def _array(rt: Any, num_ant: int) -> Any:
-    """As `tr38901.panel`: cross-polarised pairs in a row, vertical antennas if their number is odd."""
+    """Make a row of cross-polarised pairs, or of vertical antennas if their number is odd, like `link_level.panel`."""
     dual = num_ant % 2 == 0
     return rt.PlanarArray(
         num_rows=1,
@@ -117,10 +124,10 @@ def _array(rt: Any, num_ant: int) -> Any:
 
 
 def trace_to_file(drive: Drive, path: Path) -> None:
-    """Trace a drive in a process of its own and write its records.
+    """Trace a drive in a process of its own and write its impulse responses.
 
     Raises:
-        RuntimeError: no Sionna RT, no LLVM that works, or what `trace` refuses.
+        RuntimeError: Sionna RT is not installed, LLVM does not work, or `trace` refuses the drive.
     """
     if importlib.util.find_spec("sionna.rt") is None:
         raise RuntimeError("ray tracing needs Sionna RT: pip install 'taskwave[rt]'")

@@ -1,7 +1,7 @@
-"""The channel "recorded": impulse responses of a file.
+"""The channel model "recorded": stored impulse responses of N channels.
 
-Image b of a draw gets record number p(b mod N), p being a permutation that the seed determines: none comes again
-before all had their turn.
+Image b of a draw gets channel p(b mod N), p being a permutation that the seed determines: no channel is used again
+before all have been used.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.seeds import generator
 
 _MAX_CHANGE = 0.06
-"""From sample to sample. Linear interpolation then loses 1 % of the energy."""
+"""Largest change from sample to sample as a share of the energy; linear interpolation then loses 1 % of the energy."""
 
 
 class Recorded:
-    """Impulse responses of a file. See `Family`.
+    """Implements `Family` for the impulse responses of a file.
 
     Raises:
-        ValueError: the file is not there, is damaged, or does not fit the radio.
+        ValueError: the file is missing, is damaged, or does not fit the radio.
     """
 
     def __init__(self, config: RadioConfig) -> None:
@@ -39,51 +39,51 @@ class Recorded:
         self.config = config
         path = find(config.recorded.file)
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._records = read(path)
-        antennas = self._records.a.shape[1:3]
+        self._responses = read(path)
+        antennas = self._responses.a.shape[1:3]
         if antennas != (config.num_rx_ant, config.num_tx_ant):
             raise ValueError(
                 f"{path}: recorded with {antennas[0]} receive and {antennas[1]} transmit antennas, but num_rx_ant is "
                 f"{config.num_rx_ant} and num_tx_ant {config.num_tx_ant}: set them alike"
             )
-        carrier_hz = self._records.carrier_hz
+        carrier_hz = self._responses.carrier_hz
         if carrier_hz is not None and abs(carrier_hz / (config.carrier_ghz * 1e9) - 1) > 0.01:
             raise ValueError(
                 f"{path}: recorded at {carrier_hz / 1e9:g} GHz, but carrier_ghz is {config.carrier_ghz:g}: set it alike"
             )
-        a = torch.from_numpy(self._records.a)
+        a = torch.from_numpy(self._responses.a)
         each = a.abs().square().sum(dim=3).mean(dim=(1, 2, 3))
         energy = each.mean() if config.recorded.normalise == "all" else each[:, None, None, None, None]
         self._a = a / energy.sqrt()
-        self._tau = torch.from_numpy(self._records.tau)
+        self._tau = torch.from_numpy(self._responses.tau)
         if self._change > _MAX_CHANGE:
             raise ValueError(
                 f"{path}: its channels change by {self._change:.0%} of their energy from sample to sample, "
                 f"{_MAX_CHANGE:.0%} can be interpolated: record with a shorter interval_s than "
-                f"{self._records.interval_s:g}"
+                f"{self._responses.interval_s:g}"
             )
         config.check_doppler(self._doppler_hz, str(path))
 
     def sample_s(self, duration_s: float) -> float | None:
-        """See `Family`."""
-        if self._records.doppler_hz is not None:
-            return sample_interval_s(duration_s, float(np.abs(self._records.doppler_hz).max()))
-        return self._records.interval_s
+        """Implement `Family.sample_s`."""
+        if self._responses.doppler_hz is not None:
+            return sample_interval_s(duration_s, float(np.abs(self._responses.doppler_hz).max()))
+        return self._responses.interval_s
 
     def draw(self, images: range, num_samples: int, sample_s: float | None, seed: int) -> Cir:
-        """See `Family`.
+        """Implement `Family.draw`.
 
         Raises:
-            ValueError: records that end before the radio has done.
+            ValueError: the impulse responses are shorter than the time that the radio needs.
         """
         order = torch.randperm(len(self._a), generator=generator(seed))
         rows = order[torch.tensor(images) % len(order)]
         a, tau = self._a[rows], self._tau[rows]
         if sample_s is None:
             return a, tau
-        if self._records.doppler_hz is not None:
+        if self._responses.doppler_hz is not None:
             times = torch.arange(num_samples, dtype=torch.float64) * sample_s
-            turns = torch.from_numpy(self._records.doppler_hz)[rows].double()[..., None] * times
+            turns = torch.from_numpy(self._responses.doppler_hz)[rows].double()[..., None] * times
             phase = (2 * torch.pi * turns.remainder(1)).float()[:, None, None]
             return a * torch.polar(torch.ones_like(phase), phase), tau
         if num_samples > a.shape[-1]:
@@ -100,32 +100,35 @@ class Recorded:
 
     @property
     def _powers(self) -> torch.Tensor:
-        """[N, paths] mean powers, as the records are drawn."""
+        """Mean path powers of the normalised channels, [N, paths] float32."""
         return self._a.abs().square().mean(dim=(1, 2, 4))
 
     @cached_property
     def profile(self) -> PowerDelayProfile:
-        """Mean over all records."""
+        """Mean profile of all channels."""
         return profile_on_grid(self._powers, self._tau, grid_step_s(self.config.bandwidth_hz), self._doppler_hz)
 
     @property
     def beyond_prefix(self) -> float | None:
-        """See `Family`."""
+        """Share of the energy that arrives after the cyclic prefix."""
         return share_beyond(self._powers, self._tau, self.config.prefix_s)
 
     @property
     def _doppler_hz(self) -> float:
-        """sqrt(2) times the root mean square: paths from all sides (Jakes) of that shift change as fast."""
-        if self._records.doppler_hz is not None:
-            shift = torch.from_numpy(self._records.doppler_hz).square()
+        """Largest Doppler shift of a Jakes spectrum that changes as fast [Hz]: sqrt(2) times the root mean square.
+
+        A Jakes spectrum is that of paths from all sides.
+        """
+        if self._responses.doppler_hz is not None:
+            shift = torch.from_numpy(self._responses.doppler_hz).square()
             return float((2 * (self._powers * shift).sum() / self._powers.sum()).sqrt())
-        if self._records.interval_s is None:
+        if self._responses.interval_s is None:
             return 0.0
-        return math.sqrt(2 * self._change) / (2 * math.pi * self._records.interval_s)
+        return math.sqrt(2 * self._change) / (2 * math.pi * self._responses.interval_s)
 
     @cached_property
     def _change(self) -> float:
-        """Mean energy of the difference between samples, as a share of that of the channels."""
+        """Mean energy of the difference between samples, as a share of the energy of the channels."""
         if self._a.shape[-1] == 1:
             return 0.0
         change = (self._a[..., 1:] - self._a[..., :-1]).abs().square().mean()

@@ -1,8 +1,8 @@
-"""GNU Radio blocks of TaskWave, for Companion and for flowgraphs of your own.
+"""The GNU Radio blocks of TaskWave, for Companion and for other flowgraphs. Runs under GNU Radio's interpreter.
 
-They run under GNU Radio's interpreter and know samples and messages only; images, prompts and models are with the
-engine (`taskwave radio`), which they reach at its address. Bursts travel between blocks as PDUs: a dictionary with
-`number`, and a vector of complex64 samples.
+They handle samples and messages only. Links and models run in the engine (`taskwave radio`), to which the blocks
+connect at its address. Bursts travel between blocks as PDUs: a dictionary with `number`, and a vector of complex64
+samples.
 """
 
 import os
@@ -22,21 +22,29 @@ from gnuradio import gr
 from taskwave.phy.gnuradio.interpreter import PARENT_VARIABLE
 from taskwave.phy.gnuradio.wire import Message, Samples, pack, unpack
 
-_JOIN_SECONDS = 1.0
 BURSTS, EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
+"""Names of message ports."""
+_JOIN_SECONDS = 1.0
+"""Time between the messages by which a block joins and stays joined."""
+_POLL_MS = 5
+"""Longest wait for a message before those to send have their turn."""
+_MOST_PROMPT = 1000
+"""Most characters of a text that a user typed; the rest is cut off."""
 _FLUSH = 8192
-"""Zeros after a burst where nothing else follows: what is behind the framer needs more before it lets all of it go."""
+"""Zeros after a burst: blocks behind the framer hold samples back until more samples follow."""
+_WAIT_SECONDS = 0.02
+"""Longest wait for a burst in one call of the framer."""
 
 
 def _end_with_parent() -> None:
-    """A flowgraph that the engine started ends with it."""
+    """End a flowgraph that the engine started when the engine is gone."""
     parent = os.environ.get(PARENT_VARIABLE)
     if parent is not None and os.getppid() != int(parent):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def make_pdu(number: int, samples: Samples, **values: int) -> Any:
-    """A PDU of `samples` [n] with `number` and other values."""
+    """Return a PDU of `samples` [n] complex64 with `number` and other values."""
     meta = pmt.make_dict()
     for key, value in {"number": number, **values}.items():
         meta = pmt.dict_add(meta, pmt.intern(key), pmt.from_long(value))
@@ -44,7 +52,11 @@ def make_pdu(number: int, samples: Samples, **values: int) -> Any:
 
 
 def open_pdu(message: Any, *keys: str) -> tuple[list[int], Samples]:
-    """The values of `keys` and the samples of a PDU; raises `ValueError` for anything else."""
+    """Return the values of `keys` and the samples [n] complex64 of a PDU.
+
+    Raises:
+        ValueError: `message` is no such PDU.
+    """
     if not pmt.is_pair(message) or not pmt.is_dict(pmt.car(message)) or not pmt.is_c32vector(pmt.cdr(message)):
         raise ValueError("a message that is no PDU of complex samples")
     values = pmt.to_python(pmt.car(message)) or {}
@@ -54,9 +66,9 @@ def open_pdu(message: Any, *keys: str) -> tuple[list[int], Samples]:
 
 
 def attentive(handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """A method that handles messages and, where one is bad, says so and goes on."""
+    """Make a method that handles messages log those that are bad and go on, instead of ending its flowgraph."""
 
-    @wraps(handle)  # GNU Radio finds handlers by their names
+    @wraps(handle)  # GNU Radio finds handlers by their names.
     def careful(block: Any, message: Any) -> None:
         try:
             handle(block, message)
@@ -67,14 +79,17 @@ def attentive(handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 class _EngineClient(gr.basic_block):  # type: ignore[misc]
-    """A block that is joined to the engine; a thread of its own talks with it.
+    """Connects a block to the engine and exchanges messages with it in a thread of its own.
 
     Args:
-        name: of the block.
-        address: of the engine.
-        role: source or sink.
-        direction: forward (images) or reverse (prompts).
-        samp_rate: of the flowgraph, in samples per second; the engine refuses one that is not the waveform's.
+        name: name of the block.
+        address: address of the engine, a ZeroMQ endpoint.
+        role: role of the block: source or sink.
+        direction: direction that the block serves: forward (images) or reverse (prompts).
+        samp_rate: sample rate of the flowgraph, samples per second; the engine refuses one that is not the waveform's.
+
+    Raises:
+        ValueError: there is no such direction.
     """
 
     def __init__(self, name: str, address: str, role: str, direction: str, samp_rate: float) -> None:
@@ -86,7 +101,11 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         self._outgoing: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def start(self) -> bool:
-        """GNU Radio's call before the flowgraph runs."""
+        """Connect to the engine; GNU Radio calls this before the flowgraph runs.
+
+        Raises:
+            ValueError: `address` is not an endpoint of ZeroMQ.
+        """
         self._context = zmq.Context()
         socket = self._context.socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
@@ -100,13 +119,13 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         return True
 
     def stop(self) -> bool:
-        """GNU Radio's call when it ends."""
+        """Disconnect from the engine; GNU Radio calls this when the flowgraph ends."""
         self._running = False
         self._thread.join()
         return True
 
     def take(self, message: Message) -> None:
-        """Act on what the engine sent."""
+        """Act on a message from the engine."""
 
     @attentive
     def _receive(self, frames: Any) -> None:
@@ -115,11 +134,11 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
     def _talk(self, socket: Any) -> None:
         due = 0.0
         while self._running:
-            if time.monotonic() >= due:  # again and again: it also says that this block is alive
+            if time.monotonic() >= due:  # Repeated, since the engine drops blocks that fall silent.
                 _end_with_parent()
                 socket.send_multipart(pack(self._join))
                 due = time.monotonic() + _JOIN_SECONDS
-            if socket.poll(5):
+            if socket.poll(_POLL_MS):
                 self._receive(socket.recv_multipart())
             while not self._outgoing.empty():
                 socket.send_multipart(pack(self._outgoing.get()))
@@ -127,7 +146,15 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
 
 
 class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
-    """Bursts that the engine wants on the air. Message ports: prompt (in: text), bursts (out: PDU)."""
+    """Hands on the bursts that the engine sends.
+
+    Message ports: prompt (in: text that becomes the receiver's task), bursts (out: PDU).
+
+    Args:
+        address: address of the engine, a ZeroMQ endpoint.
+        direction: direction of the bursts: forward (images) or reverse (prompts).
+        samp_rate: sample rate of the flowgraph, samples per second.
+    """
 
     def __init__(self, address: str, direction: str, samp_rate: float) -> None:
         _EngineClient.__init__(self, "TaskWave source", address, "source", direction, samp_rate)
@@ -136,53 +163,58 @@ class semantic_source(_EngineClient):  # noqa: N801 - GNU Radio's spelling
         self.set_msg_handler(_PROMPT, self._ask)
 
     def take(self, message: Message) -> None:
-        """A burst."""
+        """Hand on a burst."""
         if message.kind == "burst":
             self.message_port_pub(BURSTS, make_pdu(message.number, message.arrays[0].reshape(-1)))
 
     @attentive
     def _ask(self, message: Any) -> None:
-        """A text, or a pair whose second part is one (as edit boxes send it)."""
+        """Send the engine a text, or the second part of a pair (edit boxes send pairs)."""
         text = pmt.cdr(message) if pmt.is_pair(message) else message
         if pmt.is_symbol(text):
-            self._outgoing.put(Message("prompt", 0, {"text": pmt.symbol_to_string(text)[:1000]}))
+            self._outgoing.put(Message("prompt", 0, {"text": pmt.symbol_to_string(text)[:_MOST_PROMPT]}))
 
 
-class semantic_sink(_EngineClient):  # noqa: N801
-    """Bursts that were heard, for the engine; and what it makes of them.
+class semantic_sink(_EngineClient):  # noqa: N801 - GNU Radio's spelling
+    """Sends the engine the windows in which bursts were found, and hands on what the engine decoded, for display.
 
     Message ports: bursts (in: PDU), expect (out: PDU for the synchroniser), image, mask (out: PDU of pixels with
     `height` and `width`), constellation (out: PDU of complex symbols), prompt (out: text the receiver asked with).
+
+    Args:
+        address: address of the engine, a ZeroMQ endpoint.
+        direction: direction of the bursts: forward (images) or reverse (prompts).
+        samp_rate: sample rate of the flowgraph, samples per second.
     """
 
     def __init__(self, address: str, direction: str, samp_rate: float) -> None:
         _EngineClient.__init__(self, "TaskWave sink", address, "sink", direction, samp_rate)
         self.message_port_register_in(BURSTS)
-        self.set_msg_handler(BURSTS, self._heard)
+        self.set_msg_handler(BURSTS, self._forward)
         for name in ("expect", "image", "mask", "constellation", "prompt"):
             self.message_port_register_out(pmt.intern(name))
 
     def take(self, message: Message) -> None:
-        """What to listen for, or something to show."""
+        """Hand on which burst to search for, or what to display."""
         if message.kind == "expect":
             length, pieces = int(message.values["length"]), int(message.values["pieces"])
             fronts = message.arrays[0].reshape(-1)
             self.message_port_pub(EXPECT, make_pdu(message.number, fronts, length=length, pieces=pieces))
-            self._outgoing.put(Message("heard", message.number))  # ready
-        elif message.kind == "picture":
+            self._outgoing.put(Message("window", message.number))  # Without samples it reports that the sink is ready.
+        elif message.kind == "display":
             for name, array in zip(message.values["names"], message.arrays, strict=True):
                 self.message_port_pub(pmt.intern(name), _shown(array))
             if message.values.get("prompt"):
                 self.message_port_pub(_PROMPT, pmt.intern(str(message.values["prompt"])))
 
     @attentive
-    def _heard(self, message: Any) -> None:
+    def _forward(self, message: Any) -> None:
         (number,), samples = open_pdu(message, "number")
-        self._outgoing.put(Message("heard", number, {}, [samples]))
+        self._outgoing.put(Message("window", number, {}, [samples]))
 
 
 def _shown(array: Any) -> Any:
-    """PDU of pixels [1, H, W, 3] or of symbols."""
+    """Return a PDU of pixels [1, H, W, 3] uint8 or of complex64 symbols."""
     if array.dtype == np.complex64:
         return pmt.cons(pmt.PMT_NIL, pmt.init_c32vector(array.size, array.reshape(-1).tolist()))
     meta = pmt.dict_add(pmt.make_dict(), pmt.intern("height"), pmt.from_long(array.shape[1]))
@@ -190,12 +222,12 @@ def _shown(array: Any) -> Any:
     return pmt.cons(meta, pmt.init_u8vector(array.size, array.reshape(-1).tolist()))
 
 
-class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801
-    """Bursts (message port bursts, PDU) onto a stream, between zeros.
+class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
+    """Puts bursts (message port bursts, PDU) onto a stream, with zeros after each.
 
     Args:
-        idle: zeros while there is no burst, as a radio needs; else the stream stops between bursts.
-        amplitude: of the samples, whose mean energy is that of the occupied share of the band.
+        idle: whether zeros are sent while there is no burst, as a radio needs; else the stream stops between bursts.
+        amplitude: factor of the samples, whose mean energy is that of the occupied share of the band.
     """
 
     def __init__(self, idle: bool = False, amplitude: float = 1.0) -> None:
@@ -209,15 +241,15 @@ class ofdm_framer(gr.sync_block):  # type: ignore[misc]  # noqa: N801
     @attentive
     def _take(self, message: Any) -> None:
         _, samples = open_pdu(message)
-        rests = np.zeros(_FLUSH, dtype=np.complex64)
-        self._waiting.put(np.concatenate((self._amplitude * samples, rests)).astype(np.complex64))
+        flush = np.zeros(_FLUSH, dtype=np.complex64)
+        self._waiting.put(np.concatenate((self._amplitude * samples, flush)).astype(np.complex64))
 
     def work(self, input_items: Any, output_items: Any) -> int:
-        """GNU Radio's call for more."""
+        """Fill `output_items` with samples; GNU Radio calls this."""
         out = output_items[0]
         if len(self._current) == 0:
             try:
-                self._current = self._waiting.get(block=not self._idle, timeout=None if self._idle else 0.02)
+                self._current = self._waiting.get(block=not self._idle, timeout=None if self._idle else _WAIT_SECONDS)
             except queue.Empty:
                 if not self._idle:
                     return 0

@@ -1,4 +1,4 @@
-"""The simulator's side of the GNU Radio worker: starts it, asks it, notices when it is gone."""
+"""The simulator's side of the GNU Radio worker: starts the process, sends it requests and checks that it still runs."""
 
 import contextlib
 import os
@@ -23,13 +23,18 @@ from taskwave.phy.gnuradio.wire import Message, Samples, WireError, pack, unpack
 if TYPE_CHECKING:
     import zmq
 
-START_SECONDS = 30.0
-ANSWER_SECONDS = 300.0
+_START_SECONDS = 30.0
+"""Longest time from the start of the worker to its first answer."""
+_ANSWER_SECONDS = 300.0
+"""Longest time from a request to its answer."""
 _POLL_MS = 200
+"""Time between checks that the process still runs."""
 
 
 class FlowgraphWorker:
-    """A running worker. Its socket lies in a folder that only this user can open; it ends with this process.
+    """Runs a worker process, which ends with this process.
+
+    Its socket lies in a folder that only this user can open.
 
     Raises:
         FlowgraphError: GNU Radio cannot be imported, or the worker did not start in time.
@@ -51,7 +56,7 @@ class FlowgraphWorker:
         self._finalizer = weakref.finalize(self, _shut_down, context, self.process, folder, self._errors)
         try:
             self._socket.connect(self.address)
-            self.version = str(self._ask("hello", {}, (), START_SECONDS).values.get("gnuradio"))
+            self.version = str(self._ask("hello", {}, (), _START_SECONDS).values.get("gnuradio"))
         except zmq.ZMQError as error:
             self.close()
             raise FlowgraphError(f"{self.address} cannot be opened: {error}; set TMPDIR to a shorter path.") from None
@@ -63,16 +68,25 @@ class FlowgraphWorker:
             ) from None
 
     def carry(self, samples: Samples, taps: Samples, seeds: Sequence[int], values: Mapping[str, object]) -> Samples:
-        """What R antennas hear of `samples` [B, T, n] through `taps` [B, R, T, taps]: [B, R, m] complex64.
+        """Carry B bursts through the flowgraph of `graph.carry`.
+
+        Args:
+            samples: sent samples, [B, T, n] complex64.
+            taps: taps of the multipath, [B, R, T, taps] complex64.
+            seeds: seeds of the noise, one a burst, 1 and up.
+            values: values of the flowgraph, see `graph.carry`.
+
+        Returns:
+            Received samples, [B, R, m] complex64.
 
         Raises:
             FlowgraphError: the worker failed, died or does not answer.
         """
-        reply = self._ask("carry", {**values, "seeds": list(seeds)}, (samples, taps), ANSWER_SECONDS)
+        reply = self._ask("carry", {**values, "seeds": list(seeds)}, (samples, taps), _ANSWER_SECONDS)
         if reply.kind != "samples" or len(reply.arrays) != 1 or reply.arrays[0].shape[1:3] != taps.shape[:2]:
             raise FlowgraphError(f"the GNU Radio process answered with {reply.kind!r} instead of samples.")
-        heard: Samples = reply.arrays[0][0]
-        return heard
+        received: Samples = reply.arrays[0][0]
+        return received
 
     def close(self) -> None:
         """End the process and remove its socket."""
@@ -89,7 +103,7 @@ class FlowgraphWorker:
                 reply = unpack(self._receive(seconds))
             except WireError as error:
                 raise FlowgraphError(f"the GNU Radio process sent something else than a message: {error}.") from None
-            # An answer to an earlier request, which was interrupted, is of no interest any more.
+            # The answer to an earlier request, which was interrupted, is not needed any more.
             if reply.number not in (0, self._number):
                 continue
             if reply.kind == "error":
@@ -109,7 +123,7 @@ class FlowgraphWorker:
 
 
 def last_words(errors: IO[bytes]) -> str:
-    """The last line a process wrote to its file of errors, in brackets; nothing if there is none."""
+    """Return the last line that a process wrote to its file of errors, in brackets, or nothing if it wrote none."""
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines()
     return f" ({lines[-1][:300]})" if lines else ""

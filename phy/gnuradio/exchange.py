@@ -1,4 +1,4 @@
-"""Where running flowgraphs join: bursts out to their sources, what their sinks heard back in."""
+"""The exchange that running flowgraphs join: it hands bursts to their sources and takes what their sinks received."""
 
 import contextlib
 import queue
@@ -12,52 +12,57 @@ from taskwave.phy.channel.air import Direction
 from taskwave.phy.gnuradio.interpreter import FlowgraphError, import_zmq
 from taskwave.phy.gnuradio.wire import Message, Samples, WireError, pack, unpack
 
-DEFAULT_ADDRESS = "tcp://127.0.0.1:47100"
-"""Reached from this machine only."""
-MOST_BYTES = 1 << 26
-"""Of one frame: eight million samples."""
+_MOST_BYTES = 1 << 26
+"""Most bytes of one frame: eight million samples."""
 _POLL_MS = 5
+"""Longest wait for a message before those to send have their turn."""
 _SILENCE_SECONDS = 5.0
-"""Blocks say every second that they are there."""
+"""Time without a message after which a block counts as gone; blocks send one every second."""
 _READY_SECONDS = 1.0
-"""For a sink to say that its synchroniser listens."""
+"""Longest time to wait for a sink to report that its synchroniser is searching."""
+_MOST_PROMPT = 1000
+"""Most characters of a text that a user typed; the rest is cut off."""
 
 
 @dataclass
 class _Member:
-    """A block of a flowgraph."""
+    """Describes a block of a flowgraph that has joined."""
 
     role: str
+    """Role of the block: source or sink."""
     direction: str
+    """Direction that the block serves: forward or reverse."""
     samp_rate: float
+    """Sample rate of the flowgraph, samples per second."""
     seen: float
+    """Time of the block's last message (`time.monotonic`)."""
 
 
 class Exchange:
-    """Serves the blocks of one or two flowgraphs. One burst is on its way at a time.
+    """Serves the blocks of one or two flowgraphs, with one burst on its way at a time.
 
     Args:
-        sample_rate: of the waveform, samples per second.
-        address: ZeroMQ endpoint to bind.
+        sample_rate: sample rate of the waveform, samples per second.
+        address: ZeroMQ endpoint to bind; one at 127.0.0.1 can be reached from this machine only.
 
     Raises:
         FlowgraphError: ZeroMQ is not installed, or the address cannot be bound.
     """
 
-    def __init__(self, sample_rate: float, address: str = DEFAULT_ADDRESS) -> None:
+    def __init__(self, sample_rate: float, address: str) -> None:
         zmq = import_zmq()
         self.sample_rate, self.address = sample_rate, address
         self.prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
-        """Texts that users of flowgraphs typed."""
+        """Texts that users of flowgraphs have typed."""
         self.refused = 0
-        """Messages that were no messages of the protocol."""
+        """Number of messages received that were not messages of the protocol."""
         self._members: dict[bytes, _Member] = {}
         self._outgoing: queue.SimpleQueue[tuple[str, str, Message]] = queue.SimpleQueue()
-        self._heard: queue.SimpleQueue[tuple[int, Samples | None]] = queue.SimpleQueue()
+        self._windows: queue.SimpleQueue[tuple[int, Samples | None]] = queue.SimpleQueue()
         self._number, self._expected = 0, ""
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
-        for option, value in ((zmq.LINGER, 0), (zmq.MAXMSGSIZE, MOST_BYTES), (zmq.RCVHWM, 16)):
+        for option, value in ((zmq.LINGER, 0), (zmq.MAXMSGSIZE, _MOST_BYTES), (zmq.RCVHWM, 16)):
             self._socket.setsockopt(option, value)
         try:
             self._socket.bind(address)
@@ -69,13 +74,13 @@ class Exchange:
         self._thread.start()
 
     def close(self) -> None:
-        """Let go of the address."""
+        """Stop serving and release the address."""
         self._open = False
         self._thread.join()
         self._context.destroy()
 
     def joined(self, direction: Direction) -> bool:
-        """Whether a source and a sink of `direction` are there.
+        """Return whether a source and a sink of `direction` have joined and are still running.
 
         Raises:
             FlowgraphError: their flowgraph has another sample rate than the waveform.
@@ -91,12 +96,14 @@ class Exchange:
         return {m.role for m in members} >= {"source", "sink"}
 
     def send(self, samples: Samples, fronts: Samples, direction: Direction) -> None:
-        """Put a burst on the air as soon as the other end listens for it; then ask `hear` for what came.
+        """Put a burst on the air as soon as the synchroniser of the other end searches for it.
+
+        `receive` returns what arrived.
 
         Args:
-            samples: [n] complex64.
-            fronts: [E, N] complex64, how the burst starts in each piece of the band, for the synchroniser.
-            direction: which flowgraph's source and sink.
+            samples: samples of the burst, [n] complex64.
+            fronts: start of the burst in each piece of the band, [E, N] complex64, for the synchroniser.
+            direction: direction of the source and sink to use.
 
         Raises:
             FlowgraphError: no flowgraph serves this direction.
@@ -109,31 +116,38 @@ class Exchange:
         self._number, self._expected = self._number + 1, direction
         values = {"length": len(samples), "pieces": len(fronts)}
         self._outgoing.put(("sink", direction, Message("expect", self._number, values, [fronts])))
-        # Without an answer the burst is sent all the same: the sink may be of another make.
+        # The burst is sent without an answer, too, since a sink of another make may not report that it is ready.
         self._wait(time.monotonic() + _READY_SECONDS)
         self._outgoing.put(("source", direction, Message("burst", self._number, {}, [samples])))
 
-    def hear(self, deadline: float) -> Samples | None:
-        """The next window [m] complex64 in which the burst sent last may be; None at `deadline` (`time.monotonic`)."""
+    def receive(self, deadline: float) -> Samples | None:
+        """Wait for the next window of samples in which the burst that was sent last may be.
+
+        Args:
+            deadline: time at which to give up (`time.monotonic`).
+
+        Returns:
+            [m] complex64; None: no window came in time.
+        """
         while (window := self._wait(deadline)) is None and time.monotonic() < deadline:
             pass
         return window
 
-    def rest(self, direction: Direction) -> None:
-        """Let the synchroniser rest until the next burst."""
+    def end_search(self, direction: Direction) -> None:
+        """Stop the search of the synchroniser until the next burst."""
         nothing = np.zeros((1, 1), dtype=np.complex64)
         message = Message("expect", self._number, {"length": 0, "pieces": 1}, [nothing])
         self._outgoing.put(("sink", direction, message))
 
     def publish(self, message: Message) -> None:
-        """Show all sinks something."""
+        """Send a message to all sinks, for display."""
         self._outgoing.put(("sink", "", message))
 
     def _wait(self, deadline: float) -> Samples | None:
-        """The next thing a sink says of the latest burst: a window, or None (it is ready, or says nothing)."""
+        """Return the next window that a sink sends for the latest burst; None: the sink is ready, or nothing came."""
         while True:
             try:
-                answered, window = self._heard.get(timeout=max(0.0, deadline - time.monotonic()))
+                answered, window = self._windows.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return None
             if answered == self._number:
@@ -157,13 +171,13 @@ class Exchange:
     def _take(self, sender: bytes, message: Message) -> None:
         if message.kind == "join":
             self._members[sender] = _member(message)
-        elif message.kind == "heard":
+        elif message.kind == "window":
             member = self._members.get(sender)
             if member is None or (member.role, member.direction) != ("sink", self._expected):
                 raise WireError("a window of a block that is not asked for one")
-            self._heard.put((message.number, _window(message)))
+            self._windows.put((message.number, _window(message)))
         elif message.kind == "prompt" and isinstance(message.values.get("text"), str):
-            self.prompts.put(message.values["text"][:1000])
+            self.prompts.put(message.values["text"][:_MOST_PROMPT])
         else:
             raise WireError(f"a {message.kind!r} message is not for the engine")
 
@@ -178,7 +192,7 @@ def _member(message: Message) -> _Member:
 
 
 def _window(message: Message) -> Samples | None:
-    """The samples of a window; None for a sink that is ready to listen."""
+    """Return the samples [m] of a window; None: the sink reports that it is ready."""
     if not message.arrays:
         return None
     (window,) = message.arrays if len(message.arrays) == 1 else (None,)

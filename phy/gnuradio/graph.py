@@ -1,6 +1,6 @@
-"""The flowgraph: transmitters with impairments, multipath between every pair of antennas, noise at the receivers.
+"""The worker's flowgraph: impaired transmitters, multipath between every pair of antennas, receivers with noise.
 
-Runs under the interpreter that GNU Radio is installed for, and imports nothing of the simulator but `wire`.
+Runs under GNU Radio's interpreter and imports nothing of the simulator but `wire`.
 """
 
 import math
@@ -12,18 +12,22 @@ from gnuradio import analog, blocks, channels, filter, gr
 
 from taskwave.phy.gnuradio.wire import Samples
 
-FLUSH = 128
-"""Zeros after a burst: more than the resampler of the channel model holds back."""
-_PHASE_SEED, _FADING_SEED = 0x5EED, 0xFADE
-_MOST_PATHS = 64
-"""The fading model seeds its paths with consecutive numbers."""
-_PRECURSORS, _SINUSOIDS = 8, 8
+_FLUSH = 128
+"""Zeros after a burst: more samples than the resampler of the channel model holds back."""
 _LEAD = 3
-"""Samples by which that resampler is early."""
+"""Zeros before a burst: samples by which the resampler of the channel model is early."""
+_PHASE_SEED, _FADING_SEED = 0x5EED, 0xFADE
+"""Numbers that set the randomness of phase noise and of fading apart from that of the noise."""
+_MOST_PATHS = 64
+"""Distance between the seeds of two fading models, since each seeds its paths with consecutive numbers."""
+_PRECURSORS = 8
+"""Samples by which the sinc pulse of a path starts before the path in the fading model."""
+_SINUSOIDS = 8
+"""Sinusoids whose sum makes the fading of a path."""
 
 
 class ArraySource(gr.sync_block):  # type: ignore[misc]
-    """Rows of an array, each on a stream of its own, then the end."""
+    """Sends the rows of an array, each on a stream of its own, and then ends."""
 
     def __init__(self, rows: Samples) -> None:
         gr.sync_block.__init__(self, "array source", None, [np.complex64] * len(rows))
@@ -31,7 +35,7 @@ class ArraySource(gr.sync_block):  # type: ignore[misc]
         self._sent = 0
 
     def work(self, input_items: Any, output_items: Any) -> int:
-        """GNU Radio's call for more."""
+        """Fill `output_items` with samples; GNU Radio calls this."""
         count: int = min(len(output_items[0]), self._rows.shape[1] - self._sent)
         if count == 0:
             return -1
@@ -49,18 +53,18 @@ class ArraySink(gr.sync_block):  # type: ignore[misc]
         self._parts: list[Samples] = []
 
     def work(self, input_items: Any, output_items: Any) -> int:
-        """GNU Radio's call with more."""
+        """Take more samples; GNU Radio calls this."""
         part: Samples = np.stack(input_items)
         self._parts.append(part)
         return len(part[0])
 
     def samples(self) -> Samples:
-        """[streams, n] complex64."""
+        """Return all samples so far, [streams, n] complex64."""
         return np.concatenate(self._parts, axis=1)
 
 
 def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Mapping[str, Any]) -> tuple[Any, int]:
-    """Output of a transmit antenna after its amplifier."""
+    """Connect the chain of a transmit antenna and return its output, behind the amplifier."""
     out: tuple[Any, int] = (source, port)
     chain = []
     if values["iq_gain_db"] or values["iq_phase_deg"]:
@@ -74,7 +78,7 @@ def _transmitter(graph: gr.top_block, source: ArraySource, port: int, values: Ma
 
 
 def _phase_noise(values: Mapping[str, Any], seed: int) -> Any:
-    """Source of the oscillators' phasor: low-pass filtered Gaussian phase."""
+    """Return the chain of blocks that makes the oscillators' phasor: low-pass filtered Gaussian phase."""
     corner = 1 - math.exp(-2 * math.pi * values["phase_noise_corner"])
     # A one-pole filter of coefficient a leaves a / (2 - a) of the variance of white noise.
     spread = math.radians(values["phase_noise_deg"]) / math.sqrt(corner / (2 - corner))
@@ -83,10 +87,9 @@ def _phase_noise(values: Mapping[str, Any], seed: int) -> Any:
 
 
 def _path(taps: Samples, values: Mapping[str, Any], seed: int) -> Any:
-    """The multipath between one pair of antennas: its taps, or GNU Radio's fading model if `values` have its paths."""
+    """Return the multipath of a pair of antennas: its taps, or GNU Radio's fading model if `values` have its paths."""
     if "delays" not in values:
         return filter.fir_filter_ccc(1, taps.tolist())
-    # Sinc pulses start before their path.
     delays = [delay + _PRECURSORS for delay in values["delays"]]
     length = math.ceil(max(delays)) + _PRECURSORS
     return channels.selective_fading_model(
@@ -95,19 +98,23 @@ def _path(taps: Samples, values: Mapping[str, Any], seed: int) -> Any:
 
 
 def carry(samples: Samples, taps: Samples, values: Mapping[str, Any], seed: int) -> Samples:
-    """What R receive antennas hear of `samples` [T, n]: [R, m] complex64, m at least n and the length of the multipath.
+    """Carry one burst from T transmit antennas to R receive antennas.
 
     Args:
-        samples: complex64, what T transmit antennas send.
-        taps: [R, T, taps] complex64, of the multipath.
+        samples: samples that the transmit antennas send, [T, n] complex64.
+        taps: taps of the multipath, [R, T, taps] complex64.
         values: noise_voltage (root of the variance of a complex sample), carrier_offset (cycles per sample),
-            clock_offset (samples sent for each one heard, less one), and the impairments of `FlowgraphConfig`;
-            delays, amplitudes and doppler of a fading model take the place of `taps`, if they are given.
-        seed: of the noise, 1 and up.
+            clock_offset (samples sent for each one received, less one), and the impairments of `FlowgraphConfig`;
+            delays (samples), amplitudes and doppler (cycles per sample) of a fading model take the place of `taps`, if
+            they are given.
+        seed: seed of the noise, 1 and up.
+
+    Returns:
+        Received samples, [R, m] complex64, m at least n and the length of the multipath.
     """
     graph = gr.top_block()
     drift = math.ceil(samples.shape[1] * abs(values["clock_offset"]))
-    padded = np.pad(samples, ((0, 0), (_LEAD, taps.shape[2] - 1 + FLUSH + drift)))
+    padded = np.pad(samples, ((0, 0), (_LEAD, taps.shape[2] - 1 + _FLUSH + drift)))
     source, sink = ArraySource(padded), ArraySink(len(taps))
     sent = [_transmitter(graph, source, port, values) for port in range(len(samples))]
     phasor = None
@@ -116,10 +123,10 @@ def carry(samples: Samples, taps: Samples, values: Mapping[str, Any], seed: int)
         graph.connect(*chain)
         phasor = chain[-1]
     for antenna, rows in enumerate(taps):
-        heard = blocks.add_cc()
+        faded = blocks.add_cc()
         for port, row in enumerate(rows):
             path = _path(row, values, (seed ^ _FADING_SEED) % 2**30 + _MOST_PATHS * (antenna * len(rows) + port))
-            graph.connect(sent[port], path, (heard, port))
+            graph.connect(sent[port], path, (faded, port))
         model = channels.channel_model(
             noise_voltage=values["noise_voltage"],
             frequency_offset=values["carrier_offset"],
@@ -127,7 +134,7 @@ def carry(samples: Samples, taps: Samples, values: Mapping[str, Any], seed: int)
             taps=[1.0],
             noise_seed=seed + antenna,
         )
-        graph.connect(heard, model)
+        graph.connect(faded, model)
         out = model
         if phasor is not None:
             out = blocks.multiply_cc()

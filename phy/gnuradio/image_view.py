@@ -1,4 +1,4 @@
-"""A picture in a QT GUI flowgraph. Runs under GNU Radio's interpreter."""
+"""The block that shows images in a QT GUI flowgraph. Runs under GNU Radio's interpreter."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from PyQt5 import QtCore, QtGui, QtWidgets
 _PORT = pmt.intern("image")
 
 
-class _Picture(QtWidgets.QGroupBox):  # type: ignore[misc]
-    """A framed picture that grows with the window."""
+class _ImageBox(QtWidgets.QGroupBox):  # type: ignore[misc]
+    """Shows an image in a box that grows with the window."""
 
     arrived = QtCore.pyqtSignal(object)
 
@@ -26,21 +26,21 @@ class _Picture(QtWidgets.QGroupBox):  # type: ignore[misc]
     def _show(self, pixels: Any) -> None:
         height, width, _ = pixels.shape
         image = QtGui.QImage(pixels.tobytes(), width, height, 3 * width, QtGui.QImage.Format_RGB888)
-        picture = QtGui.QPixmap.fromImage(image)
-        self._label.setPixmap(picture.scaled(self._label.size(), QtCore.Qt.KeepAspectRatio))
+        pixmap = QtGui.QPixmap.fromImage(image)
+        self._label.setPixmap(pixmap.scaled(self._label.size(), QtCore.Qt.KeepAspectRatio))
 
 
 class image_view(gr.basic_block):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
     """Shows PDUs of RGB pixels with `height` and `width` (message port image) in `widget`."""
 
-    def __init__(self, title: str = "picture") -> None:
+    def __init__(self, title: str = "image") -> None:
         gr.basic_block.__init__(self, "TaskWave image view", None, None)
-        self.widget = _Picture(title)
+        self.widget = _ImageBox(title)
         self.message_port_register_in(_PORT)
         self.set_msg_handler(_PORT, self._take)
 
     def _take(self, message: Any) -> None:
         values = pmt.to_python(pmt.car(message))
         pixels = np.array(pmt.u8vector_elements(pmt.cdr(message)), dtype=np.uint8)
-        # The block's thread must not touch widgets: the signal crosses over.
+        # Messages come in the block's thread, which must not touch widgets; the GUI's thread handles the signal.
         self.widget.arrived.emit(pixels.reshape(values["height"], values["width"], 3))

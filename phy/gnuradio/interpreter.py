@@ -9,20 +9,21 @@ from types import ModuleType
 import taskwave
 
 INTERPRETER_VARIABLE = "TASKWAVE_GNURADIO_PYTHON"
-"""Names the Python interpreter that has GNU Radio."""
+"""Environment variable with the name or path of the Python interpreter that has GNU Radio."""
 DEFAULT_INTERPRETER = "/usr/bin/python3"
+"""Interpreter that is used where the variable is not set."""
 PARENT_VARIABLE = "TASKWAVE_PARENT"
-"""Tells the blocks of a flowgraph which process they must not outlive."""
+"""Environment variable with the id of the process that the blocks of a flowgraph must not outlive."""
 BLOCKS = Path(__file__).parent / "grc"
-"""Descriptions of the blocks for Companion."""
+"""Folder with the descriptions of the blocks for Companion."""
 
 
 class FlowgraphError(RuntimeError):
-    """GNU Radio is missing, a flowgraph is gone, or it does not answer."""
+    """Raised when GNU Radio is missing, a flowgraph is gone, or it does not answer."""
 
 
 def interpreter() -> str:
-    """The Python interpreter that runs GNU Radio.
+    """Return the path of the Python interpreter that runs GNU Radio.
 
     Raises:
         FlowgraphError: it does not exist.
@@ -38,17 +39,17 @@ def interpreter() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Environment in which GNU Radio finds blocks and modules of TaskWave, and nothing else of this interpreter's.
+    """Return an environment in which GNU Radio finds the blocks and modules of TaskWave, but no other package.
 
-    A folder that holds one link to the package goes on the module path: the packages beside it are built for another
-    NumPy than GNU Radio's.
+    A folder that holds one symbolic link to the package goes on the module path, since the packages beside it are built
+    for another NumPy than GNU Radio's.
     """
     package = Path(str(taskwave.__file__)).parent.resolve()
     name = hashlib.sha256(str(package).encode()).hexdigest()[:12]
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "taskwave" / "gnuradio" / name
     if not (folder / "taskwave").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        # Made aside and moved: several may start at once.
+        # The link is made aside and moved into place, since several processes may do this at once.
         fresh = folder / f"{os.getpid()}.new"
         fresh.symlink_to(package)
         fresh.replace(folder / "taskwave")
@@ -59,13 +60,13 @@ def environment() -> dict[str, str]:
 
 
 def import_zmq() -> ModuleType:
-    """ZeroMQ's module, which comes with an extra.
+    """Import ZeroMQ's module, which comes with an extra, and return it.
 
     Raises:
         FlowgraphError: it is not installed.
     """
     try:
-        import zmq  # noqa: PLC0415 - an extra
+        import zmq  # noqa: PLC0415 - comes with an extra
     except ImportError:
         raise FlowgraphError("pyzmq is not installed: pip install 'taskwave[gnuradio]' to use GNU Radio.") from None
     return zmq

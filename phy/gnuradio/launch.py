@@ -1,4 +1,4 @@
-"""Starts flowgraphs and GNU Radio's tools where they find the blocks of TaskWave."""
+"""Functions that start flowgraphs and GNU Radio's tools in an environment where they find the blocks of TaskWave."""
 
 import os
 import shutil
@@ -11,16 +11,18 @@ from taskwave.phy.gnuradio.client import last_words
 from taskwave.phy.gnuradio.interpreter import PARENT_VARIABLE, FlowgraphError, environment, interpreter
 
 _EXAMPLES = Path(__file__).parent / "examples"
+"""Folder of the example flowgraphs."""
 _COMPILE_SECONDS = 120
+"""Longest time that `grcc` may take."""
 
 
 def bundled() -> dict[str, Path]:
-    """Example flowgraphs by name."""
+    """Return the files of the example flowgraphs by name."""
     return {path.stem: path for path in sorted(_EXAMPLES.glob("*.grc"))}
 
 
 def run_tool(command: Sequence[str]) -> int:
-    """Exit status of a command of GNU Radio in its environment.
+    """Run a command of GNU Radio in its environment and return the exit status.
 
     Raises:
         FlowgraphError: there is no such command.
@@ -32,13 +34,17 @@ def run_tool(command: Sequence[str]) -> int:
         raise FlowgraphError(f"there is no command {command[0]}: install GNU Radio (Debian: apt-get install gnuradio).")
     with Path(program).open("rb") as file:
         first = file.readline()
-    # Its scripts start with `env python3`, which may be another interpreter here.
+    # GNU Radio's scripts start with `env python3`, which may be another interpreter here.
     start = [interpreter()] if first.startswith(b"#!") and b"python" in first else []
     return subprocess.run([*start, program, *command[1:]], env=environment(), check=False).returncode
 
 
 def compile_graph(path: Path, folder: Path) -> Path:
-    """The Python program that `grcc` makes of a flowgraph of Companion.
+    """Compile a flowgraph of Companion with `grcc` and return the Python program.
+
+    Args:
+        path: flowgraph, a .grc file.
+        folder: empty folder for the program.
 
     Raises:
         FlowgraphError: there is no grcc, or it fails.
@@ -61,15 +67,15 @@ def compile_graph(path: Path, folder: Path) -> Path:
 
 
 class RunningFlowgraph:
-    """A flowgraph in a process of its own.
+    """Runs a flowgraph in a process of its own.
 
     Args:
-        path: a .grc file, or a Python program that GNU Radio made of one.
-        arguments: for the program, as `--es-n0=10`.
+        path: flowgraph, a .grc file or a Python program that GNU Radio made of one.
+        arguments: arguments of the program, such as `--es-n0=10`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        FlowgraphError: see `compile_graph`.
+        FlowgraphError: there is no GNU Radio, or `grcc` fails.
     """
 
     def __init__(self, path: Path, arguments: Sequence[str]) -> None:
@@ -89,17 +95,21 @@ class RunningFlowgraph:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Id of the process."""
         return self._process.pid
 
     def check(self) -> None:
-        """Raise `FlowgraphError` when the process has ended."""
+        """Check that the process still runs.
+
+        Raises:
+            FlowgraphError: it has ended.
+        """
         code = self._process.poll()
         if code is not None:
             raise FlowgraphError(f"the flowgraph ended with status {code}{last_words(self._errors)}.")
 
     def close(self) -> None:
-        """End it."""
+        """End the process and remove its files."""
         self._process.terminate()
         try:
             self._process.wait(timeout=5)

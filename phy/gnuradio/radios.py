@@ -1,4 +1,4 @@
-"""Radios, recordings and sockets by name, for flowgraphs. Runs under the interpreter of GNU Radio."""
+"""Sinks and sources of radios, recordings and sockets by name. Runs under GNU Radio's interpreter."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,11 @@ from typing import Any
 from gnuradio import blocks, gr, zeromq
 
 _ITEM = gr.sizeof_gr_complex
+"""Bytes of a sample."""
 _TIMEOUT_MS = 1
+"""Time that a socket waits for samples at a time."""
 _KINDS = "uhd:ARGUMENTS, soapy:driver=NAME,…, sigmf:PATH or zmq:ADDRESS"
+"""Names of radios, for error messages."""
 
 
 def _split(device: str) -> tuple[str, str]:
@@ -18,7 +21,7 @@ def _split(device: str) -> tuple[str, str]:
 
 
 def _check_rate(device: str, got: float, wanted: float) -> None:
-    """A radio takes the nearest rate it has; a burst survives none but the right one."""
+    """Refuse a radio that took another sample rate than the one asked for, since no burst would survive it."""
     if abs(got - wanted) > 1e-6 * wanted:
         raise ValueError(
             f"{device} has {got:g} samples per second in place of {wanted:g}: choose a clock that it divides, "
@@ -27,11 +30,11 @@ def _check_rate(device: str, got: float, wanted: float) -> None:
 
 
 def _hardware(device: str, transmits: bool, samp_rate: float, center_freq: float, gain: float) -> Any:
-    """A sink or source of a radio, tuned."""
+    """Return the sink or source of a radio, tuned."""
     kind, rest = _split(device)
     radio: Any
     if kind == "uhd":
-        from gnuradio import uhd  # noqa: PLC0415 - only where it is asked for
+        from gnuradio import uhd  # noqa: PLC0415 - imported only where it is asked for
 
         arguments = uhd.stream_args(cpu_format="fc32", channels=[0])
         radio = uhd.usrp_sink(rest, arguments, "") if transmits else uhd.usrp_source(rest, arguments)
@@ -40,7 +43,7 @@ def _hardware(device: str, transmits: bool, samp_rate: float, center_freq: float
         radio.set_gain(gain, 0)
         _check_rate(device, radio.get_samp_rate(), samp_rate)
     else:
-        from gnuradio import soapy  # noqa: PLC0415 - only where it is asked for
+        from gnuradio import soapy  # noqa: PLC0415 - imported only where it is asked for
 
         radio = (soapy.sink if transmits else soapy.source)(rest, "fc32", 1, "", "", [""], [""])
         radio.set_sample_rate(0, samp_rate)
@@ -51,15 +54,18 @@ def _hardware(device: str, transmits: bool, samp_rate: float, center_freq: float
 
 
 class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
-    """Transmits, or records.
+    """Transmits a stream with a radio, records it, or sends it to a socket.
 
     Args:
         device: name of the radio; `sigmf:PATH` records `PATH.sigmf-data` with its `PATH.sigmf-meta`; `zmq:ADDRESS`
             binds a socket that a `radio_source` elsewhere connects to, at the pace of `samp_rate`.
-        samp_rate: samples per second.
-        center_freq: carrier [Hz].
-        gain: of the transmitter [dB].
-        transmit: without it a radio is not even opened, and the samples are dropped.
+        samp_rate: sample rate, samples per second.
+        center_freq: carrier frequency [Hz].
+        gain: gain of the transmitter [dB].
+        transmit: whether a radio transmits; without it the radio is not even opened, and the samples are dropped.
+
+    Raises:
+        ValueError: there is no such radio, or it has another sample rate.
     """
 
     def __init__(
@@ -77,12 +83,22 @@ class radio_sink(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radi
         else:
             self.connect(self, _hardware(device, True, samp_rate, center_freq, gain))
             return
-        # Nothing else keeps the pace.
+        # Recordings and sockets take samples as fast as they come, so that only this block keeps the pace.
         self.connect(self, blocks.throttle(_ITEM, samp_rate), sink)
 
 
-class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801
-    """Receives, or plays a recording once. Arguments as those of `radio_sink`; `gain` is the receiver's."""
+class radio_source(gr.hier_block2):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
+    """Receives a stream with a radio or from a socket, or plays a recording once.
+
+    Args:
+        device: name of the radio, as in `radio_sink`.
+        samp_rate: sample rate, samples per second.
+        center_freq: carrier frequency [Hz].
+        gain: gain of the receiver [dB].
+
+    Raises:
+        ValueError: there is no such radio or recording, or the radio has another sample rate.
+    """
 
     def __init__(self, device: str, samp_rate: float, center_freq: float, gain: float = 0) -> None:
         gr.hier_block2.__init__(self, "TaskWave radio source", gr.io_signature(0, 0, 0), gr.io_signature(1, 1, _ITEM))

@@ -1,4 +1,4 @@
-"""The synchroniser block: finds bursts in a stream. Runs under GNU Radio's interpreter."""
+"""The synchroniser block, which finds bursts in a stream. Runs under GNU Radio's interpreter."""
 
 import threading
 from typing import Any
@@ -10,9 +10,10 @@ from taskwave.phy.gnuradio.blocks import BURSTS, EXPECT, attentive, make_pdu, op
 from taskwave.phy.gnuradio.wire import Samples
 
 _THRESHOLD = 20.0
-"""Over the mean of noise alone, for two pieces of the band: noise passes once in 20 million samples."""
+"""Least metric of a burst, over the mean of noise alone; for two pieces of the band noise passes once in 20 million
+samples."""
 _SILENCE = 1e-6
-"""Power, over the mean, below which nothing is heard."""
+"""Power, over the mean, below which samples are taken as silence."""
 _MARGIN = 512
 """Samples before and after a burst that are handed on with it."""
 
@@ -20,8 +21,9 @@ _MARGIN = 512
 class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GNU Radio's spelling
     """Finds the burst that is expected (message port expect) in a stream and hands it on (message port bursts).
 
-    Matched filters for its beginning, piece by piece of the band, normalised by the power around. What noise took for a
-    burst the engine throws away; the search goes on until it expects another one, or one of length zero: none.
+    It uses matched filters for the start of the burst, piece by piece of the band, normalised by the power around them.
+    Noise may pass for a burst; the engine drops such windows, and the search goes on until another burst is expected.
+    An expected length of zero ends it.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,7 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
             self._spectra.clear()
 
     def work(self, input_items: Any, output_items: Any) -> int:
-        """GNU Radio's call with more."""
+        """Take more samples; GNU Radio calls this."""
         with self._lock:
             self._held = np.concatenate((self._held, input_items[0]))
             if self._number == 0:
@@ -54,9 +56,9 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
         return len(input_items[0])
 
     def _advance(self) -> bool:
-        """Look for a start, or hand on what has started; False when more samples are needed."""
+        """Find the start of a burst, or hand on the burst that was found; return False for lack of samples."""
         if self._start < 0:
-            # A burst is a little like itself a symbol or two later: a peak is one if none as high follows for so long.
+            # A burst resembles itself a symbol or two later: a peak counts if no higher one follows within `guard`.
             guard = self._fronts.shape[1]
             lags = len(self._held) - guard + 1
             if lags <= guard + 2 * _MARGIN:
@@ -70,12 +72,12 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
             return False
         window: Samples = self._held[max(0, self._start - _MARGIN) : end]
         self.message_port_pub(BURSTS, make_pdu(self._number, window))
-        # The burst itself may still be inside a window that noise has opened.
+        # If noise opened this window, the burst itself may still lie inside it.
         self._held, self._start = self._held[self._start + self._fronts.shape[1] :], -1
         return True
 
     def _find(self, lags: int, guard: int) -> int:
-        """Where the burst starts in what is held, `guard` before its last lag or earlier; or -1."""
+        """Return where the burst starts in the samples held, at least `guard` before the last lag; -1: nowhere."""
         width = self._fronts.shape[1]
         size = 1 << (len(self._held) - 1).bit_length()
         if size not in self._spectra:
@@ -83,7 +85,7 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
         matched = (np.abs(np.fft.ifft(np.fft.fft(self._held, size) * self._spectra[size])[:, :lags]) ** 2).sum(axis=0)
         energy = np.concatenate(([0.0], np.cumsum(np.abs(self._held.astype(np.complex128)) ** 2)))
         level = (energy[width:] - energy[:-width]) / width
-        # In digital silence there is rounding only, which is no signal.
+        # Digital silence holds rounding errors only, which must not pass for a signal.
         metric = matched / np.maximum(level, _SILENCE * energy[-1] / len(self._held) + 1e-30)
         best = int(metric[: lags - guard].argmax())
         whole = metric[best] >= metric[best : best + guard].max()

@@ -1,4 +1,4 @@
-"""Messages between the simulator and the GNU Radio worker: typed frames whose lengths are checked, nothing executable.
+"""Messages between the simulator and GNU Radio: typed frames whose lengths are checked and that are never executed.
 
 A message is a list of frames: a header, a JSON object of numbers and texts, and arrays of samples (complex64) or
 pixels (uint8). Both processes import this module; it needs NumPy of any version.
@@ -15,41 +15,52 @@ import numpy as np
 import numpy.typing as npt
 
 MAGIC = b"TWFG"
+"""First bytes of every message."""
 VERSION = 1
-_HEADER = struct.Struct("<4sHHQ")
-_SHAPE = struct.Struct("<B3x4I")
-_DTYPES = ("<c8", "|u1")
+"""Version of the protocol."""
 MOST_ARRAYS = 4
+"""Most arrays of a message."""
 MOST_BYTES = 1 << 30
-"""Of one array."""
+"""Most bytes of an array."""
 MOST_TEXT = 1 << 16
-"""Bytes of the JSON object."""
+"""Most bytes of the JSON object."""
+_HEADER = struct.Struct("<4sHHQ")
+"""Layout of a header: magic, version, index of the kind, number."""
+_SHAPE = struct.Struct("<B3x4I")
+"""Layout of what precedes an array: index of the dtype, shape."""
+_DTYPES = ("<c8", "|u1")
+"""Types of arrays: samples and pixels."""
 
-MessageKind = Literal["hello", "carry", "samples", "error", "join", "burst", "expect", "heard", "picture", "prompt"]
+MessageKind = Literal["hello", "carry", "samples", "error", "join", "burst", "expect", "window", "display", "prompt"]
+"""Kinds of messages, in the order of their indices in the header."""
 _KINDS: tuple[str, ...] = get_args(MessageKind)
 
 Samples = npt.NDArray[np.complex64]
+"""Complex baseband samples, of any shape."""
 Pixels = npt.NDArray[np.uint8]
+"""Pixels of an image, [H, W, 3]."""
 
 
 class WireError(ValueError):
-    """What came in is not a message of this protocol."""
+    """Raised when received bytes are not a message of this protocol, or a message is too large for it."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message."""
+    """Holds one message."""
 
     kind: MessageKind
+    """Kind of the message."""
     number: int
-    """Of the request; the answer repeats it."""
+    """Number of the request; the answer repeats it."""
     values: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers and texts by name, as JSON can hold them."""
     arrays: Sequence[Any] = ()
-    """Samples or pixels, of at most four dimensions each."""
+    """Arrays of samples or pixels, of at most four dimensions each."""
 
 
 def pack(message: Message) -> list[bytes]:
-    """Frames of a message.
+    """Return the frames of a message.
 
     Raises:
         WireError: it is larger than the protocol allows.
@@ -71,7 +82,7 @@ def pack(message: Message) -> list[bytes]:
 
 
 def unpack(frames: Sequence[bytes]) -> Message:
-    """The message in `frames`; its arrays have four dimensions.
+    """Return the message in `frames`; its arrays have four dimensions.
 
     Raises:
         WireError: wrong magic, version, kind, length, text or shape.
@@ -90,7 +101,7 @@ def unpack(frames: Sequence[bytes]) -> Message:
 
 
 def _refuse(constant: str) -> float:
-    """NaN and infinities, which are no JSON."""
+    """Refuse NaN and infinities, which are no JSON."""
     raise WireError(f"the text holds {constant}")
 
 

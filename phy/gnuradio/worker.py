@@ -1,6 +1,6 @@
 """The worker process: answers requests to carry bursts through the flowgraph, until its parent is gone.
 
-Started as `python -c "… main(address, parent)"` with GNU Radio's interpreter; see `client`.
+`client` starts it as `python -c "… main(address, parent)"` with GNU Radio's interpreter.
 """
 
 import os
@@ -11,11 +11,16 @@ import zmq
 from taskwave.phy.gnuradio.wire import Message, WireError, pack, unpack
 
 _POLL_MS = 500
+"""Time between checks that the parent still runs."""
 
 
 def answer(request: Message) -> Message:
-    """The reply to a request."""
-    from gnuradio import gr  # noqa: PLC0415 - so that a missing GNU Radio is an answer, not a crash
+    """Return the reply to a request.
+
+    Raises:
+        WireError: the request is not one of this process, or its arrays do not match.
+    """
+    from gnuradio import gr  # noqa: PLC0415 - a missing GNU Radio becomes an answer instead of a crash
 
     if request.kind == "hello":
         return Message("hello", request.number, {"gnuradio": gr.version()})
@@ -54,7 +59,7 @@ def main(address: str, parent: int) -> None:
             request = unpack(frames)
             number = request.number
             reply = pack(answer(request))
-        except Exception as error:  # whatever fails is told to the one who asked
+        except Exception as error:  # Every failure is reported to the process that asked.
             reply = pack(Message("error", number, {"message": f"{type(error).__name__}: {error}"[:2000]}))
         socket.send_multipart([sender, *reply])
     context.destroy()

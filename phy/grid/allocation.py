@@ -1,8 +1,9 @@
-"""Allocations: which resource elements a message occupies, and how many.
+"""Allocations say which resource elements (REs) a message occupies, and how many.
 
 An allocation is a rectangle of physical resource blocks (PRBs, 12 subcarriers) by OFDM symbols as in NR mapping type B
-(mini-slots of 2 to 14 symbols). Its DMRS symbols carry no data: each layer's pilots sit on every `num_layers`-th
-subcarrier, so that layers are orthogonal, and all REs of the rectangle count as channel uses.
+(mini-slots of 2 to 14 symbols). Its symbols of demodulation reference signals (DMRS) carry no data: each layer's pilots
+sit on every `num_layers`-th subcarrier, so that layers are orthogonal, and all REs of the rectangle count as channel
+uses.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 NUM_SUBCARRIERS_PER_PRB = 12
+"""Number of subcarriers of a physical resource block."""
 NUM_SYMBOLS_PER_SLOT = 14
+"""Number of OFDM symbols of a slot (normal cyclic prefix)."""
 MIN_SYMBOLS = 2
+"""Smallest number of OFDM symbols of an allocation: one of DMRS and one of data."""
 
-# TS 38.211 table 6.4.1.1.3-3, mapping type B, single-symbol DMRS: additional positions 0..3 by duration.
+# TS 38.211 table 6.4.1.1.3-3, mapping type B, single-symbol DMRS: by duration, one entry for each of 0 to 3 additional
+# positions.
 _FRONT_LOADED: tuple[tuple[int, ...], ...] = ((0,), (0,), (0,), (0,))
 _DMRS_TYPE_B: dict[int, tuple[tuple[int, ...], ...]] = {
     8: ((0,), (0, 6), (0, 3, 6), (0, 3, 6)),
@@ -27,62 +32,69 @@ _DMRS_TYPE_B: dict[int, tuple[tuple[int, ...], ...]] = {
 
 
 def dmrs_symbols(num_ofdm_symbols: int, additional: int) -> tuple[int, ...]:
-    """Indices of the DMRS symbols of an allocation (TS 38.211 table 6.4.1.1.3-3, mapping type B).
+    """Return the indices of the DMRS symbols of an allocation (TS 38.211 table 6.4.1.1.3-3, mapping type B).
 
-    Allocations of up to 7 symbols have the front-loaded one only: a second would cost a quarter of a mini-slot.
+    Allocations of up to 7 symbols have the front-loaded DMRS symbol only: a second would cost a quarter of a mini-slot.
     """
     return _DMRS_TYPE_B.get(num_ofdm_symbols, _FRONT_LOADED)[additional]
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """One rectangle of REs within one slot."""
+    """Describes one rectangle of REs within one slot."""
 
     num_prb: int
+    """Number of physical resource blocks."""
     num_ofdm_symbols: int
+    """Number of OFDM symbols, those of pilots included."""
     num_layers: int
+    """Number of spatial layers."""
     dmrs: tuple[int, ...]
-    """OFDM symbols that carry pilots only."""
+    """Indices of the OFDM symbols that carry pilots only."""
     comb: int = 1
-    """Only every so many subcarriers are occupied: 1 for messages, more for sparse pilots without data."""
+    """Distance between occupied subcarriers: 1 for messages, more for sparse pilots without data."""
 
     @property
     def num_subcarriers(self) -> int:
-        """Occupied subcarriers."""
+        """Number of subcarriers of the rectangle."""
         return NUM_SUBCARRIERS_PER_PRB * self.num_prb
 
     @property
     def channel_uses(self) -> int:
-        """REs occupied: data, pilots and padding."""
+        """Number of occupied REs: data, pilots and padding."""
         return self.num_subcarriers // self.comb * self.num_ofdm_symbols
 
     def pilot_subcarriers(self, layer: int) -> range:
-        """Subcarriers of a layer's pilots."""
+        """Return the subcarriers of a layer's pilots."""
         return range(layer * self.comb, self.num_subcarriers, self.num_layers * self.comb)
 
     @property
     def data_ofdm_symbols(self) -> tuple[int, ...]:
-        """OFDM symbols that carry data."""
+        """Indices of the OFDM symbols that carry data."""
         return tuple(s for s in range(self.num_ofdm_symbols) if s not in self.dmrs)
 
     @property
     def num_data_symbols(self) -> int:
-        """Complex data symbols carried on all layers together."""
+        """Number of complex data symbols on all layers together."""
         return self.num_subcarriers * len(self.data_ofdm_symbols) * self.num_layers
 
 
 @dataclass(frozen=True)
 class Allocator:
-    """Chooses allocations: the fewest REs that carry a message, ties broken for the widest (most diverse) one."""
+    """Chooses allocations of the fewest REs that carry a message; of equals, the widest and so most diverse one."""
 
     num_layers: int
+    """Number of spatial layers."""
     max_prb: int
+    """Number of PRBs of the whole carrier."""
     max_slots: int
+    """Largest number of slots of a message."""
     dmrs_additional: int
+    """Number of additional DMRS positions of long allocations, 0 to 3."""
     fixed_uses: int = 0
-    """REs that every message spends besides its allocations: synchronisation, a report of the channel."""
+    """Number of REs that every message spends besides its allocations: synchronisation, a report of the channel."""
     pilot_uses_per_prb: int = 0
-    """REs spent on pilots sent beforehand, for each PRB of the width of the message's first allocation."""
+    """Number of REs of pilots sent beforehand, for each PRB of the width of the message's first allocation."""
 
     def _allocation(self, num_prb: int, num_ofdm_symbols: int) -> Allocation:
         dmrs = dmrs_symbols(num_ofdm_symbols, self.dmrs_additional)
@@ -90,24 +102,25 @@ class Allocator:
 
     @cached_property
     def full_slot(self) -> Allocation:
-        """The whole carrier for one slot."""
+        """Allocation of the whole carrier for one slot."""
         return self._allocation(self.max_prb, NUM_SYMBOLS_PER_SLOT)
 
     @cached_property
     def _later(self) -> tuple[Allocation, ...]:
-        """Allocations after the first one that no other beats, by rising cost and capacity."""
+        """Allocations after the first one of a message that no other beats, by rising cost and capacity."""
         return self._frontier(lambda a: a.channel_uses)
 
     @cached_property
     def _first(self) -> tuple[Allocation, ...]:
-        """The same of first allocations."""
+        """First allocations of a message that no other beats, by rising cost and capacity."""
         return self._frontier(self._cost_of_first)
 
     def _cost_of_first(self, allocation: Allocation) -> int:
-        """REs of a first allocation and of what is sent before it."""
+        """Return the number of REs of a first allocation and of what is sent before it."""
         return self.fixed_uses + self.pilot_uses_per_prb * allocation.num_prb + allocation.channel_uses
 
     def _frontier(self, cost: Callable[[Allocation], int]) -> tuple[Allocation, ...]:
+        """Return the allocations that no other beats in cost and capacity, by rising cost."""
         every = [
             self._allocation(prb, symbols)
             for prb in range(1, self.max_prb + 1)
@@ -121,7 +134,7 @@ class Allocator:
         return tuple(best)
 
     def allocate(self, num_symbols: int) -> tuple[Allocation, ...]:
-        """Allocations, one a slot, that carry `num_symbols`: full slots and one last, smallest one.
+        """Choose allocations, one a slot, that carry `num_symbols`: full slots and one last, smallest one.
 
         Raises:
             ValueError: no symbols, or more than `max_slots` slots can carry.
@@ -139,14 +152,14 @@ class Allocator:
         return (self.full_slot,) * num_full + (last,)
 
     def channel_uses(self, num_symbols: int) -> int:
-        """REs that a message of `num_symbols` occupies; 0 for no symbols."""
+        """Return the number of REs that a message of `num_symbols` occupies; 0 for no symbols."""
         if not num_symbols:
             return 0
         first, *later = self.allocate(num_symbols)
         return self._cost_of_first(first) + sum(a.channel_uses for a in later)
 
     def capacity(self, channel_uses: int) -> int:
-        """Most symbols whose message occupies at most `channel_uses` REs (0 if not even the smallest one fits).
+        """Return the most symbols whose message occupies at most `channel_uses` REs (0 if not even the smallest fits).
 
         Raises:
             ValueError: `channel_uses` is negative.

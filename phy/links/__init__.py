@@ -1,1 +1,6 @@
-"""Messages over the air and what they cost: symbols, control words, short coded messages, bytes, HARQ."""
+"""Links carry one kind of message over the air and count what it costs; the room `links` of TaskWave calls them.
+
+`slot.py`: one allocation at both ends. `open_loop.py`: symbols without precoding. `uci.py`: words of one to six bits on
+the reverse link. `control.py`: headers and prompts. `symbol.py`: symbols of data, precoded if configured.
+`transport.py`: bytes in one transmission. `harq.py`: bytes with retransmissions.
+"""

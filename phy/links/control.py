@@ -1,4 +1,4 @@
-"""Short coded messages: headers on the forward link, prompts on the reverse link."""
+"""Short coded messages: headers on the forward link and prompts on the reverse link."""
 
 import math
 from dataclasses import dataclass
@@ -14,38 +14,44 @@ from taskwave.phy.links.open_loop import OpenLoopLink
 from taskwave.phy.radio import Radio
 
 MAX_BITS = 4096
+"""Largest number of bits of a message."""
 _MAX_CODED_BITS = 1088
+"""Largest number of coded bits of a code word."""
 _CRC_BITS = 11
+"""Number of CRC bits of a code word."""
 _MIN_BITS = 20
-"""Shorter messages are filled up with zeros: TS 38.212 gives them a CRC of 6 bits only."""
+"""Smallest number of message bits of a code word: shorter ones are filled up with zeros, as TS 38.212 gives them a CRC
+of 6 bits only."""
 _LIST_SIZE = 8
+"""Number of paths of the list decoder."""
 _BITS_PER_SYMBOL = 2
+"""Number of bits of a QPSK symbol."""
 _RATES = ((9.5, 0.75, 0.05), (6.0, 0.5, 0.05), (3.0, 0.25, 0.05), (-math.inf, 0.125, 0.13))
-"""Code rates by the least mean SNR [dB] after combining the receive antennas: where CDL-C with two of them loses about
-one message of 40 bits in twenty, last column. There is no rate below the last: at -5 dB per antenna it loses one in
-eight."""
+"""Least mean SNR [dB] after combining the receive antennas, code rate, and share of lost messages. At these SNRs CDL-C
+with two antennas loses about one message of 40 bits in twenty. There is no rate below the last, which loses one in
+eight at -5 dB per antenna."""
 _LOWEST_SUITING_DB = 0.5
-"""Mean SNR [dB] after combining at which the lowest rate, too, loses one in twenty."""
+"""Mean SNR [dB] after combining at which the lowest rate, too, loses one message in twenty."""
 
 
 @dataclass
 class ControlReception:
-    """What arrived, and what it cost."""
+    """Holds what arrived of one message per image, and what it cost."""
 
     bits: torch.Tensor
-    """[B, k] uint8, as decoded, right or wrong."""
+    """Decoded bits, right or wrong, [B, k] uint8."""
     ok: torch.Tensor
-    """[B] bool, the message was detected and its CRC holds. About one message in 2**11 / 8 of those that fail to decode
-    still passes."""
+    """Whether the message was detected and its CRC holds, [B] bool. About one in 2**11 / 8 of the messages that fail to
+    decode still passes."""
     channel_uses: int
-    """REs occupied by each image's message."""
+    """Number of REs occupied by each image's message."""
 
 
 class ControlLink:
-    """Polar code of TS 38.212 (uplink chain) with its 11-bit CRC, QPSK, one layer and all receive antennas.
+    """Sends messages in the polar code of TS 38.212 (uplink chain) with its 11-bit CRC, QPSK, one layer, all antennas.
 
     Messages too long for one code word (1088 coded bits) are cut into equal ones, each with its CRC. The code fills the
-    allocation that the target rate asks for, so padding becomes redundancy. List decoding with 8 paths.
+    allocation that the target rate asks for, so padding becomes redundancy. A list decoder with 8 paths decodes it.
 
     Args:
         radio: the radio; its `control_code_rate` is the target rate, by default one that suits the mean SNR.
@@ -57,14 +63,15 @@ class ControlLink:
         self._codes: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def code_rate(self, air: Air) -> float:
-        """Target rate over `air`: the configured one, else the highest that its mean SNR allows."""
+        """Return the target rate over `air`: the configured one, else the highest that its mean SNR allows."""
         configured = air.config.control_code_rate
         return self._row(air)[1] if configured is None else configured
 
     def expected_loss(self, air: Air) -> float:
-        """Share of messages that both ends have to expect not to arrive over `air`.
+        """Return the share of messages that both ends have to expect not to arrive over `air`.
 
-        For a configured rate: outage of two branches of Rayleigh fading, one in twenty at the SNR that suits the rate.
+        For a configured rate it is the outage of two branches of Rayleigh fading, one in twenty at the SNR that suits
+        the rate.
         """
         configured = air.config.control_code_rate
         if configured is None:
@@ -76,14 +83,16 @@ class ControlLink:
 
     @classmethod
     def _row(cls, air: Air) -> tuple[float, float, float]:
+        """Return the row of `_RATES` for the mean SNR of `air`."""
         return next(row for row in _RATES if cls._combined_db(air) >= row[0])
 
     @staticmethod
     def _combined_db(air: Air) -> float:
+        """Return the mean SNR [dB] after combining the receive antennas."""
         return air.es_n0_db + 10 * math.log10(air.num_rx_ant)
 
     def channel_uses(self, num_bits: int, air: Air) -> int:
-        """REs occupied by a message of `num_bits` over `air`.
+        """Return the number of REs occupied by a message of `num_bits` over `air`.
 
         Raises:
             ValueError: no bits, or more than 4096.
@@ -118,7 +127,7 @@ class ControlLink:
         return ControlReception(bits, ok, received.channel_uses)
 
     def _shape(self, num_bits: int, code_rate: float) -> tuple[int, int, int]:
-        """Code words, message bits of each, coded bits of each."""
+        """Return the number of code words, of message bits of each, and of coded bits of each."""
         if not 1 <= num_bits <= MAX_BITS:
             raise ValueError(f"a control message of {num_bits} bits cannot be sent: give 1 to {MAX_BITS} bits.")
         longest = int(_MAX_CODED_BITS * code_rate) - _CRC_BITS
@@ -130,6 +139,7 @@ class ControlLink:
         return segments, size, min(_BITS_PER_SYMBOL * symbols, _MAX_CODED_BITS)
 
     def _code(self, size: int, coded: int) -> tuple[Any, Any]:
+        """Return encoder and decoder of code words of `size` message bits and `coded` coded bits."""
         from sionna.phy.fec.polar import Polar5GDecoder, Polar5GEncoder  # noqa: PLC0415
 
         if (size, coded) not in self._codes:
@@ -140,10 +150,10 @@ class ControlLink:
 
 
 class FeedbackLink(ControlLink):
-    """A `ControlLink` for messages of the receiver: send over `air.reverse(occasion)` only."""
+    """Sends messages of the receiver as `ControlLink` does, over `air.reverse(occasion)` only."""
 
     def send(self, messages: torch.Tensor, air: Air) -> ControlReception:
-        """As `ControlLink.send`, over a reverse air.
+        """Transmit as `ControlLink.send` does, over a reverse air.
 
         Raises:
             ValueError: `air` is a forward one, or as for `ControlLink.send`.

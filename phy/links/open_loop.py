@@ -1,4 +1,4 @@
-"""Complex symbols over the air, each spatial layer from an antenna of its own: the link every other one stands on."""
+"""Complex symbols over the air, each spatial layer from an antenna of its own: the base of all other links."""
 
 import math
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ _PADDING = 1.0
 
 @dataclass
 class SymbolReception:
-    """What the receiver has after equalisation, and what it cost."""
+    """Holds what the receiver has after equalisation, and what it cost."""
 
     symbols: torch.Tensor
-    """[B, n] complex64, unbiased: the sent symbols plus noise."""
+    """Unbiased estimates, the sent symbols plus noise, [B, n] complex64."""
     noise_variance: torch.Tensor
-    """[B, n] float32, variance of that complex noise (channel estimation error included where it is known)."""
+    """Variance of the complex noise of `symbols`, known channel estimation error included, [B, n] float32."""
     channel_uses: int
-    """REs occupied by each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
+    """Number of REs of each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
     lost: torch.Tensor
-    """[B] bool, messages that were not even detected: their symbols say nothing, and decoders must not guess."""
+    """Whether the message was not even detected, [B] bool: its symbols are noise, and decoders must not guess."""
     llr: torch.Tensor | None = None
-    """[B, n, bits] float32, logits of each symbol's bits where a detector found them from all layers together."""
+    """Logits of each symbol's bits where a detector found them from all layers together, [B, n, bits] float32."""
 
     def logits(self, modulation: Modulation) -> torch.Tensor:
-        """[B, n * bits] log P(1) / P(0) of symbols of `modulation`: those of the detector, else symbol by symbol."""
+        """Return log P(1) / P(0), [B, n * bits], of symbols of `modulation`: the detector's, else symbol by symbol."""
         return modulation.llr(self.symbols, self.noise_variance) if self.llr is None else self.llr.flatten(1)
 
 
@@ -42,9 +42,9 @@ class OpenLoopLink:
 
     Args:
         radio: the radio.
-        num_layers: spatial layers.
+        num_layers: number of spatial layers.
         stream: "control" for messages sent besides the data of the same occasion, so that their noise differs.
-        modulation: of the symbols, for the radio's detector; without it they are equalised only.
+        modulation: modulation of the symbols, for the radio's detector; without it they are equalised only.
     """
 
     def __init__(self, radio: Radio, num_layers: int, stream: Stream, modulation: Modulation | None = None) -> None:
@@ -54,7 +54,7 @@ class OpenLoopLink:
         self._slots: dict[Allocation, SlotTransceiver] = {}
 
     def channel_uses(self, num_symbols: int) -> int:
-        """REs occupied by the smallest allocation that carries `num_symbols`, and by what precedes it (0 for none).
+        """Return the REs of the smallest allocation that carries `num_symbols`, and of what precedes it (0 for none).
 
         Raises:
             ValueError: more symbols than the radio's `max_slots` carry.
@@ -62,15 +62,15 @@ class OpenLoopLink:
         return self.allocator.channel_uses(num_symbols)
 
     def capacity(self, channel_uses: int) -> int:
-        """Most symbols that fit in at most `channel_uses` REs."""
+        """Return the most symbols that fit in at most `channel_uses` REs."""
         return self.allocator.capacity(channel_uses)
 
     def send(self, symbols: torch.Tensor, air: Air) -> SymbolReception:
         """Transmit `symbols` [B, n] complex64, one row per image of `air`, of mean energy one.
 
         Args:
-            symbols: on any device.
-            air: one occasion in one direction.
+            symbols: sent symbols, on any device.
+            air: air of one occasion in one direction.
 
         Raises:
             ValueError: wrong shape or dtype, NaN, a mean energy that is not one, too many symbols.
@@ -95,8 +95,8 @@ class OpenLoopLink:
         received, variances = zip(*outputs, strict=True)
         x_hat, no_eff = torch.cat(received, dim=1), torch.cat(variances, dim=1)
         llr = None if self._detector is None else torch.cat([self._detector.llr(slot) for slot in seen], dim=1)
-        places = slice(num_symbols) if order is None else order.argsort()[:num_symbols]
-        x_hat, no_eff = x_hat[:, places], no_eff[:, places]
+        positions = slice(num_symbols) if order is None else order.argsort()[:num_symbols]
+        x_hat, no_eff = x_hat[:, positions], no_eff[:, positions]
         if tap is not None:
             tap("constellation", x_hat)
             tap("noise_variance", no_eff)
@@ -104,15 +104,15 @@ class OpenLoopLink:
         if lost is None:
             lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
         return SymbolReception(
-            x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, places]
+            x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, positions]
         )
 
     def precoded(self, air: Air, num_symbols: int) -> Air:
-        """Return `air` as a message of `num_symbols` meets it: here unchanged, without a precoder."""
+        """Return the air of a message of `num_symbols`: here `air` itself, as there is no precoder."""
         return air
 
     def nominal_noise(self, air: Air, num_symbols: int) -> float:
-        """Noise variance after equalisation that a transmitter expects for `num_symbols` over forward `air`.
+        """Return the noise variance after equalisation that a transmitter expects for `num_symbols` over forward `air`.
 
         It knows the mean SNR and the statistics of channels: with zero forcing, a layer of independent Rayleigh fading
         has a gain of num_rx_ant - num_layers + 1 on average (Winters, Salz and Gitlin 1994).
@@ -124,11 +124,11 @@ class OpenLoopLink:
         return self.radio.allocator(num_layers)
 
     def _layer_energy(self, air: Air, first: Allocation) -> torch.Tensor | None:
-        """Mean channel energy [num_layers] on which estimation relies; None: one for each layer."""
+        """Return the mean channel energy [num_layers] on which estimation relies; None: one for each layer."""
         return None
 
     def _order(self, length: int) -> torch.Tensor | None:
-        """Symbols in the order of their places; None: as they come."""
+        """Return the index of the symbol at each position, [length]; None: symbols stay in their order."""
         impairments = self.radio.config.impairments
         return interleaver(length) if impairments is not None and impairments.interleaving else None
 

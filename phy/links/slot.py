@@ -1,4 +1,4 @@
-"""One allocation at both ends: data and DMRS onto the grid; channel estimation and equalisation."""
+"""One allocation at both ends: mapping of data and DMRS to the grid, channel estimation, equalisation."""
 
 import math
 
@@ -13,8 +13,25 @@ from taskwave.phy.receiver.equalization import lmmse_equalize
 from taskwave.phy.receiver.estimation import ChannelEstimator, Estimate, channel_estimator, doppler_per_symbol
 
 
+def _estimate(
+    estimator: ChannelEstimator, z: torch.Tensor, no: torch.Tensor, layer_energy: torch.Tensor | None
+) -> Estimate:
+    """Return `ChannelEstimator.estimate` for layers whose mean energy is not one."""
+    if layer_energy is None:
+        return estimator.estimate(z, no)
+    energy = layer_energy.to(no)
+    amplitude = energy.sqrt()[:, None, None]
+    h_hat, error = estimator.estimate(z / amplitude, no[:, None] / energy)
+    return h_hat * amplitude, error * energy[:, None, None]
+
+
 class SlotTransceiver:
-    """Fills one allocation and reads it. Reusable for every message of that shape."""
+    """Fills one allocation and receives it; one transceiver serves every message of that shape.
+
+    Args:
+        radio: the radio.
+        allocation: REs of the message in one slot.
+    """
 
     def __init__(self, radio: Radio, allocation: Allocation) -> None:
         self.allocation = allocation
@@ -25,10 +42,11 @@ class SlotTransceiver:
         self._doppler_per_symbol = doppler_per_symbol(radio.config, radio.channel)
 
     def transmit(self, symbols: torch.Tensor) -> torch.Tensor:
-        """Grid [B, layers, num_ofdm_symbols, num_subcarriers] of `symbols` [B, num_data_symbols] of unit energy.
+        """Return the grid [B, layers, num_ofdm_symbols, num_subcarriers] of `symbols` [B, num_data_symbols].
 
-        The total energy of an RE is one. Symbol i travels on layer i mod layers (TS 38.211 clause 7.3.1.3), then
-        frequency first (clause 7.3.1.5). Alone on its subcarriers, a layer's pilots have the whole energy of the RE.
+        Symbols have unit energy, and the total energy of an RE is one. Symbol i travels on layer i mod layers (TS
+        38.211 clause 7.3.1.3), then frequency first (clause 7.3.1.5). Alone on its subcarriers, a layer's pilots have
+        the whole energy of the RE.
         """
         a = self.allocation
         x = symbols.new_zeros(len(symbols), a.num_layers, a.num_ofdm_symbols, a.num_subcarriers)
@@ -40,12 +58,12 @@ class SlotTransceiver:
     def observe(
         self, signal: SlotSignal, tap: Tap | None = None, layer_energy: torch.Tensor | None = None
     ) -> Observation:
-        """The data REs of what arrived, with the channel as the receiver knows it.
+        """Return the data REs of what arrived, with the channel as the receiver knows it.
 
         Args:
-            signal: what arrived.
-            tap: called with inner signals.
-            layer_energy: [layers] mean channel energy of each, which estimation relies on; None: one.
+            signal: samples of the slot.
+            tap: function that is called with inner signals.
+            layer_energy: [layers] mean channel energy of each layer, on which estimation relies; None: one.
 
         Raises:
             ValueError: perfect channel knowledge is asked of a medium that does not know the channel.
@@ -65,7 +83,7 @@ class SlotTransceiver:
                     signal.y[:, :, data], (estimate, error), signal.no, a, self._doppler_per_symbol
                 )
             h_hat = estimate.permute(0, 3, 4, 1, 2) / math.sqrt(a.num_layers)
-            # What the estimate lacks of the channel reaches the receiver as noise of the layers' energy.
+            # The error of the estimate acts as noise that has the energy of the layers.
             no = error.sum(dim=1) / a.num_layers + no
         if tap is not None:
             if signal.h is not None:
@@ -75,22 +93,10 @@ class SlotTransceiver:
         return Observation(y, h_hat, no)
 
 
-def _estimate(
-    estimator: ChannelEstimator, z: torch.Tensor, no: torch.Tensor, layer_energy: torch.Tensor | None
-) -> Estimate:
-    """As `ChannelEstimator.estimate`, of layers whose mean energy is not one."""
-    if layer_energy is None:
-        return estimator.estimate(z, no)
-    energy = layer_energy.to(no)
-    amplitude = energy.sqrt()[:, None, None]
-    h_hat, error = estimator.estimate(z / amplitude, no[:, None] / energy)
-    return h_hat * amplitude, error * energy[:, None, None]
-
-
 def equalize(seen: Observation, lost: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """LMMSE estimates [B, num_data_symbols] complex64 of the symbols and their noise variance, float32.
+    """Return LMMSE estimates [B, num_data_symbols] complex64 of the symbols and their noise variance, float32.
 
-    Of messages that are `lost` [B] bool nothing is left: zeros, and `LOST_NOISE`.
+    Messages that are `lost` [B] bool become zeros of noise variance `LOST_NOISE`.
     """
     x_hat, no_eff = lmmse_equalize(seen.y, seen.h, seen.no)
     if lost is not None:

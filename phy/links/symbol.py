@@ -15,16 +15,22 @@ from taskwave.phy.precoding.csi import REPORT_ES_N0_DB, TransmitterCsi
 from taskwave.phy.radio import Radio
 
 
+@lru_cache(maxsize=32)
+def _transmitter_csi(radio: Radio, num_layers: int) -> TransmitterCsi:
+    """Return the channel knowledge that the links of one radio share: a memo that changes no result."""
+    return TransmitterCsi(radio, num_layers, UciLink(radio, REPORT_ES_N0_DB))
+
+
 class SymbolLink(OpenLoopLink):
     """Sends complex symbols of data. Differentiable with respect to the symbols.
 
-    With `radio.precoding` forward messages are precoded, and what the transmitter has to learn of the channel first is
-    part of their channel uses. All other messages are open loop.
+    With `radio.precoding` forward messages are precoded, and their channel uses include the pilots and reports by which
+    the transmitter knows the channel. All other messages are open loop.
 
     Args:
         radio: the radio.
-        num_layers: spatial layers, those of the radio's configuration by default.
-        modulation: of the symbols, for the radio's detector; without it they are equalised only.
+        num_layers: number of spatial layers, by default that of the radio's configuration.
+        modulation: modulation of the symbols, for the radio's detector; without it they are equalised only.
     """
 
     def __init__(self, radio: Radio, num_layers: int | None = None, modulation: Modulation | None = None) -> None:
@@ -33,13 +39,13 @@ class SymbolLink(OpenLoopLink):
         super().__init__(radio, layers, "data", modulation)
 
     def precoded(self, air: Air, num_symbols: int) -> Air:
-        """Return `air` as a message of `num_symbols` meets it: with the precoder its transmitter would use, if any."""
+        """Return the air of a message of `num_symbols`: `air` with the precoder of its transmitter, if any."""
         if self._csi is None or air.direction == "reverse":
             return air
         return replace(air, precoder=self._csi.precoder(air, self.allocator.allocate(num_symbols)[0].num_prb))
 
     def nominal_noise(self, air: Air, num_symbols: int) -> float:
-        """As `OpenLoopLink.nominal_noise`; the gain of precoded layers is measured beforehand."""
+        """Return what `OpenLoopLink.nominal_noise` does; the gain of precoded layers is measured beforehand."""
         if self._csi is None:
             return super().nominal_noise(air, num_symbols)
         expected = self._csi.expected(air.es_n0_db, self.allocator.allocate(num_symbols)[0].num_prb)
@@ -54,9 +60,3 @@ class SymbolLink(OpenLoopLink):
         if self._csi is None or air.precoder is None or self.radio.config.csi != "lmmse":
             return None
         return self._csi.expected(air.es_n0_db, first.num_prb).layer_energy
-
-
-@lru_cache(maxsize=32)
-def _transmitter_csi(radio: Radio, num_layers: int) -> TransmitterCsi:
-    """Return the knowledge that the links of one radio share: a memo, it changes no result."""
-    return TransmitterCsi(radio, num_layers, UciLink(radio, REPORT_ES_N0_DB))

@@ -1,4 +1,4 @@
-"""Precoders: the Type I codebook of NR (TS 38.214 clause 5.2.2.2.1), and those that follow from a known channel.
+"""Precoders: the Type I codebook of NR (TS 38.214 clause 5.2.2.2.1), SVD and zero forcing for a known channel.
 
 Channels are H [..., F, R, T] complex at F subcarriers, precoders W [..., T, L].
 """
@@ -11,17 +11,40 @@ from taskwave.phy.config.channel import CODEBOOK_PORTS, PrecodingConfig
 from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
 
 _OVERSAMPLING = 4
-"""O1 of table 5.2.2.2.1-2 for N2 = 1."""
+"""Oversampling of beams, O1 of table 5.2.2.2.1-2 for N2 = 1."""
+_FAINT = 1e-5
+"""Share of the energy of layers that is added so that the matrix of layers that coincide has an inverse."""
+
+
+def _two_ports(num_layers: int) -> torch.Tensor:
+    """Return the precoders of table 5.2.2.2.1-1, [N, 2, num_layers] complex64."""
+    if num_layers == 1:
+        columns = [[1, 1], [1, 1j], [1, -1], [1, -1j]]
+        return torch.tensor(columns, dtype=torch.complex64)[..., None] / math.sqrt(2)
+    pairs = [[[1, 1], [1, -1]], [[1, 1], [1j, -1j]]]
+    return torch.tensor(pairs, dtype=torch.complex64) / math.sqrt(2)
+
+
+def _precoder(v: torch.Tensor, other: torch.Tensor, phase: complex, num_layers: int) -> torch.Tensor:
+    """Return [ports, layers]: beams of the layers with the phase between polarisations, opposite for later layers."""
+    beams, signs = {
+        1: ((v,), (1,)),
+        2: ((v, other), (1, -1)),
+        3: ((v, other, v), (1, 1, -1)),
+        4: ((v, other, v, other), (1, 1, -1, -1)),
+    }[num_layers]
+    columns = [torch.cat((beam, sign * phase * beam)) for beam, sign in zip(beams, signs, strict=True)]
+    return torch.stack(columns, dim=-1).to(torch.complex64)
 
 
 def type1_codebook(num_ports: int, num_layers: int) -> torch.Tensor:
-    """All precoders [N, num_ports, num_layers] complex64 for one wideband PMI, columns of unit norm.
+    """Return all precoders [N, num_ports, num_layers] complex64 for one wideband PMI, columns of unit norm.
 
     Ports are those of one polarisation along the row, then those of the other. Two ports: table 5.2.2.2.1-1; more:
     tables 5.2.2.2.1-5 to -8 (codebookMode 1).
 
     Raises:
-        ValueError: no codebook of so many ports or layers.
+        ValueError: there is no codebook of so many ports or layers.
     """
     if num_ports not in CODEBOOK_PORTS or not 1 <= num_layers <= min(4, num_ports):
         raise ValueError(
@@ -47,34 +70,10 @@ def type1_codebook(num_ports: int, num_layers: int) -> torch.Tensor:
     return torch.stack(precoders) / math.sqrt(num_ports)
 
 
-def _two_ports(num_layers: int) -> torch.Tensor:
-    if num_layers == 1:
-        columns = [[1, 1], [1, 1j], [1, -1], [1, -1j]]
-        return torch.tensor(columns, dtype=torch.complex64)[..., None] / math.sqrt(2)
-    pairs = [[[1, 1], [1, -1]], [[1, 1], [1j, -1j]]]
-    return torch.tensor(pairs, dtype=torch.complex64) / math.sqrt(2)
-
-
-def _precoder(v: torch.Tensor, other: torch.Tensor, phase: complex, num_layers: int) -> torch.Tensor:
-    """[ports, layers]: beams of the layers, and the phase between polarisations, opposite for the later ones."""
-    beams, signs = {
-        1: ((v,), (1,)),
-        2: ((v, other), (1, -1)),
-        3: ((v, other, v), (1, 1, -1)),
-        4: ((v, other, v, other), (1, 1, -1, -1)),
-    }[num_layers]
-    columns = [torch.cat((beam, sign * phase * beam)) for beam, sign in zip(beams, signs, strict=True)]
-    return torch.stack(columns, dim=-1).to(torch.complex64)
-
-
-_FAINT = 1e-5
-"""Of the energy of layers: what is added so that a matrix of one layer too few has an inverse."""
-
-
 def svd_precoder(h: torch.Tensor, num_layers: int) -> torch.Tensor:
-    """The strongest eigenmodes of the channel over all its subcarriers: columns [..., T, L] of unit norm.
+    """Return the strongest eigenmodes of the channel over all its subcarriers, columns [..., T, L] of unit norm.
 
-    Eigenvectors of the mean of H^H H: right singular vectors where there is one subcarrier (Telatar 1999).
+    They are eigenvectors of the mean of H^H H: right singular vectors where there is one subcarrier (Telatar 1999).
     """
     gram = (h.mH @ h).mean(dim=-3)
     _, vectors = torch.linalg.eigh(gram)
@@ -83,7 +82,7 @@ def svd_precoder(h: torch.Tensor, num_layers: int) -> torch.Tensor:
 
 
 def rzf_precoder(h: torch.Tensor, no: float, num_layers: int) -> torch.Tensor:
-    """Regularised zero forcing: each layer to a receive antenna of its own, [..., T, L], columns of unit norm.
+    """Return regularised zero forcing, each layer to a receive antenna of its own: columns [..., T, L] of unit norm.
 
     W = H^H (H H^H + L no I)^-1 on the mean over subcarriers, of the first L receive antennas (Peel, Hochwald and
     Swindlehurst 2005).
@@ -96,9 +95,10 @@ def rzf_precoder(h: torch.Tensor, no: float, num_layers: int) -> torch.Tensor:
 
 
 def best_precoder(h: torch.Tensor, no: float, codebook: torch.Tensor) -> torch.Tensor:
-    """Index [B] of the precoder of `codebook` [N, T, L] with the largest mutual information over `h` [B, F, R, T].
+    """Return the index [B] of the precoder of largest mutual information over `h` [B, F, R, T].
 
-    log2 det(I + W^H H^H H W / (L no)), summed over subcarriers: the receiver's choice of a PMI.
+    `codebook` is [N, T, L]. The information is log2 det(I + W^H H^H H W / (L no)), summed over subcarriers; a receiver
+    chooses its PMI by it.
     """
     layers = codebook.shape[-1]
     effective = h[:, None] @ codebook[:, None]  # [B, N, F, R, L]
@@ -108,15 +108,18 @@ def best_precoder(h: torch.Tensor, no: float, codebook: torch.Tensor) -> torch.T
 
 
 def layer_gains(h: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-    """Mean energy [L] of each precoded layer on a receive antenna, over everything else, in units of an antenna's."""
+    """Return the mean energy [L] of each precoded layer at a receive antenna, in units of a transmit antenna's.
+
+    The mean is over receive antennas, subcarriers and all leading dimensions.
+    """
     return (h @ w[..., None, :, :]).abs().square().mean(dim=tuple(range(h.ndim - 1)))
 
 
 def zero_forcing_gain(h: torch.Tensor, w: torch.Tensor) -> float:
-    """Mean energy of a precoded layer after zero forcing of the others, in units of a transmit antenna's.
+    """Return the mean energy of a precoded layer after zero forcing of the others, in units of a transmit antenna's.
 
-    1 / [(W^H H^H H W)^-1]_ll, mean over layers, subcarriers and everything else; next to nothing where layers cannot be
-    told apart.
+    It is 1 / [(W^H H^H H W)^-1]_ll, mean over layers, subcarriers and all leading dimensions; nearly zero where layers
+    coincide.
     """
     effective = h @ w[..., None, :, :]
     gram = effective.mH @ effective
@@ -126,12 +129,20 @@ def zero_forcing_gain(h: torch.Tensor, w: torch.Tensor) -> float:
 
 
 def pmi_bits(codebook: torch.Tensor) -> int:
-    """Bits of a report that names one of `codebook`."""
+    """Return the number of bits of a report of one precoder of `codebook`."""
     return max(1, math.ceil(math.log2(len(codebook))))
 
 
-def choose(config: PrecodingConfig, h: torch.Tensor, no: float, num_layers: int) -> torch.Tensor:
-    """Precoders [B, T, L] that follow from the channel `h` [B, R, T, F] with noise of variance `no`."""
+def precoder_index(channel: torch.Tensor, no: float, codebook: torch.Tensor) -> torch.Tensor:
+    """Return `best_precoder` of one subcarrier of each PRB.
+
+    Channels hardly change within a PRB: the choice is nearly the same, in a twelfth of the time.
+    """
+    return best_precoder(channel[:, NUM_SUBCARRIERS_PER_PRB // 2 :: NUM_SUBCARRIERS_PER_PRB], no, codebook)
+
+
+def choose_precoder(config: PrecodingConfig, h: torch.Tensor, no: float, num_layers: int) -> torch.Tensor:
+    """Return precoders [B, T, L] of the configured kind for the channel `h` [B, R, T, F] and noise variance `no`."""
     channel = h.permute(0, 3, 1, 2)
     if config.kind == "svd":
         return svd_precoder(channel, num_layers)
@@ -139,8 +150,3 @@ def choose(config: PrecodingConfig, h: torch.Tensor, no: float, num_layers: int)
         return rzf_precoder(channel, no, num_layers)
     codebook = type1_codebook(h.shape[2], num_layers)
     return codebook[precoder_index(channel, no, codebook)]
-
-
-def precoder_index(channel: torch.Tensor, no: float, codebook: torch.Tensor) -> torch.Tensor:
-    # Channels hardly change within a PRB: one subcarrier of each decides, in a twelfth of the time.
-    return best_precoder(channel[:, NUM_SUBCARRIERS_PER_PRB // 2 :: NUM_SUBCARRIERS_PER_PRB], no, codebook)

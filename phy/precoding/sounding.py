@@ -1,7 +1,7 @@
 """Pilots without data: sounding of the channel between all antennas, and the probe of what a message could carry.
 
-As CSI-RS of density one (TS 38.211 clause 7.4.1.5) and sounding reference signals (clause 6.4.1.4): one OFDM symbol, in
-which each antenna has some REs of every PRB to itself.
+Like CSI-RS of density one (TS 38.211 clause 7.4.1.5) and sounding reference signals (clause 6.4.1.4) they occupy one
+OFDM symbol, in which each antenna has some REs of every PRB to itself.
 """
 
 import math
@@ -12,7 +12,7 @@ from taskwave.phy.channel.air import Air
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB, Allocation
 from taskwave.phy.grid.pilots import dmrs_pilots
-from taskwave.phy.precoding.precoders import choose
+from taskwave.phy.precoding.precoders import choose_precoder
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.equalization import lmmse_equalize
 from taskwave.phy.receiver.estimation import channel_estimator
@@ -23,13 +23,13 @@ class ChannelSounding:
 
     Args:
         radio: the radio.
-        num_prb: PRBs to sound.
-        num_ports: antennas that send pilots.
-        density: REs of each antenna in a PRB.
+        num_prb: number of PRBs to sound.
+        num_ports: number of antennas that send pilots.
+        density: number of REs of each antenna in a PRB.
 
     Raises:
-        ValueError: the receiver has to find each message for itself, which needs data, or pilots of so many antennas
-            do not fill PRBs.
+        ValueError: the receiver has to synchronise to each message, which needs data, or pilots of so many antennas do
+            not fill PRBs.
     """
 
     def __init__(self, radio: Radio, num_prb: int, num_ports: int, density: int = 1) -> None:
@@ -51,15 +51,15 @@ class ChannelSounding:
 
     @property
     def channel_uses(self) -> int:
-        """REs occupied."""
+        """Number of REs occupied."""
         return self.allocation.channel_uses
 
     def measure(self, air: Air) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Send the pilots over `air`.
+        """Send the pilots over `air` and estimate the channel.
 
         Returns:
-            Channel as the receiver knows it [B, rx, num_ports, 1, F] complex64, error variance [B or 1, num_ports, 1,
-            F] (0: the channel is known) and variance of the noise [B or 1], float32.
+            Channel as the receiver knows it [B, rx, num_ports, 1, F] complex64, its error variance [B or 1, num_ports,
+            1, F] float32 (0: the channel is known) and the variance of the noise [B or 1] float32.
         """
         a = self.allocation
         grid = self._pilots.new_zeros(air.batch, a.num_layers, 1, a.num_subcarriers)
@@ -81,10 +81,10 @@ class ChannelProbe:
 
     Args:
         radio: the radio.
-        num_prb: PRBs to probe.
+        num_prb: number of PRBs to probe.
 
     Raises:
-        ValueError: see `ChannelSounding`.
+        ValueError: as for `ChannelSounding`.
     """
 
     def __init__(self, radio: Radio, num_prb: int) -> None:
@@ -96,14 +96,17 @@ class ChannelProbe:
 
     @property
     def channel_uses(self) -> int:
-        """REs occupied."""
+        """Number of REs occupied."""
         return self._sounding.channel_uses
 
     def measure(self, air: Air) -> torch.Tensor:
-        """Send the probe; SINR after equalisation as the receiver expects it for data, [B, 12 * num_prb * layers]."""
+        """Send the probe and return the SINR after equalisation that the receiver expects for data.
+
+        It is linear, [B, 12 * num_prb * layers] float32.
+        """
         h, error, no = self._sounding.measure(air)
         if self._precoding is not None:
-            w = choose(self._precoding, h[..., 0, :], noise_variance(air.es_n0_db), self._num_layers)
+            w = choose_precoder(self._precoding, h[..., 0, :], noise_variance(air.es_n0_db), self._num_layers)
             h = torch.einsum("brtsf,btl->brlsf", h, w)
             error = torch.einsum("btsf,btl->blsf", error.expand(len(w), -1, -1, -1), w.abs().square())
         no = error.sum(dim=1) / self._num_layers + no[:, None, None]

@@ -1,15 +1,15 @@
-"""Logits from the candidates of a tree search."""
+"""Max-log logits from the candidates of a tree search."""
 
 import torch
 from sionna.phy.mimo import List2LLR
 
 
 class MaxLogOfCandidates(List2LLR):  # type: ignore[misc]
-    """Max-log logits. Sionna's own compiles itself when first called, which needs a compiler.
+    """Computes max-log logits. Sionna's own class compiles itself when first called, which needs a compiler.
 
     Args:
-        num_bits: of a symbol.
-        largest: magnitude to which logits are limited; that of a bit which is the same in all candidates.
+        num_bits: number of bits of a symbol.
+        largest: magnitude to which logits are limited; a bit that is the same in all candidates has it.
     """
 
     def __init__(self, num_bits: int, largest: float) -> None:
@@ -21,12 +21,14 @@ class MaxLogOfCandidates(List2LLR):  # type: ignore[misc]
     def call(
         self, y: torch.Tensor, r: torch.Tensor, dists: torch.Tensor, path_inds: torch.Tensor, path_syms: torch.Tensor
     ) -> torch.Tensor:
-        """[N, streams, num_bits] log P(1) / P(0).
+        """Return the logits log P(1) / P(0), [N, streams, num_bits].
 
         Args:
-            y, r, path_syms: not used.
+            y: not used, part of the interface of Sionna.
+            r: not used, part of the interface of Sionna.
             dists: [N, paths] float32, squared distances in complex noise of unit variance.
-            path_inds: [N, paths, streams] int32, points of the candidates.
+            path_inds: [N, paths, streams] int32, constellation points of the candidates.
+            path_syms: not used, part of the interface of Sionna.
         """
         ones = self._labels[path_inds]
         exponent = dists[..., None, None]

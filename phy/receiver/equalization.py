@@ -2,12 +2,61 @@
 
 import torch
 
-_NOTHING_HEARD = 0.999
+_LARGE_ERROR = 0.999
 """Error variance above which one minus it is no longer computed as a difference."""
 
 
+def _energy(x: torch.Tensor) -> torch.Tensor:
+    """Return the squared magnitude of complex `x`."""
+    return torch.view_as_real(x).square().sum(-1)
+
+
+def _gram(a: torch.Tensor, b: torch.Tensor, precision: torch.Tensor) -> torch.Tensor:
+    """Return a^H b / no, where `precision` is 1 / no."""
+    return (a.conj() * b).sum(0) * precision
+
+
+def _factor(gram: list[list[torch.Tensor]]) -> tuple[list[list[torch.Tensor]], list[torch.Tensor]]:
+    """Factor (I + G)^-1 = T^H D T from the lower triangle of G: T below its diagonal of ones, and the diagonal of D.
+
+    It follows from I + G = L D^-1 L^H with T = L^-1 (Golub and Van Loan 2013, section 4.1.2).
+    """
+    size = len(gram)
+    scaled: list[list[torch.Tensor]] = [[] for _ in range(size)]  # L D^-1
+    lower: list[list[torch.Tensor]] = [[] for _ in range(size)]
+    inverse: list[list[torch.Tensor]] = [[] for _ in range(size)]
+    diagonal: list[torch.Tensor] = []
+    for i in range(size):
+        for j in range(i):
+            scaled[i].append(sum((-scaled[i][k] * lower[j][k].conj() for k in range(j)), gram[i][j]))
+            lower[i].append(scaled[i][j] * diagonal[j])
+        left = sum((-(scaled[i][k] * lower[i][k].conj()).real for k in range(i)), 1.0 + gram[i][i].real)
+        diagonal.append(1.0 / left)
+        for j in range(i):
+            inverse[i].append(sum((-lower[i][k] * inverse[k][j] for k in range(j + 1, i)), -lower[i][j]))
+    return inverse, diagonal
+
+
+def _signal_share(
+    gram: list[list[torch.Tensor]], inverse: list[list[torch.Tensor]], error: list[torch.Tensor]
+) -> torch.Tensor:
+    """Return 1 - E_kk = [G E]_kk, [..., K], without the difference of nearly equal numbers."""
+    size = len(error)
+    one = torch.ones_like(inverse[-1][0])
+    factor = [[*row, one] for row in inverse]
+
+    def covariance(j: int, k: int) -> torch.Tensor:
+        return torch.stack([factor[i][j].conj() * error[i] * factor[i][k] for i in range(max(j, k), size)]).sum(0)
+
+    def product(k: int) -> torch.Tensor:
+        terms = [(gram[k][j] if j <= k else gram[j][k].conj()) * covariance(j, k) for j in range(size)]
+        return torch.stack(terms).sum(0).real
+
+    return torch.stack([product(k) for k in range(size)], dim=-1)
+
+
 def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unbiased LMMSE estimates of the layers and their error variance.
+    """Return unbiased LMMSE estimates of the layers and their error variance.
 
     With E = (I + H^H H / no)^-1 the estimate of layer k is [E H^H y / no]_k / (1 - E_kk), of error variance
     E_kk / (1 - E_kk) (Kay 1993, theorem 11.1, with the bias taken out).
@@ -46,55 +95,7 @@ def lmmse_equalize(y: torch.Tensor, h: torch.Tensor, no: torch.Tensor) -> tuple[
         ],
         dim=-1,
     )
-    heard = 1.0 - variance
-    if bool((variance > _NOTHING_HEARD).any()):
-        heard = torch.where(variance > _NOTHING_HEARD, _heard(gram, inverse, error), heard)
-    return estimate / heard, variance / heard
-
-
-def _heard(
-    gram: list[list[torch.Tensor]], inverse: list[list[torch.Tensor]], error: list[torch.Tensor]
-) -> torch.Tensor:
-    """1 - E_kk = [G E]_kk [..., K], without the difference of nearly equal numbers."""
-    size = len(error)
-    one = torch.ones_like(inverse[-1][0])
-    factor = [[*row, one] for row in inverse]
-
-    def covariance(j: int, k: int) -> torch.Tensor:
-        return torch.stack([factor[i][j].conj() * error[i] * factor[i][k] for i in range(max(j, k), size)]).sum(0)
-
-    def product(k: int) -> torch.Tensor:
-        terms = [(gram[k][j] if j <= k else gram[j][k].conj()) * covariance(j, k) for j in range(size)]
-        return torch.stack(terms).sum(0).real
-
-    return torch.stack([product(k) for k in range(size)], dim=-1)
-
-
-def _energy(x: torch.Tensor) -> torch.Tensor:
-    return torch.view_as_real(x).square().sum(-1)
-
-
-def _gram(a: torch.Tensor, b: torch.Tensor, precision: torch.Tensor) -> torch.Tensor:
-    """a^H b / no."""
-    return (a.conj() * b).sum(0) * precision
-
-
-def _factor(gram: list[list[torch.Tensor]]) -> tuple[list[list[torch.Tensor]], list[torch.Tensor]]:
-    """(I + G)^-1 = T^H D T, from the lower triangle of G: T below its diagonal of ones, and the diagonal of D.
-
-    By I + G = L D^-1 L^H with T = L^-1 (Golub and Van Loan 2013, section 4.1.2).
-    """
-    size = len(gram)
-    scaled: list[list[torch.Tensor]] = [[] for _ in range(size)]  # L D^-1
-    lower: list[list[torch.Tensor]] = [[] for _ in range(size)]
-    inverse: list[list[torch.Tensor]] = [[] for _ in range(size)]
-    diagonal: list[torch.Tensor] = []
-    for i in range(size):
-        for j in range(i):
-            scaled[i].append(sum((-scaled[i][k] * lower[j][k].conj() for k in range(j)), gram[i][j]))
-            lower[i].append(scaled[i][j] * diagonal[j])
-        left = sum((-(scaled[i][k] * lower[i][k].conj()).real for k in range(i)), 1.0 + gram[i][i].real)
-        diagonal.append(1.0 / left)
-        for j in range(i):
-            inverse[i].append(sum((-lower[i][k] * inverse[k][j] for k in range(j + 1, i)), -lower[i][j]))
-    return inverse, diagonal
+    share = 1.0 - variance
+    if bool((variance > _LARGE_ERROR).any()):
+        share = torch.where(variance > _LARGE_ERROR, _signal_share(gram, inverse, error), share)
+    return estimate / share, variance / share

@@ -1,4 +1,4 @@
-"""Channel estimation from DMRS: least squares with linear interpolation, or LMMSE (Wiener) with known statistics.
+"""Channel estimation from DMRS by least squares with linear interpolation, or LMMSE (Wiener) with known statistics.
 
 Both work on one allocation. Input `z` [B, rx, layers, D, P] are the least-squares estimates at the P pilot subcarriers
 of each layer in the D DMRS symbols, of error variance `no` [B] (or [1]: the same for all; or [B or 1, layers], where
@@ -22,18 +22,19 @@ _NEGLIGIBLE = 1e-9
 """Share of the channel energy below which an eigendirection of the covariance is left out."""
 
 Estimate = tuple[torch.Tensor, torch.Tensor]
+"""Channel `h_hat` and its error variance."""
 
 
 class ChannelEstimator(Protocol):
-    """See the module's docstring for shapes."""
+    """Estimates the channel of one allocation; the module's docstring holds the shapes."""
 
     def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
-        """Channel and error variance at the data REs."""
+        """Return channel and error variance at the data REs."""
         ...
 
 
 def _linear_weights(targets: npt.NDArray[np.int64], known: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """[targets, known] weights of linear inter- and extrapolation (constant if only one point is known)."""
+    """Return weights [targets, known] of linear inter- and extrapolation (constant if only one point is known)."""
     weights = np.zeros((len(targets), len(known)))
     if len(known) == 1:
         weights[:, 0] = 1.0
@@ -47,18 +48,22 @@ def _linear_weights(targets: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
 
 
 def _pilot_subcarriers(allocation: Allocation, layer: int) -> npt.NDArray[np.int64]:
+    """Return the subcarriers of a layer's pilots, [P]."""
     return np.array(allocation.pilot_subcarriers(layer))
 
 
 def _wanted_symbols(allocation: Allocation) -> npt.NDArray[np.int64]:
-    """OFDM symbols at which the channel is estimated: those of data, or of the pilots where there are no data."""
+    """Return the OFDM symbols at which the channel is estimated: of data, or of pilots where there are no data."""
     return np.array(allocation.data_ofdm_symbols or allocation.dmrs)
 
 
 class LinearInterpolator:
-    """Linear interpolation over subcarriers, then over symbols, of least-squares estimates.
+    """Interpolates least-squares estimates linearly over subcarriers, then over symbols.
 
     The error variance is that of the interpolated noise; the interpolation error itself is unknown to this estimator.
+
+    Args:
+        allocation: REs of pilots and data.
     """
 
     def __init__(self, allocation: Allocation) -> None:
@@ -71,22 +76,22 @@ class LinearInterpolator:
         self._noise_gain = torch.tensor(noise, dtype=torch.float32)
 
     def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
-        """See the module's docstring."""
+        """Implement `ChannelEstimator.estimate`."""
         h_hat = self._time.to(z.device) @ (z @ self._frequency.to(z.device).transpose(-1, -2))
         return h_hat, no.reshape(len(no), -1, 1, 1) * self._noise_gain.to(z.device)
 
 
 class WienerInterpolator:
-    """LMMSE estimation over subcarriers and symbols jointly (Hoeher, Kaiser, Robertson 1997, without their truncation).
+    """Estimates by LMMSE over subcarriers and symbols jointly (Hoeher, Kaiser, Robertson 1997, not truncated).
 
     The covariance is that of the power-delay profile in frequency times Jakes' J0 in time; its Kronecker eigenbasis
     makes the exact two-dimensional filter as cheap as two one-dimensional ones.
 
     Args:
-        allocation: the REs.
+        allocation: REs of pilots and data.
         delays: [paths] path delays [s].
         powers: [paths] mean path powers, of sum one.
-        subcarrier_spacing_hz: of the grid.
+        subcarrier_spacing_hz: subcarrier spacing of the grid [Hz].
         doppler_per_symbol: largest Doppler shift times the duration of an OFDM symbol.
     """
 
@@ -111,10 +116,10 @@ class WienerInterpolator:
             pilots = response(_pilot_subcarriers(allocation, layer))
             u, s, vh = np.linalg.svd(pilots, full_matrices=False)
             keep = s**2 > _NEGLIGIBLE * np.sum(s**2)
-            # A flat set of eigendirections per layer; all layers have the same number, zeros fill up.
+            # All layers have the same number of eigendirections; zeros fill up.
             basis_f.append(u * keep)
             gain_f.append((every @ vh.conj().T) * (s * keep))
-            lambda_f = s**2 * keep  # the same for all layers: shifting the comb only rotates phases
+            lambda_f = s**2 * keep  # It is the same for all layers, as shifting the comb only rotates phases.
         dmrs, data = np.array(allocation.dmrs), _wanted_symbols(allocation)
 
         def correlation(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -128,8 +133,8 @@ class WienerInterpolator:
         self._basis_f, self._gain_f = (torch.tensor(np.stack(m), dtype=torch.complex64) for m in (basis_f, gain_f))
 
     def estimate(self, z: torch.Tensor, no: torch.Tensor) -> Estimate:
-        """See the module's docstring."""
-        # [B or 1, layers or 1, D, J], in double precision: 1 - explained is small.
+        """Implement `ChannelEstimator.estimate`."""
+        # [B or 1, layers or 1, D, J] in double precision, as 1 - explained is small.
         shrink = 1.0 / (self._spread + no.double().cpu().reshape(len(no), -1, 1, 1))
         basis_t, gain_t, basis_f, gain_f = (
             m.to(z.device) for m in (self._basis_t, self._gain_t, self._basis_f, self._gain_f)
@@ -138,6 +143,11 @@ class WienerInterpolator:
         h_hat = gain_t @ (seen @ gain_f.transpose(-1, -2))
         explained = self._energy_t @ shrink @ self._energy_f.transpose(-1, -2)
         return h_hat, (1.0 - explained).clamp(0.0, 1.0).to(z.real)
+
+
+def doppler_per_symbol(config: RadioConfig, channel: ChannelModel) -> float:
+    """Return the largest Doppler shift times the duration of an OFDM symbol."""
+    return channel.doppler_hz * config.slot_seconds / NUM_SYMBOLS_PER_SLOT
 
 
 def channel_estimator(
@@ -155,8 +165,3 @@ def channel_estimator(
             doppler_per_symbol(config, channel),
         )
     return None
-
-
-def doppler_per_symbol(config: RadioConfig, channel: ChannelModel) -> float:
-    """Return the largest Doppler shift times the duration of an OFDM symbol."""
-    return channel.doppler_hz * config.slot_seconds / NUM_SYMBOLS_PER_SLOT

@@ -1,4 +1,4 @@
-"""Channel statistics against the tables of TR 38.901, Jakes' spectrum and the closed form of antenna correlation."""
+"""Checks of channels against the tables of TR 38.901, Jakes' spectrum and the closed form of antenna correlation."""
 
 import math
 import tomllib
@@ -26,56 +26,65 @@ specular path, which all antennas share; block Rayleigh against the moments of a
 and the reverse channel of a receiver that stands still against the transposed forward channel."""
 
 _SPREAD_NS = 100.0
+"""Configured RMS delay spread [ns]."""
 _SEED = 61
 _NORMALISATION_DRAWS = 512
-"""Realisations from which the channel model takes its mean energy: their error adds to ours."""
+"""Number of realisations from which the channel model takes its mean energy; their error adds to that of the check."""
 _MAX_LAG_S = 4e-3
+"""Largest lag of the temporal correlation [s]."""
 
 
 @dataclass(frozen=True)
 class TabulatedProfile:
-    """One TDL or CDL model of TR 38.901."""
+    """Describes a TDL or CDL model of TR 38.901."""
 
     powers: Floats
-    """Of sum one; the first of D and E is the specular path."""
+    """Powers of the paths [paths], of sum one; the first path of D and E is the specular one."""
     delays: Floats
-    """Over the RMS delay spread."""
+    """Delays of the paths [paths], in units of the RMS delay spread."""
     specular: bool
+    """Whether the first path is specular."""
     rays: tuple[Floats, Floats]
-    """Azimuth and zenith of arrival [rad] of every path, [paths, rays]."""
+    """Azimuth and zenith of arrival of every ray [rad], [paths, rays] each."""
 
     @property
     def delay_spread(self) -> float:
-        """Root mean square of the delays, weighted by power."""
+        """RMS delay spread, weighted by power, in the unit of `delays`."""
         return spread(
             np.stack((self.powers, self.powers * self.delays, self.powers * self.delays**2), axis=-1).sum(axis=0)
         )
 
     @property
     def k_factor_db(self) -> float:
-        """Of the first path."""
+        """K factor of the first path [dB]."""
         return float(10 * np.log10(self.powers[0] / self.powers[1]))
 
     def correlation(self, antennas_apart: int) -> complex:
-        """Between receive antennas in a row half a wavelength apart, turned by 180 degrees as the receiver is."""
+        """Return the correlation between two receive antennas of a row with a spacing of half a wavelength.
+
+        The row is turned by 180 degrees as the receiver is.
+
+        Args:
+            antennas_apart: difference of the indices of the antennas.
+        """
         azimuth, zenith = self.rays
         total = 0.0 + 0.0j
         for i, power in enumerate(self.powers):
             phase = np.pi * antennas_apart * np.outer(np.sin(zenith[i]), np.sin(azimuth[i]))
             if self.specular and i == 0:
-                phase = phase[:1, :1]  # one ray
+                phase = phase[:1, :1]  # The specular path is one ray.
             total += power * complex(np.exp(1j * phase).mean())
         return total
 
 
 def spread(moments: Floats) -> float:
-    """RMS delay spread from power times delay to the powers 0, 1 and 2."""
+    """Return the RMS delay spread from the sums of power times delay**0, delay**1 and delay**2, [3]."""
     energy, first, second = moments
     return float(np.sqrt(second / energy - (first / energy) ** 2))
 
 
 def profile(channel: Channel) -> TabulatedProfile:
-    """From the transcribed tables."""
+    """Read the model of a channel (TDL or CDL) from the transcribed tables."""
     file = resources.files("taskwave.phy.validation") / "tr38901.toml"
     tables = tomllib.loads(file.read_text())
     table = tables[channel[-1]]
@@ -95,7 +104,7 @@ def profile(channel: Channel) -> TabulatedProfile:
 
 
 def run(quick: bool) -> Section:
-    """All channels of the configuration."""
+    """Check all channels of the configuration that need no file."""
     images = 600 if quick else 2000
     modelled = [c for c in CHANNELS if c.startswith(("tdl", "cdl"))]
     checks: list[Check] = []
@@ -128,7 +137,11 @@ def _radio(channel: Channel, num_rx_ant: int, speed_mps: float = 1.0) -> Radio:
 
 
 def _paths(channel: Channel, images: int) -> tuple[np.ndarray, Floats]:
-    """Coefficients [images, 3 receive antennas, paths] of one moment, delays over the configured spread [paths]."""
+    """Draw coefficients of one moment and delays of the paths.
+
+    Returns:
+        Coefficients [images, 3 receive antennas, paths], and delays over the configured spread [paths].
+    """
     fading = _radio(channel, 3).draw(images, 1, _SEED)
     return fading.a[:, :, 0, :, 0].numpy(), fading.tau[0].double().numpy() / (_SPREAD_NS * 1e-9)
 
@@ -145,7 +158,7 @@ def _k_factor(channel: Channel, first_path: np.ndarray) -> Check:
     power = np.abs(first_path).astype(float) ** 2
 
     def estimate(moments: Floats) -> float:
-        """Greenstein, Michelson and Erceg 1999: the variance of the power tells what of it is steady."""
+        """Estimate the K factor from mean and variance of the power (Greenstein, Michelson and Erceg 1999)."""
         steady = np.sqrt(np.clip(2 * moments[0] ** 2 - moments[1], 0, None))
         return float(10 * np.log10(steady / (moments[0] - steady)))
 
@@ -159,7 +172,10 @@ def _products(paths: np.ndarray, apart: int) -> np.ndarray:
 
 
 def _expected_correlation(channel: Channel, apart: int) -> complex:
-    """CDL: the rays. TDL: scattered paths are independent, the specular one is the same at all antennas."""
+    """Return the correlation: of CDL by its rays; of TDL the power of the specular path, which all antennas share.
+
+    The scattered paths of TDL are independent.
+    """
     model = profile(channel)
     if channel.startswith("cdl"):
         return model.correlation(apart)
@@ -170,7 +186,7 @@ def _correlation(channel: Channel, paths: np.ndarray, apart: int) -> Check:
     expected = _expected_correlation(channel, apart)
     source = "rays of table 7.7.1" if channel.startswith("cdl") else "independent but for the specular path"
     name = f"{channel.upper()}: antennas {apart / 2:g} wavelengths apart, correlation, distance"
-    # Energy is one by the model's own normalisation, of finite accuracy.
+    # The model normalises the energy to one with finite accuracy.
     extra = abs(expected) * SIGMAS * float(_energies(paths).std()) / math.sqrt(_NORMALISATION_DRAWS)
     return mean(name, _products(paths, apart), expected, source, extra)
 
@@ -190,7 +206,7 @@ def _jakes(channel: Channel, images: int, axis: Axes, colour: str) -> list[Check
     if channel == "tdl-a":
         axis.plot(1e3 * lags, exact, color=GREY, linewidth=1.1, label="$J_0$", zorder=1)
     name = f"{channel.upper()}: correlation after"
-    # A loss of 0.2 % is what interpolation in time claims.
+    # Interpolation in time may lose 0.2 %.
     return [
         mean(f"{name} {1e3 * float(lags[i]):g} ms", products[:, i], exact[i], "Jakes: J0(2 pi f_D t)", 0.002)
         for i in (5, 10, 15, 25, 40)
@@ -198,7 +214,7 @@ def _jakes(channel: Channel, images: int, axis: Axes, colour: str) -> list[Check
 
 
 def _rayleigh(images: int) -> list[Check]:
-    """Circular symmetry needs a phase: a real or positive channel would fail."""
+    """Check the moments of a circular Gaussian; a channel without phase would fail."""
     h = _radio("rayleigh", 1).draw(images, 1, _SEED).a[:, 0, 0, 0, 0].numpy().astype(complex)
     name, source = "RAYLEIGH: distance of mean of", "circular complex Gaussian"
     moments = (("h", h, 0.0), ("h²", h**2, 0.0), ("|h|⁴", np.abs(h) ** 4 + 0j, 2.0))

@@ -1,7 +1,7 @@
-"""What a check is, when it passes, and the radios that are checked.
+"""Definition of a check, the rules by which it passes, and the radios that are checked.
 
 Counts: k errors in n independent trials of theory p pass when |k - np| <= 5 sqrt(np(1 - p)) + 1, and np >= 100.
-Means of independent samples pass within five standard errors. What is exact passes within a stated tolerance.
+Means of independent samples pass within five standard errors. Exact values pass within a stated tolerance.
 """
 
 import math
@@ -20,44 +20,65 @@ from taskwave.phy.radio import Radio
 Floats = npt.NDArray[np.float64]
 
 SIGMAS = 5.0
+"""Number of standard errors by which a measurement may differ from what is expected."""
 LEAST_ERRORS = 100
+"""Smallest expected number of errors that a check of counts accepts."""
+CHANNELS: tuple[Channel, ...] = tuple(name for name in get_args(Channel) if name != "recorded")
+"""Names of the channels that need no file."""
+_JACKKNIFE_GROUPS = 50
 
 
 @dataclass(frozen=True)
 class Check:
-    """One measured number and the interval that it has to lie in."""
+    """Holds a measured number and the interval that it has to lie in."""
 
     name: str
     measured: float
     expected: float
-    """NaN where only an interval is expected."""
+    """Expected value; NaN where only an interval is expected."""
     low: float
+    """Smallest value that passes."""
     high: float
+    """Largest value that passes."""
     trials: int
-    """Independent trials behind the measurement; 0: exact, nothing random."""
+    """Number of independent trials behind the measurement; 0 if it is exact and nothing is random."""
     source: str
-    """Of the expectation: formula, clause or publication."""
+    """Source of the expectation: formula, clause or publication."""
 
     @property
     def passed(self) -> bool:
-        """NaN never passes."""
+        """Whether the measured number lies in the interval; NaN never does."""
         return self.low <= self.measured <= self.high
 
 
 @dataclass(frozen=True)
 class Section:
-    """One group of checks."""
+    """Holds one group of checks with its text and figures."""
 
     title: str
     text: str
-    """How it is measured; paragraphs."""
+    """Description of how the group is measured."""
     checks: list[Check]
     figures: dict[str, Figure] = field(default_factory=dict)
-    """By name of the file, without ending."""
+    """Figures by the name of their file, without ending."""
+
+    @property
+    def failed(self) -> list[Check]:
+        """Checks that do not pass."""
+        return [check for check in self.checks if not check.passed]
+
+    @property
+    def num_passed(self) -> int:
+        """Number of checks that pass."""
+        return len(self.checks) - len(self.failed)
 
 
 def count(name: str, errors: int, trials: int, p: float, source: str) -> Check:
-    """Error rate of independent trials against its theory."""
+    """Compare the error rate of independent trials with its theory `p`.
+
+    Raises:
+        ValueError: fewer than `LEAST_ERRORS` errors are expected.
+    """
     expected = trials * p
     if expected < LEAST_ERRORS:
         raise ValueError(f"{name}: {trials} trials expect {expected:.0f} errors, give enough for {LEAST_ERRORS}.")
@@ -66,7 +87,11 @@ def count(name: str, errors: int, trials: int, p: float, source: str) -> Check:
 
 
 def counts_alike(name: str, errors: int, trials: int, reference: tuple[int, int], source: str) -> Check:
-    """Error rate against a published one of (errors, trials): both are random."""
+    """Compare an error rate with a published one of (errors, trials); both are random.
+
+    Raises:
+        ValueError: fewer than `LEAST_ERRORS` errors are expected or were published.
+    """
     expected = reference[0] / reference[1]
     if min(trials * expected, reference[0]) < LEAST_ERRORS:
         raise ValueError(
@@ -78,9 +103,16 @@ def counts_alike(name: str, errors: int, trials: int, reference: tuple[int, int]
 
 
 def mean(name: str, samples: npt.ArrayLike, expected: complex, source: str, extra: float = 0.0) -> Check:
-    """Mean of independent samples (real or complex); `extra` is added to the allowed distance.
+    """Compare the mean of independent samples (real or complex) with `expected`.
 
-    Of complex numbers the distance from `expected` is measured and must be near zero.
+    If the samples are complex, the distance of their mean from `expected` is measured and must be near zero.
+
+    Args:
+        name: name of the check.
+        samples: independent samples [n].
+        expected: expected mean.
+        source: source of the expectation.
+        extra: distance that is allowed in addition to five standard errors.
     """
     values = np.asarray(samples)
     error = math.sqrt(float(np.var(values, ddof=1)) / len(values))
@@ -92,38 +124,35 @@ def mean(name: str, samples: npt.ArrayLike, expected: complex, source: str, extr
     return Check(name, float(values.mean()), real, real - slack, real + slack, len(values), source)
 
 
-def statistic(
-    name: str, samples: Floats, function: Callable[[Floats], float], expected: float, source: str, groups: int = 50
-) -> Check:
-    """`function` of the column means of independent rows [n, m]; its error by a grouped jackknife (Efron 1982)."""
-    parts = np.array([part.mean(axis=0) for part in np.array_split(samples, groups)])
-    left_out = np.array([function((parts.sum(axis=0) - part) / (groups - 1)) for part in parts])
-    error = math.sqrt((groups - 1) * float(np.var(left_out)))
+def statistic(name: str, samples: Floats, function: Callable[[Floats], float], expected: float, source: str) -> Check:
+    """Compare `function` of the column means of independent rows [n, m] with `expected`.
+
+    The standard error is that of a grouped jackknife with 50 groups (Efron 1982).
+    """
+    parts = np.array([part.mean(axis=0) for part in np.array_split(samples, _JACKKNIFE_GROUPS)])
+    left_out = np.array([function((parts.sum(axis=0) - part) / (_JACKKNIFE_GROUPS - 1)) for part in parts])
+    error = math.sqrt((_JACKKNIFE_GROUPS - 1) * float(np.var(left_out)))
     value, slack = function(samples.mean(axis=0)), SIGMAS * error
     return Check(name, value, expected, expected - slack, expected + slack, len(samples), source)
 
 
 def near(name: str, measured: float, expected: float, tolerance: float, source: str) -> Check:
-    """A number without randomness."""
+    """Compare a number without randomness with its expected value."""
     return Check(name, measured, expected, expected - tolerance, expected + tolerance, 0, source)
 
 
 def same(name: str, mismatches: int, compared: int, source: str) -> Check:
-    """Values that must all be equal: how many of `compared` are not."""
+    """Demand that none of `compared` values differs from its reference; `mismatches` is how many do."""
     return Check(f"{name} (of {compared:,}, differing)", mismatches, 0, 0, 0, 0, source)
 
 
 def between(name: str, measured: float, low: float, high: float, trials: int, source: str) -> Check:
-    """A number of which only bounds are known."""
+    """Compare a number with bounds where no exact value is known."""
     return Check(name, measured, math.nan, low, high, trials, source)
 
 
-CHANNELS: tuple[Channel, ...] = tuple(name for name in get_args(Channel) if name != "recorded")
-"""Those that need no file."""
-
-
 def simple_radio(channel: Channel, num_rx_ant: int = 1, control_code_rate: float | None = None) -> Radio:
-    """One layer from one antenna to `num_rx_ant`; the receiver knows the channel."""
+    """Build a radio with one layer from one antenna to `num_rx_ant`, whose receiver knows the channel."""
     return Radio(
         RadioConfig(
             channel=channel,
@@ -137,5 +166,5 @@ def simple_radio(channel: Channel, num_rx_ant: int = 1, control_code_rate: float
 
 
 def forward(radio: Radio, es_n0_db: float, images: int, seed: int) -> Air:
-    """The first transmission of `images` independent messages."""
+    """Draw the air of the first forward transmission of `images` independent messages."""
     return AirInterface(radio.config, radio.draw(images, 1, seed), es_n0_db, seed + 1).forward(0)

@@ -1,4 +1,4 @@
-"""Block errors of our coded chains in AWGN, and the SNR at which they reach a block error rate."""
+"""Block errors of the coded chains in AWGN, and the SNR at which they reach a block error rate."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import brentq
 
-from taskwave.phy.coding.ldpc import BlockCode, Cut
+from taskwave.phy.coding.ldpc import BlockCode, BufferWindow
 from taskwave.phy.coding.mcs import Mcs
 from taskwave.phy.coding.modulation import Modulation
 from taskwave.phy.links.control import ControlLink
@@ -21,33 +21,51 @@ from taskwave.phy.validation.checks import forward, simple_radio
 _BATCH = 2000
 _STEP_DB = 0.2
 _FARTHEST = 20
-"""Steps from where a waterfall is expected: a chain that fails always is not followed for ever."""
+"""Largest number of steps from where a waterfall is expected, so that the search ends if a chain always fails."""
+
 Simulation = Callable[[float, int], int]
-"""Block errors at an Es/N0 [dB] in a number of blocks."""
+"""Function that counts block errors, given `es_n0_db` and a number of blocks."""
 
 
-def code_errors(k: int, n: int, graph: str, num_iter: int, es_n0_db: float, blocks: int, seed: int) -> int:
-    """Wrong words of `phy.ldpc` alone, QPSK, always with `num_iter` layered iterations (no CRC stops them)."""
-    link, modulation, code = SymbolLink(simple_radio("awgn")), Modulation(2), BlockCode(k, graph, 2)
-    cut = Cut(n, rv=0)
-    sent = code.positions(cut)
+@dataclass(frozen=True)
+class LdpcCode:
+    """Describes an LDPC code with rate matching."""
+
+    k: int
+    """Number of information bits."""
+    n: int
+    """Number of coded bits that are sent."""
+    graph: str
+    """Base graph, "bg1" or "bg2"."""
+
+
+def code_errors(code: LdpcCode, num_iter: int, es_n0_db: float, blocks: int, seed: int) -> int:
+    """Count wrong words of the LDPC code alone with QPSK.
+
+    The decoder always does `num_iter` layered iterations; no CRC stops it.
+    """
+    link, modulation, block = SymbolLink(simple_radio("awgn")), Modulation(2), BlockCode(code.k, code.graph, 2)
+    window = BufferWindow(code.n, rv=0)
+    sent = block.positions(window)
     errors = 0
     for first in range(0, blocks, _BATCH):
         batch = min(_BATCH, blocks - first)
-        bits = torch.randint(0, 2, (batch, k), generator=generator(seed, first)).float()
+        bits = torch.randint(0, 2, (batch, code.k), generator=generator(seed, first)).float()
         received = link.send(
-            modulation.map(code.encode(bits)[:, sent]), forward(link.radio, es_n0_db, batch, seed + first)
+            modulation.map(block.encode(bits)[:, sent]), forward(link.radio, es_n0_db, batch, seed + first)
         )
         llr = modulation.llr(received.symbols, received.noise_variance)
-        soft = torch.zeros(batch, code.buffer_bits)
+        soft = torch.zeros(batch, block.buffer_bits)
         soft[:, sent] = llr
-        decoded = code.decode(soft, frozenset({cut}), lambda words: torch.zeros(len(words), dtype=torch.bool), num_iter)
+        decoded = block.decode(
+            soft, frozenset({window}), lambda words: torch.zeros(len(words), dtype=torch.bool), num_iter
+        )
         errors += int((decoded != bits).any(dim=1).sum())
     return errors
 
 
 def transport_errors(mcs: Mcs, channel_uses: int, es_n0_db: float, blocks: int, seed: int) -> int:
-    """Lost blocks of the transport link: CRC, LDPC, rate matching, QAM, OFDM."""
+    """Count lost blocks of the transport link: CRC, LDPC, rate matching, QAM, OFDM."""
     link = TransportLink(simple_radio("awgn"), mcs)
     size, errors = link.payload_bytes(channel_uses), 0
     for first in range(0, blocks, _BATCH):
@@ -61,7 +79,11 @@ def transport_errors(mcs: Mcs, channel_uses: int, es_n0_db: float, blocks: int, 
 
 
 def control_link(num_bits: int, coded_bits: int) -> ControlLink:
-    """A control link whose messages of `num_bits` become `coded_bits`."""
+    """Build a control link whose messages of `num_bits` become `coded_bits`.
+
+    Raises:
+        ValueError: so many coded bits do not fill an allocation.
+    """
     link = ControlLink(simple_radio("awgn", control_code_rate=(num_bits + 11) / coded_bits))
     air = forward(link.symbol_link.radio, 0.0, 1, 0)
     sent = 2 * link.symbol_link.capacity(link.channel_uses(num_bits, air))
@@ -71,7 +93,7 @@ def control_link(num_bits: int, coded_bits: int) -> ControlLink:
 
 
 def control_errors(num_bits: int, coded_bits: int, es_n0_db: float, messages: int, seed: int) -> int:
-    """Wrong messages of the control link: CRC-11, polar code, list decoder, QPSK, OFDM."""
+    """Count wrong messages of the control link: CRC-11, polar code, list decoder, QPSK, OFDM."""
     link, errors = control_link(num_bits, coded_bits), 0
     for first in range(0, messages, _BATCH):
         batch = min(_BATCH, messages - first)
@@ -84,45 +106,50 @@ def control_errors(num_bits: int, coded_bits: int, es_n0_db: float, messages: in
 
 @dataclass(frozen=True)
 class Waterfall:
-    """Measured block error rates by rising Es/N0."""
+    """Holds measured block error rates by rising SNR."""
 
-    es_n0_db: list[float]
-    bler: list[float]
+    es_n0_dbs: list[float]
+    blers: list[float]
+    """Block error rate at each SNR."""
     blocks: int
+    """Number of blocks at each SNR."""
 
-    def ratio_of(self, bler: float) -> float:
-        """Es/N0 [dB] of a block error rate: logarithms interpolated linearly; NaN where it is not enclosed."""
-        logs = [math.log(max(p, 0.1 / self.blocks)) for p in self.bler]
-        return float(np.interp(-math.log(bler), [-v for v in logs], self.es_n0_db, left=math.nan, right=math.nan))
+    def es_n0_db_at(self, bler: float) -> float:
+        """Return the SNR [dB] of a block error rate, logarithms interpolated linearly; NaN if it is not enclosed."""
+        logs = [math.log(max(p, 0.1 / self.blocks)) for p in self.blers]
+        return float(np.interp(-math.log(bler), [-v for v in logs], self.es_n0_dbs, left=math.nan, right=math.nan))
 
 
 def waterfall(simulation: Simulation, start_db: float, blocks: int, bler: float) -> Waterfall:
-    """Points in steps of 0.2 dB around `bler`, beginning near `start_db`; each has `blocks` blocks."""
+    """Measure in steps of 0.2 dB around `bler`, beginning near `start_db`, with `blocks` blocks at each SNR."""
     known: dict[float, float] = {}
 
-    def rate(place: int) -> float:
-        x = round(start_db + place * _STEP_DB, 3)
-        if x not in known:
-            known[x] = simulation(x, blocks) / blocks
-        return known[x]
+    def rate(step: int) -> float:
+        es_n0_db = round(start_db + step * _STEP_DB, 3)
+        if es_n0_db not in known:
+            known[es_n0_db] = simulation(es_n0_db, blocks) / blocks
+        return known[es_n0_db]
 
-    place = 0
-    while rate(place) > bler and place < _FARTHEST:
-        place += 1
-    while rate(place) <= bler and place > -_FARTHEST:
-        place -= 1
-    rate(place - 1)
+    step = 0
+    while rate(step) > bler and step < _FARTHEST:
+        step += 1
+    while rate(step) <= bler and step > -_FARTHEST:
+        step -= 1
+    rate(step - 1)
     ordered = sorted(known)
-    return Waterfall(ordered, [known[x] for x in ordered], blocks)
+    return Waterfall(ordered, [known[es_n0_db] for es_n0_db in ordered], blocks)
 
 
 def bound_bler(order: int, num_bits: int, num_uses: int, es_n0_db: float) -> float:
-    """Normal approximation for QAM of `order` with bit-wise demapping."""
+    """Return the block error rate of the normal approximation for QAM of `order` with bit-wise demapping.
+
+    It is for `num_bits` bits in `num_uses` symbols.
+    """
     return float(normal_approximation_bler(num_bits, num_uses, *bicm_moments(order, es_n0_db)))
 
 
-def bound_ratio(order: int, num_bits: int, num_uses: int, bler: float) -> float:
-    """Es/N0 [dB] at which that bound has a block error rate."""
+def bound_es_n0_db(order: int, num_bits: int, num_uses: int, bler: float) -> float:
+    """Return the SNR [dB] at which `bound_bler` has the block error rate `bler`."""
 
     def distance(es_n0_db: float) -> float:
         return bound_bler(order, num_bits, num_uses, es_n0_db) - bler

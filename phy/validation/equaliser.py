@@ -1,4 +1,4 @@
-"""LMMSE equalisation: SINR by formula, error variance as reported, logits as probable as they say."""
+"""Checks of LMMSE equalisation: SINR by formula, error variance as reported, calibrated logits."""
 
 import itertools
 import math
@@ -28,22 +28,22 @@ noise, and 10 % are allowed. A demapper that is fed `no` in place of the varianc
 _SIZES = (2, 4)
 _SETTINGS: tuple[tuple[Channel, Csi], ...] = (("rayleigh", "perfect"), ("tdl-c", "perfect"), ("tdl-c", "lmmse"))
 _LOGIT_TOLERANCE = 0.1
-"""What other layers leave after equalisation is no Gaussian noise: with them logits are only nearly right."""
+"""Relative deviation that is allowed with several layers, whose interference after equalisation is not Gaussian."""
 _SEED = 23
 
 
 def run(quick: bool) -> Section:
-    """2x2 and 4x4."""
+    """Check 2x2 and 4x4 links, and the logits with one and two layers."""
     checks: list[Check] = []
     figure, axes = panels(2)
     for size, colour in zip(_SIZES, COLOURS, strict=False):
-        formula, reported, ratio = _direct(size, 2000 if quick else 20_000)
+        formula, reported, normalised = _direct(size, 2000 if quick else 20_000)
         worst = float(np.max(np.abs(reported / formula - 1)))
         name = f"{size}×{size}"
         checks.append(
             near(f"{name}: largest relative distance of SINR from formula", worst, 0.0, 1e-6, "Kay 1993, 11.1")
         )
-        checks.append(mean(f"{name}: squared error over reported variance", ratio, 1.0, "definition"))
+        checks.append(mean(f"{name}: squared error over reported variance", normalised, 1.0, "definition"))
         axes[0].loglog(formula[:300].ravel(), reported[:300].ravel(), ".", color=colour, markersize=3, label=name)
     ends = np.array([1e-2, 1e3])
     axes[0].loglog(ends, ends, color=GREY, linewidth=0.8, zorder=1)
@@ -53,7 +53,9 @@ def run(quick: bool) -> Section:
     for size, (channel, csi) in itertools.product(_SIZES, _SETTINGS):
         radio = _radio(channel, csi, size)
         checks.append(
-            mean(f"{_name(radio)}: squared error over reported variance", _link_ratio(radio, images), 1.0, "definition")
+            mean(
+                f"{_name(radio)}: squared error over reported variance", _link_errors(radio, images), 1.0, "definition"
+            )
         )
     matched = Radio(RadioConfig(channel="tdl-c", csi="perfect", num_tx_ant=1, num_rx_ant=1, num_layers=1))
     wrong, predicted, bins = _logits(matched, images)
@@ -86,19 +88,23 @@ def _name(radio: Radio) -> str:
 
 
 def _direct(size: int, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """SINR by formula and as reported, [channels, layers], and squared error over reported variance, [channels]."""
+    """Equalise random channels in double precision.
+
+    Returns:
+        SINR by formula and as reported, [channels, layers] each, and squared error over reported variance [channels].
+    """
     draw = generator(_SEED, size)
     h = torch.randn((channels, size, size), generator=draw, dtype=torch.complex128)
     no = 10 ** (torch.rand(channels, generator=draw, dtype=torch.float64) * 4 - 2.5)
     x, noise = (torch.randn((channels, size), generator=draw, dtype=torch.complex128) for _ in range(2))
     y = (h @ x.unsqueeze(-1)).squeeze(-1) + no.sqrt()[:, None] * noise
     x_hat, variance = lmmse_equalize(y, h, no)
-    ratio = ((x_hat - x).abs().square() / variance).mean(dim=1)
-    return lmmse_sinr(h.numpy(), no.numpy()), (1 / variance).numpy(), ratio.numpy()
+    normalised = ((x_hat - x).abs().square() / variance).mean(dim=1)
+    return lmmse_sinr(h.numpy(), no.numpy()), (1 / variance).numpy(), normalised.numpy()
 
 
-def _link_ratio(radio: Radio, images: int) -> np.ndarray:
-    """Mean of squared error over reported variance of each image's 240 symbols."""
+def _link_errors(radio: Radio, images: int) -> np.ndarray:
+    """Return squared error over reported variance, averaged over the 240 symbols of each image [images]."""
     sent = torch.randn((images, 240), generator=generator(_SEED, images), dtype=torch.complex64)
     air = AirInterface(radio.config, radio.draw(images, 1, _SEED), 8.0, _SEED)
     received = SymbolLink(radio).send(sent, air.forward(0))
@@ -106,12 +112,17 @@ def _link_ratio(radio: Radio, images: int) -> np.ndarray:
 
 
 def _logits(radio: Radio, images: int) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Share of wrong hard decisions, measured and predicted, of each image; and both over bins of the prediction."""
+    """Return the share of wrong hard decisions, measured and predicted.
+
+    Returns:
+        Measured share of each image [images], predicted share [images], and (predicted, measured) in bins of the
+        prediction, [bins] each.
+    """
     link = TransportLink(radio, mcs(8))
     octets = torch.randint(0, 256, (images, link.payload_bytes(600)), generator=generator(_SEED), dtype=torch.uint8)
     payloads = [row.numpy().tobytes() for row in octets]
     fading, llr = radio.draw(images, 1, _SEED), []
-    for es_n0_db in (12.0, 95.0):  # without noise the decisions are what was sent
+    for es_n0_db in (12.0, 95.0):  # almost without noise, the decisions are the bits that were sent
         signals: dict[str, torch.Tensor] = {}
         radio.tap = signals.__setitem__
         link.send(payloads, 600, AirInterface(radio.config, fading, es_n0_db, _SEED).forward(0))
@@ -119,7 +130,7 @@ def _logits(radio: Radio, images: int) -> tuple[np.ndarray, np.ndarray, tuple[np
     wrong = ((llr[0] > 0) != (llr[1] > 0)).double()
     predicted = torch.sigmoid(-llr[0].abs())
     edges = torch.logspace(-3, math.log10(0.5), 13, dtype=torch.float64)
-    place = torch.bucketize(predicted, edges)
-    inside = [place == i for i in range(1, len(edges))]
+    bin_of = torch.bucketize(predicted, edges)
+    inside = [bin_of == i for i in range(1, len(edges))]
     bins = tuple(np.array([float(v[mask].mean()) for mask in inside]) for v in (predicted, wrong))
     return wrong.mean(dim=1).numpy(), predicted.mean(dim=1).numpy(), (bins[0], bins[1])

@@ -4,7 +4,7 @@ import numpy as np
 
 from taskwave.phy.drawing import COLOURS, GREY, label, panels
 from taskwave.phy.validation.checks import SIGMAS, Check, Section, between, counts_alike
-from taskwave.phy.validation.coded import bound_bler, bound_ratio, control_errors, waterfall
+from taskwave.phy.validation.coded import bound_bler, bound_es_n0_db, control_errors, waterfall
 
 TEXT = """Messages of A bits, CRC-11, polar code, E coded bits, QPSK, list decoding with eight paths, through
 `ControlLink` in AWGN. Published: SNR for a block error rate of 1e-3 of the PUCCH polar code with a list of eight,
@@ -13,30 +13,32 @@ results/SNR_vs_A_PUCCH_0.001_E_8_1_100_0.txt). At that SNR we count our errors. 
 for QPSK (k = A, n = E / 2): no code is better, and ours is to come within 1.5 dB at a block error rate of 1e-2."""
 
 PUBLISHED = {(32, 216): -1.941983, (64, 216): 0.717868}
-"""(A, E): Es/N0 [dB] of block error rate 1e-3."""
+"""Published SNR [dB] of a block error rate of 1e-3, by (A, E)."""
 _PUBLISHED_ERRORS = 100
+"""Number of block errors behind each published SNR."""
 _SIZES = ((20, 216), (32, 216), (64, 216), (64, 432))
+"""Pairs (A, E) of message bits and coded bits."""
 _TARGET, _LIMIT_DB = 1e-2, 1.5
 _SEED = 41
 
 
 def run(quick: bool) -> Section:
-    """Gap to the bound; without `quick` the published points."""
+    """Check the gap to the bound and, unless `quick`, the published points."""
     checks: list[Check] = []
     figure, (curves,) = panels(1, 3.8, 5.2)
     messages = 1000 if quick else 3000
     for (bits, coded), colour in zip(_SIZES[1:3] if quick else _SIZES, COLOURS, strict=False):
-        name, start = f"A = {bits}, E = {coded}", bound_ratio(2, bits, coded // 2, _TARGET)
+        name, start = f"A = {bits}, E = {coded}", bound_es_n0_db(2, bits, coded // 2, _TARGET)
 
         def errors(es_n0_db: float, count: int, bits: int = bits, coded: int = coded) -> int:
             return control_errors(bits, coded, es_n0_db, count, _SEED)
 
         found = waterfall(errors, start + 0.6, messages, _TARGET)
-        gap = found.ratio_of(_TARGET) - start
+        gap = found.es_n0_db_at(_TARGET) - start
         checks.append(
             between(f"{name}: dB to the bound at 1e-2", gap, 0.0, _LIMIT_DB, messages, "normal approximation")
         )
-        curves.semilogy(found.es_n0_db, found.bler, "o-", color=colour, markersize=4, linewidth=1.2, label=name)
+        curves.semilogy(found.es_n0_dbs, found.blers, "o-", color=colour, markersize=4, linewidth=1.2, label=name)
         grid = np.linspace(start - 1, start + 1.2, 40)
         curves.semilogy(
             grid, [bound_bler(2, bits, coded // 2, float(x)) for x in grid], "--", color=colour, linewidth=1

@@ -1,34 +1,35 @@
-"""The page: HTML with its figures inside, and the numbers as CSV and JSON."""
+"""Writer of the validation page: HTML with its figures inside, and the same numbers as CSV and JSON."""
 
 import base64
-import html
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 
 import pandas as pd
+from jinja2 import Environment, StrictUndefined
 
 from taskwave.phy.drawing import save
-from taskwave.phy.validation.checks import Check, Section
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-img { max-width: 100%; } p { max-width: 60rem; }
-table { border-collapse: collapse; font-size: 13px; } td, th { padding: 2px 10px; border-bottom: 1px solid #e4e4e4; }
-th { text-align: left; font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.pass { color: #00734f; } .fail { color: #b00020; font-weight: 700; } .fail-row { background: #fdecee; }
-.verdict { padding: .6rem 1rem; border-left: 5px solid; background: #f6f6f6; }
-details summary { cursor: pointer; color: #555; font-size: 13px; }
-"""
+from taskwave.phy.validation.checks import Section
 
 
 def write(folder: Path, sections: Mapping[str, Section], seconds: float, command: str, version: str) -> list[Path]:
-    """Write `index.html`, `checks.csv`, `checks.json` and the figures into `folder`."""
+    """Write `index.html`, `checks.csv`, `checks.json` and the figures into `folder`.
+
+    Args:
+        folder: folder of the page; it is made if it is missing.
+        sections: groups of checks by name, in the order of the page.
+        seconds: time that the checks took [s].
+        command: command line that ran the checks.
+        version: version of TaskWave.
+
+    Returns:
+        Paths of all files written, the page first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {
+    figures = {
         name: save(figure, folder / f"{name}.png")
         for section in sections.values()
         for name, figure in section.figures.items()
@@ -37,18 +38,13 @@ def write(folder: Path, sections: Mapping[str, Section], seconds: float, command
     table.to_csv(folder / "checks.csv", index=False)
     plain = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in table.to_dict("records")]
     (folder / "checks.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
-    body = [_head(sections, seconds, command, version)]
-    body += [_section(name, section, pictures) for name, section in sections.items()]
     page = folder / "index.html"
-    page.write_text(
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>TaskWave: validation</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
-    return [page, folder / "checks.csv", folder / "checks.json", *pictures.values()]
+    page.write_text(_render(sections, figures, seconds, command, version))
+    return [page, folder / "checks.csv", folder / "checks.json", *figures.values()]
 
 
 def records(sections: Mapping[str, Section]) -> pd.DataFrame:
-    """One row a check: group, name, measured, expected, low, high, trials, source, passed."""
+    """Return one row a check: group, name, measured, expected, low, high, trials, source, passed."""
     rows = [
         {"group": name, **asdict(check), "passed": check.passed}
         for name, section in sections.items()
@@ -58,7 +54,7 @@ def records(sections: Mapping[str, Section]) -> pd.DataFrame:
 
 
 def number(value: float) -> str:
-    """Three or four digits."""
+    """Format a number with three or four digits, NaN as a dash."""
     if math.isnan(value):
         return "–"
     if value == 0 or value == int(value):
@@ -66,52 +62,24 @@ def number(value: float) -> str:
     return f"{value:.2e}" if abs(value) < 0.01 else f"{value:.4g}"
 
 
-def _head(sections: Mapping[str, Section], seconds: float, command: str, version: str) -> str:
-    failed = [c for s in sections.values() for c in s.checks if not c.passed]
-    total = sum(len(s.checks) for s in sections.values())
-    kind = "fail" if failed else "pass"
-    verdict = f"{len(failed)} of {total} checks FAIL" if failed else f"all {total} checks pass"
-    rows = "".join(
-        f'<tr><td><a href="#{name}">{html.escape(s.title)}</a></td>'
-        f'<td class="n">{sum(c.passed for c in s.checks)} of {len(s.checks)}</td>'
-        f"<td>{_mark(all(c.passed for c in s.checks))}</td></tr>"
-        for name, s in sections.items()
+def _render(
+    sections: Mapping[str, Section], figures: Mapping[str, Path], seconds: float, command: str, version: str
+) -> str:
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
     )
-    return (
-        "<h1>TaskWave: the radio against theory and standards</h1>"
-        f'<p class="verdict {kind}">{verdict}</p>'
-        f"<table><tr><th>group</th><th>passed</th><th></th></tr>{rows}</table>"
-        f"<p><code>{html.escape(command)}</code>, TaskWave {html.escape(version)}, {seconds:.0f} s. Counts pass when "
-        "|k − np| ≤ 5√(np(1 − p)) + 1 with np ≥ 100, means within five standard errors, exact values within the stated "
-        "tolerance. Seeds are fixed: a failure is a change, not luck.</p>"
+    environment.filters["number"] = number
+    template = resources.files("taskwave.phy.validation") / "page.html.j2"
+    return environment.from_string(template.read_text()).render(
+        sections=sections,
+        failed=sum(len(section.failed) for section in sections.values()),
+        total=sum(len(section.checks) for section in sections.values()),
+        pngs={name: _data_url(path) for name, path in figures.items()},
+        seconds=f"{seconds:.0f}",
+        command=command,
+        version=version,
     )
 
 
-def _section(name: str, section: Section, pictures: Mapping[str, Path]) -> str:
-    figures = "".join(
-        f'<p><img alt="{html.escape(section.title)}" src="data:image/png;base64,'
-        f'{base64.b64encode(pictures[figure].read_bytes()).decode()}"></p>'
-        for figure in section.figures
-    )
-    rows = "".join(map(_row, section.checks))
-    failing = any(not c.passed for c in section.checks)
-    return (
-        f'<h2 id="{name}">{html.escape(section.title)}</h2><p>{html.escape(section.text)}</p>{figures}'
-        f"<details{' open' if failing else ''}><summary>{len(section.checks)} checks</summary>"
-        "<table><tr><th>check</th><th>measured</th><th>expected</th><th>allowed</th><th>trials</th><th>source</th>"
-        f"<th></th></tr>{rows}</table></details>"
-    )
-
-
-def _row(check: Check) -> str:
-    trials = f"{check.trials:,}" if check.trials else "exact"
-    return (
-        f"<tr{'' if check.passed else ' class=fail-row'}><td>{html.escape(check.name)}</td>"
-        f'<td class="n">{number(check.measured)}</td><td class="n">{number(check.expected)}</td>'
-        f'<td class="n">{number(check.low)} … {number(check.high)}</td><td class="n">{trials}</td>'
-        f"<td>{html.escape(check.source)}</td><td>{_mark(check.passed)}</td></tr>"
-    )
-
-
-def _mark(passed: bool) -> str:
-    return '<span class="pass">pass</span>' if passed else '<span class="fail">FAIL</span>'
+def _data_url(png: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}"

@@ -1,7 +1,7 @@
-"""Public vectors and tables of TS 38.211, 38.212 and 38.214.
+"""Checks against public vectors and tables of TS 38.211, 38.212 and 38.214.
 
 Long tables are compared by the SHA-256 of an independent transcription (github.com/robmaunder/polar-3gpp-matlab and
-github.com/robmaunder/ldpc-3gpp-matlab), made once; the standard has the same numbers.
+github.com/robmaunder/ldpc-3gpp-matlab), made once; the numbers are those of the standard.
 """
 
 import hashlib
@@ -25,25 +25,29 @@ sequence and the LDPC shift tables by the SHA-256 of independent transcriptions.
 of TS 38.214 clause 5.1.3.2: a payload fills whatever its allocation carries at the MCS's code rate."""
 
 POLAR_SHA256 = "fbd7522273e81607ccc6eeaf2feb768ba13d4a14c46cf19bf1275e0714cee3f1"
-"""Of table 5.3.1.2-1, the indices by rising reliability, joined by commas."""
+"""SHA-256 of table 5.3.1.2-1: the indices by rising reliability, joined by commas."""
 LDPC_SHA256 = {
     "bg1": "808f77fd283e646400debd9d774799c955a647d50f0d901d78373da04e2169c7",
     "bg2": "343a9ac9f98f8fa62b4cc6b8fe7ce5671bb04b878bcf263cc0309b94c59edd06",
 }
-"""Of tables 5.3.2-2 and -3: row, column and the shifts of the eight sets, joined by commas, a line an entry, sorted."""
+"""SHA-256 of tables 5.3.2-2 and -3.
+
+Each entry is a line of row, column and the shifts of the eight sets, joined by commas; the lines are sorted.
+"""
 _LARGEST_LIFTING = (256, 384, 320, 224, 288, 352, 208, 240)
-"""Of each set of table 5.3.2-1."""
+"""Largest lifting size of each set of table 5.3.2-1."""
 _PRBS = (
     # nrPUSCHPRBS(17, 120): c_init = 120 * 2^15 + 17; ltePRBS(162): the same sequence of TS 36.211.
     (120 * 2**15 + 17, (0, 1, 1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 1, 1, 1)),
     (162, (1, 0, 1, 1)),
 )
+"""Pairs of `c_init` and the first bits of the pseudo-random sequence, as MathWorks prints them."""
 _CRC_CHECK = {"CRC24A": 0xCDE703, "CRC24B": 0x23EF52, "CRC16": 0x31C3}
-"""Of the ASCII string 123456789: CRC-24/LTE-A, CRC-24/LTE-B and CRC-16/XMODEM of the catalogue."""
+"""CRCs of the ASCII string 123456789: CRC-24/LTE-A, CRC-24/LTE-B and CRC-16/XMODEM of the catalogue."""
 
 
 def run(quick: bool) -> Section:
-    """All of them, whether `quick` or not: they take a second."""
+    """Check all vectors and tables, which takes a second; with `quick` fewer bits of the shift registers."""
     checks = [
         _published_prbs(), _registers(100 if quick else 4000), *(_qam(order) for order in MODULATION_ORDERS),
         *(_crc(name, value) for name, value in _CRC_CHECK.items()),
@@ -81,10 +85,10 @@ def _registers(length: int) -> Check:
 
 
 def _axis(bits: Sequence[int]) -> int:
-    """Amplitude of one axis by the nested formulas of TS 38.211 clauses 5.1.3 to 5.1.6, b(i), b(i + 2), …"""
+    """Return the amplitude of bits b(i), b(i + 2), … by the nested formulas of TS 38.211 clauses 5.1.3 to 5.1.6."""
     value = 1
-    for place, bit in enumerate(reversed(bits[1:]), start=1):
-        value = 2**place - (1 - 2 * bit) * value
+    for exponent, bit in enumerate(reversed(bits[1:]), start=1):
+        value = 2**exponent - (1 - 2 * bit) * value
     return (1 - 2 * bits[0]) * value
 
 
@@ -149,6 +153,6 @@ def _ldpc(graph: str) -> Check:
         for row in range(matrix.shape[0] // lifting):
             for column in matrix.indices[matrix.indptr[row * lifting] : matrix.indptr[row * lifting + 1]]:
                 shifts.setdefault((row, int(column) // lifting), []).append(int(column) % lifting)
-    lines = [",".join(map(str, (*place, *values))) for place, values in sorted(shifts.items())]
+    lines = [",".join(map(str, (*entry, *values))) for entry, values in sorted(shifts.items())]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return same(f"LDPC {graph} shift table", int(digest != LDPC_SHA256[graph]), 1, "TS 38.212 5.3.2-2, -3")

@@ -1,7 +1,7 @@
 """Bit error rates of QAM through the whole symbol link against closed forms.
 
 Trials are independent: one bit of every symbol in AWGN, and in fading one bit of every image, each with its own channel
-realisation; the bit positions take turns.
+realisation. The bit positions of a symbol take turns.
 """
 
 import math
@@ -20,11 +20,11 @@ from taskwave.phy.validation.checks import Check, Section, count, forward, simpl
 
 QAM = {2: "QPSK", 4: "16-QAM", 6: "64-QAM", 8: "256-QAM"}
 _SYMBOLS = 50_000
-"""Of one message in AWGN."""
+"""Number of symbols of a message in AWGN."""
 _IMAGES = 20_000
-"""Drawn together in fading."""
+"""Number of images that are drawn together in fading."""
 _RATES = {"awgn": (0.1, 0.03, 0.01, 1e-3, 1e-4), "rayleigh": (0.1, 0.03, 0.01, 3e-3)}
-"""Bit error rates near which is measured."""
+"""Bit error rates near which measurements are taken."""
 _QUICK_RATES = (0.05,)
 _SEED = 11
 
@@ -36,12 +36,12 @@ binomial."""
 
 
 def theory(order: int, es_n0_db: float, channel: Channel, branches: int) -> float:
-    """Bit error rate, by formula."""
+    """Return the bit error rate by formula, with `branches` receive antennas."""
     return ber_qam_awgn(order, es_n0_db) if channel == "awgn" else ber_qam_rayleigh(order, es_n0_db, branches)
 
 
 def bit_errors(order: int, channel: Channel, branches: int, es_n0_db: float, trials: int, seed: int) -> tuple[int, int]:
-    """(errors, trials) of at least `trials` independent bits over `channel` with `branches` receive antennas."""
+    """Count (errors, trials) of at least `trials` independent bits over `channel` with `branches` receive antennas."""
     link, modulation = SymbolLink(simple_radio(channel, branches)), Modulation(order)
     per_image, images = (_SYMBOLS, 1) if channel == "awgn" else (1, _IMAGES)
     per_image, images = min(per_image, trials), min(images, trials)
@@ -58,7 +58,7 @@ def bit_errors(order: int, channel: Channel, branches: int, es_n0_db: float, tri
 
 
 def run(quick: bool) -> Section:
-    """All orders over AWGN, Rayleigh 1x1, 1x2 and 1x4."""
+    """Check QPSK to 256-QAM over AWGN and Rayleigh fading 1x1, 1x2 and 1x4."""
     settings: list[tuple[str, Channel, int]] = [
         ("AWGN", "awgn", 1),
         ("Rayleigh 1×1", "rayleigh", 1),
@@ -70,16 +70,16 @@ def run(quick: bool) -> Section:
     for axis, (name, channel, branches) in zip(axes, settings, strict=True):
         rates = _QUICK_RATES if quick else _RATES[channel]
         for order, colour in zip(MODULATION_ORDERS, COLOURS, strict=False):
-            where = [_ratio_of(p, order, channel, branches) for p in rates]
-            measured = [_check(name, channel, branches, order, p, x) for p, x in zip(rates, where, strict=True)]
+            es_n0_dbs = [_es_n0_db_at(p, order, channel, branches) for p in rates]
+            measured = [_check(name, channel, branches, order, p, x) for p, x in zip(rates, es_n0_dbs, strict=True)]
             checks += measured
-            grid = np.linspace(min(where) - 4, max(where) + 2, 60)
+            grid = np.linspace(min(es_n0_dbs) - 4, max(es_n0_dbs) + 2, 60)
             axis.semilogy(
                 grid, [theory(order, x, channel, branches) for x in grid], color=colour, linewidth=1.3, label=QAM[order]
             )
             slack = [c.high - c.expected for c in measured]
             axis.errorbar(
-                where,
+                es_n0_dbs,
                 [c.measured for c in measured],
                 slack,
                 fmt="o",
@@ -94,8 +94,8 @@ def run(quick: bool) -> Section:
     return Section("Uncoded bit error rates", TEXT, checks, {"ber": figure})
 
 
-def _ratio_of(p: float, order: int, channel: Channel, branches: int) -> float:
-    """Es/N0 [dB], in tenths, of bit error rate `p`."""
+def _es_n0_db_at(p: float, order: int, channel: Channel, branches: int) -> float:
+    """Return the SNR [dB] at which theory has the bit error rate `p`, rounded to tenths."""
     root = brentq(lambda x: theory(order, x, channel, branches) - p, -30, 70)
     return round(float(root), 1)
 

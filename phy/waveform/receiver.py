@@ -1,4 +1,4 @@
-"""Oscillators and converters: from what an antenna hears to the numbers a receiver has."""
+"""Receive chain: oscillators, with carrier offset and phase noise, and analog-to-digital converters."""
 
 import math
 
@@ -10,16 +10,19 @@ from taskwave.phy.config.hardware import ImpairmentsConfig
 
 
 def phase_noise(shape: tuple[int, ...], deviation_rad: float, corner: float, draw: torch.Generator) -> torch.Tensor:
-    """Gaussian phase [..., n] float32 [rad]: white noise through one pole, stationary from the first sample on.
+    """Draw a Gaussian phase [rad]: white noise through a filter of one pole, stationary from the first sample on.
 
-    Its spectrum is Lorentzian; lags far below 1 / corner see a random walk (Wiener phase noise) of
+    Its spectrum is Lorentzian. At lags far below 1 / corner it is a random walk (Wiener phase noise) with
     E|phi(n) - phi(0)|^2 = 4 pi corner deviation^2 |n|.
 
     Args:
-        shape: of the result.
-        deviation_rad: standard deviation [rad].
-        corner: of the spectrum, cycles per sample.
-        draw: of the randomness.
+        shape: shape [..., n] of the result, n samples in time.
+        deviation_rad: standard deviation of the phase [rad].
+        corner: corner frequency of the spectrum, cycles per sample.
+        draw: generator of the randomness.
+
+    Returns:
+        [..., n] float32.
     """
     keep = math.exp(-2 * math.pi * corner)
     white = torch.randn(shape, generator=draw, dtype=torch.float64).numpy()
@@ -29,9 +32,14 @@ def phase_noise(shape: tuple[int, ...], deviation_rad: float, corner: float, dra
 
 
 def quantise(x: torch.Tensor, level: torch.Tensor, bits: int) -> torch.Tensor:
-    """Both real parts of `x` by a uniform mid-rise quantiser of 2^bits steps from -`level` to `level`.
+    """Quantise both real parts of `x` uniformly (mid-rise) with 2^bits steps from -`level` to `level`.
 
     The gradient is that of clipping alone, straight through the steps.
+
+    Args:
+        x: [...] complex.
+        level: full scale of a real part, broadcast against `x`.
+        bits: bits of a real part.
     """
     step = 2 * level / 2**bits
     parts = torch.view_as_real(x)
@@ -42,19 +50,24 @@ def quantise(x: torch.Tensor, level: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 class Receiver:
-    """One receive chain: a common oscillator, and a pair of converters for every antenna.
+    """Applies one receive chain: an oscillator for all antennas, and a pair of converters for each.
 
     Args:
-        impairments: of the hardware.
-        sample_rate: of the converters [Hz].
-        carrier_offset_hz: of what arrives, over the receiver's carrier [Hz].
+        impairments: impairments of the hardware.
+        sample_rate: sample rate of the converters [Hz].
+        carrier_offset_hz: carrier of the received signal above that of the receiver [Hz].
     """
 
     def __init__(self, impairments: ImpairmentsConfig, sample_rate: float, carrier_offset_hz: float) -> None:
         self._table, self._rate, self._offset_hz = impairments, sample_rate, carrier_offset_hz
 
     def phasor(self, length: int, draws: list[torch.Generator]) -> torch.Tensor:
-        """Rotation by both oscillators, [B, length] complex64 of modulus one; one generator a row."""
+        """Draw the rotation by the oscillators of both ends, [B, length] complex64 of modulus one.
+
+        Args:
+            length: number of samples.
+            draws: generators of the randomness, one a row.
+        """
         table = self._table
         turns = self._offset_hz / self._rate * torch.arange(length, dtype=torch.float64)
         phase = (2 * torch.pi * turns.frac()).float().expand(len(draws), -1)
@@ -64,7 +77,7 @@ class Receiver:
         return torch.polar(torch.ones_like(phase), phase)
 
     def convert(self, samples: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-        """Numbers of the converters for `samples` [B, R, n] whose mean |x|^2 is `power` [B, R]."""
+        """Return `samples` [B, R, n] complex64, whose mean |x|^2 is `power` [B, R], as the converters quantise them."""
         table = self._table
         if table.adc_bits is None:
             return samples

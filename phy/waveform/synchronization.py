@@ -1,4 +1,4 @@
-"""Where a burst starts, how far its carrier is off, how late its first path is, and how strong the noise is.
+"""Estimators of synchronisation: start of a burst, carrier offset, variance of the noise, and delay of the channel.
 
 Shapes: B bursts, R receive antennas, L layers, K OFDM symbols with known REs, P known REs of a layer in each. `z`
 [B, R, L, K, P] are received pilots divided by sent ones, zeros where a symbol has fewer.
@@ -11,43 +11,49 @@ import numpy as np
 import torch
 from scipy.stats import gamma
 
-FALSE_ALARM = 1e-3
-"""Chance that noise alone passes for a burst somewhere in a window."""
+from taskwave.phy.channel.model import ChannelModel
+from taskwave.phy.waveform.ofdm import OfdmModem
 
+FALSE_ALARM = 1e-3
+"""Probability that noise alone passes for a burst somewhere in a window of samples."""
 DELAY_STEP = 0.5
-"""Samples between delays that are tried; a parabola finds the peak between them."""
+"""Distance between the delays that are tried, in samples; a parabola finds the peak between them."""
+_NEGLIGIBLE = 1e-6
+"""Share of the channel's energy below which an eigendirection of the profile is left out."""
+_LEAST_NOISE = 1e-9
+"""Least variance of noise that is reported."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a burst that is known and over which a channel hardly changes."""
+    """Describes a known piece of a burst that is so narrow and short that the channel hardly changes over it."""
 
     template: torch.Tensor
-    """[L, N] complex64, as each layer sends it, of unit energy."""
+    """Samples of the piece as each layer sends it, [L, N] complex64, of unit energy."""
     shift: int
-    """Samples from the start of the burst to its own."""
+    """Samples from the start of the burst to the start of the piece."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Of one burst in each row of samples."""
+    """Holds whether and where a burst was detected, for each row of samples."""
 
     found: torch.Tensor
-    """[B] bool."""
+    """Whether the burst was found, [B] bool."""
     start: torch.Tensor
-    """[B] int64, most likely start, found or not."""
+    """Most likely start of the burst, found or not, [B] int64, in samples."""
 
 
 def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
-    """Matched filters for the known parts of a burst, normalised by the power around them (CFAR).
+    """Detect a burst with matched filters for its known parts, normalised by the power around them (CFAR).
 
     Noise alone gives a sum of R L exponentials of mean one for each part, at each of the lags; the threshold is such
-    that all lags together pass it with a chance of at most `FALSE_ALARM`. Phases of layers, antennas and parts do not
-    matter.
+    that all lags together pass it with a probability of at most `FALSE_ALARM`. Phases of layers, antennas and parts do
+    not matter.
 
     Args:
-        samples: [B, R, n] complex64.
-        parts: that do not overlap in time and frequency at once.
+        samples: received samples [B, R, n] complex64.
+        parts: known parts of the burst, which do not overlap in time and frequency at once.
 
     Raises:
         ValueError: the samples are shorter than a burst.
@@ -75,16 +81,19 @@ def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
 def carrier_offset(
     rows: torch.Tensor, symbols: torch.Tensor, symbol_s: float, limit_hz: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Carrier offset [B] in Hz, within `limit_hz` of zero, and how likely it is [B], up to a factor.
+    """Estimate the carrier offset by maximum likelihood, for a channel that does not change.
 
-    Maximum likelihood for a channel that does not change: the squared norm of the sum of rows, each turned back, is the
-    Fourier transform of the correlation between them, summed by their distance.
+    The squared norm of the sum of rows, each turned back, is the Fourier transform of the correlation between them,
+    summed by their distance in time.
 
     Args:
-        rows: [B, K, M] complex64, what each known symbol says about the channel (see `Acquisition`).
-        symbols: [K] int64, the OFDM symbols they are in.
-        symbol_s: duration of one [s].
-        limit_hz: largest offset either way, less than half a turn in a symbol.
+        rows: [B, K, M] complex64, coefficients of the channel as each known symbol shows them (see `Acquisition`).
+        symbols: [K] int64, the OFDM symbols that the rows are from.
+        symbol_s: duration of an OFDM symbol [s].
+        limit_hz: largest offset that is tried, either way [Hz], less than half a turn in a symbol.
+
+    Returns:
+        Carrier offset [B] in Hz, within `limit_hz` of zero, and its log-likelihood [B], up to a factor.
     """
     correlation = rows @ rows.mH
     lags = symbols[:, None] - symbols[None, :]
@@ -101,75 +110,74 @@ def carrier_offset(
 
 
 def noise_power(z: Sequence[torch.Tensor], excess: Sequence[float]) -> torch.Tensor:
-    """Noise variance [B] from second differences over subcarriers, that a smooth channel hardly has.
+    """Estimate the noise variance [B] from second differences over subcarriers, which a smooth channel hardly has.
 
     Args:
-        z: pilots [B, R, L, K, P] of several kinds, without filling zeros.
-        excess: for each, what the channel itself contributes in the mean.
+        z: pilots [B, R, L, K, P] of each block, without filling zeros.
+        excess: mean contribution of the channel itself, for each block.
     """
     raw, known, count = torch.zeros(()), 0.0, 0
     for pilots, channel in zip(z, excess, strict=True):
         bend = pilots[..., :-2] - 2 * pilots[..., 1:-1] + pilots[..., 2:]
         raw = raw + bend.abs().square().flatten(1).sum(1) / 6
         known, count = known + channel * bend[0].numel(), count + bend[0].numel()
-    count = max(count, 1)  # two pilots have no second difference: no noise is seen
+    count = max(count, 1)  # Two pilots have no second difference, so that nothing is counted.
     raw = raw / count
-    return torch.maximum(raw - known / count, raw / 4).clamp_min(1e-9)
+    return torch.maximum(raw - known / count, raw / 4).clamp_min(_LEAST_NOISE)
 
 
 class DelaySearch:
-    """Maximum-likelihood delay of a channel of known power-delay profile, from the pilots of one kind of symbol.
+    """Finds the maximum-likelihood delay of a channel of known power-delay profile, from the pilots of one block.
+
+    Delays are tried up to the advance of the modem's FFT windows, early or late.
 
     Args:
-        subcarriers: [L, P] int64, of the pilots of each layer.
-        delays, powers: [paths], of the profile [s]; powers of sum one.
-        subcarrier_spacing_hz: of the grid.
-        sample_s: duration of a sample [s].
-        reach: largest delay that is tried, early or late, in samples.
+        subcarriers: subcarriers [L, P] int64 of the pilots of each layer.
+        modem: OFDM modem of the carrier.
+        channel: channel model whose power-delay profile the receiver expects.
     """
 
-    def __init__(
-        self,
-        subcarriers: torch.Tensor,
-        delays: torch.Tensor,
-        powers: torch.Tensor,
-        subcarrier_spacing_hz: float,
-        sample_s: float,
-        reach: int,
-    ) -> None:
-        steps = round(reach / DELAY_STEP)
+    def __init__(self, subcarriers: torch.Tensor, modem: OfdmModem, channel: ChannelModel) -> None:
+        steps = round(modem.advance / DELAY_STEP)
         self._first = -steps * DELAY_STEP
-        tried = torch.arange(-steps, steps + 1, dtype=torch.float64) * DELAY_STEP * sample_s
-        frequencies = subcarriers.double() * subcarrier_spacing_hz
+        tried = torch.arange(-steps, steps + 1, dtype=torch.float64) * DELAY_STEP * (1 / modem.sample_rate)
+        frequencies = subcarriers.double() * modem.subcarrier_spacing_hz
 
         def rotation(tau: torch.Tensor) -> torch.Tensor:
             phase = -2 * torch.pi * frequencies[..., None] * tau
             return torch.polar(torch.ones_like(phase), phase)
 
-        u, s, _ = torch.linalg.svd(rotation(delays.double()) * powers.double().sqrt(), full_matrices=False)
+        profile = rotation(channel.delays.double()) * channel.powers.double().sqrt()
+        u, s, _ = torch.linalg.svd(profile, full_matrices=False)
         self._lambda = s[0].square()
-        keep = self._lambda > 1e-6 * self._lambda.sum()
+        keep = self._lambda > _NEGLIGIBLE * self._lambda.sum()
         self._lambda = self._lambda[keep].float()
-        # [L, P, G * J]: the profile's eigenvectors at every delay tried.
+        # Shape [L, P, G * J]: the J eigenvectors of the profile at each of the G delays that are tried.
         self._basis = (rotation(tried)[..., None] * u[..., None, keep]).flatten(2).to(torch.complex64)
 
     def likelihood(self, z: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
-        """Log-likelihood [B, G] of the delays tried, up to a constant, of pilots [B, R, L, K, P] in noise `no` [B]."""
+        """Return the log-likelihood [B, G] of the G delays that are tried, up to a constant.
+
+        Args:
+            z: pilots of the block, [B, R, L, K, P] complex64.
+            no: variance of the noise, [B].
+        """
         seen = (z @ self._basis.conj()).abs().square().sum(dim=(1, 2, 3)).unflatten(-1, (-1, len(self._lambda)))
         weight = self._lambda / (self._lambda + no[:, None]) / no[:, None]
         total: torch.Tensor = (seen * weight[:, None]).sum(-1)
         return total
 
     def best(self, likelihood: torch.Tensor) -> torch.Tensor:
-        """Delay [B] in samples where a sum of likelihoods [B, G] peaks."""
+        """Return the delay [B] in samples at which a sum of log-likelihoods [B, G] peaks."""
         delay: torch.Tensor = DELAY_STEP * peak(likelihood) + self._first
         return delay
 
 
 def peak(values: torch.Tensor) -> torch.Tensor:
-    """Position [B], with its fraction, where `values` [B, G] are largest between samples, too: parabolas through three.
+    """Return the position [B], with its fraction, at which `values` [B, G] are largest, also between their samples.
 
-    Of several peaks of almost the same height a sample may miss the highest.
+    Parabolas go through every three neighbours, since of several peaks of almost the same height the samples alone may
+    miss the highest.
     """
     left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
     bend = (left - 2 * middle + right).clamp_max(-torch.finfo(values.dtype).tiny)

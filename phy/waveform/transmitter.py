@@ -1,4 +1,7 @@
-"""From the samples of an antenna to what its amplifier radiates, and the peaks it meets. Differentiable."""
+"""Transmit chain of an antenna: envelope clipping, IQ imbalance and power amplifier, all differentiable.
+
+Also the peaks of OFDM symbols that clipping and amplifier meet: PAPR and its distribution.
+"""
 
 import math
 from collections.abc import Callable
@@ -9,38 +12,48 @@ from scipy.fft import next_fast_len
 from taskwave.phy.config.hardware import AmplifierConfig, ImpairmentsConfig
 
 OVERSAMPLING = 4
-"""Of clipping and amplifier: their distortion is several times as wide as the signal and must not fold back."""
+"""Oversampling of clipping and amplifier: distortion is several times as wide as the signal and must not fold back."""
 
-# Saleh 1981, table 1 (measurements of Berman and Mahle), at amplitudes whose unit is that of the table.
-_SALEH_AMPLITUDE = (2.1587, 1.1517)
-_SALEH_PHASE = (4.0033, 9.1040)
-_BUSSGANG_LEVELS, _BUSSGANG_PHASES = 1 << 14, 8
+_SALEH_BETA_A = 1.1517
+"""Saleh's beta_a of amplitudes, in the units of his table (Saleh 1981, table 1, measurements of Berman and Mahle)."""
+_SALEH_ALPHA_P, _SALEH_BETA_P = 4.0033, 9.1040
+"""Saleh's alpha_p and beta_p of phases, from the same table, in its units."""
+_BUSSGANG_LEVELS = 1 << 14
+"""Amplitudes over which the Bussgang gain is averaged, at equal steps of probability."""
+_BUSSGANG_PHASES = 8
+"""Phases, for each amplitude, over which the Bussgang gain is averaged."""
 _TINY = 1e-12
-
-Nonlinearity = Callable[[torch.Tensor], torch.Tensor]
-"""Samples in, samples out, of any shape."""
+"""Least relative power in Rapp's curve, whose derivative is not finite at zero for p below one."""
 
 
 def clip_envelope(x: torch.Tensor, level: float) -> torch.Tensor:
-    """`x` with amplitudes of at most `level`, phases as they are (soft envelope limiter). Subgradient at the limit."""
+    """Limit the amplitudes of `x` to `level` and keep the phases (soft envelope limiter).
+
+    The gradient at the limit is a subgradient.
+    """
     return x * (level / x.abs().clamp_min(level))
 
 
 def iq_imbalance(x: torch.Tensor, gain_db: float, phase_deg: float) -> torch.Tensor:
-    """mu x + nu conj(x) with mu, nu = (g e^(j phi) ± 1) / 2: the in-phase branch has the gain g and the angle phi.
+    """Return mu x + nu conj(x) with mu, nu = (g e^(j phi) ± 1) / 2: gain g and angle phi in the in-phase branch.
 
-    The image is |mu / nu|^2 = (1 + 2 g cos phi + g^2) / (1 - 2 g cos phi + g^2) below the signal. As GNU Radio's
-    `iqbal_gen`.
+    The mirror image is |mu / nu|^2 = (1 + 2 g cos phi + g^2) / (1 - 2 g cos phi + g^2) below the signal. GNU Radio's
+    `iqbal_gen` does the same.
+
+    Args:
+        x: samples of any shape, complex.
+        gain_db: gain g of the in-phase over the quadrature branch [dB].
+        phase_deg: departure phi from quadrature [degrees].
     """
     branch = 10 ** (gain_db / 20) * complex(math.cos(math.radians(phase_deg)), math.sin(math.radians(phase_deg)))
     return (branch + 1) / 2 * x + (branch - 1) / 2 * x.conj()
 
 
 def amplify(x: torch.Tensor, amplifier: AmplifierConfig, saturation: float) -> torch.Tensor:
-    """`x` through a power amplifier whose input saturates at amplitude `saturation`; its gain for small signals is one.
+    """Amplify `x` with a gain for small signals of one and an input that saturates at the amplitude `saturation`.
 
-    For r = |x| / saturation: Rapp 1991 r / (1 + r^2p)^(1/2p); Saleh 1981 r / (1 + r^2) turned by alpha r^2 / (beta_a +
-    beta_p r^2), less the angle at r = 0, which is none; cubic r - r^3 / 3 up to one.
+    The output is, for r = |x| / saturation: Rapp 1991 r / (1 + r^2p)^(1/2p); Saleh 1981 r / (1 + r^2), turned by
+    alpha_p r^2 / (beta_a + beta_p r^2), which is zero at r = 0; cubic r - r^3 / 3 up to r = 1.
     """
     if amplifier.model == "cubic":
         x = clip_envelope(x, saturation)
@@ -51,15 +64,18 @@ def amplify(x: torch.Tensor, amplifier: AmplifierConfig, saturation: float) -> t
         p, largest = amplifier.rapp_smoothness, power.clamp_min(1)
         # Scaled by the larger term, which leaves what is raised to the power p at one or below.
         return x * (largest**-p + (power.clamp_min(_TINY) / largest) ** p) ** (-0.5 / p) / largest.sqrt()
-    beta = _SALEH_AMPLITUDE[1]
-    angle = _SALEH_PHASE[0] * power / (beta + _SALEH_PHASE[1] * power)
+    angle = _SALEH_ALPHA_P * power / (_SALEH_BETA_A + _SALEH_BETA_P * power)
     return x * torch.polar(1 / (1 + power), angle)
 
 
-def bussgang_gain(nonlinearity: Nonlinearity, power: float) -> complex:
-    """E[conj(x) y] / E[|x|^2] of y = nonlinearity(x) for complex Gaussian x of this power (Bussgang 1952).
+def bussgang_gain(nonlinearity: Callable[[torch.Tensor], torch.Tensor], power: float) -> complex:
+    """Return E[conj(x) y] / E[|x|^2] of y = nonlinearity(x) for complex Gaussian x (Bussgang 1952).
 
-    The linear part of y; the rest is uncorrelated with x.
+    This gain times x is the linear part of y; the rest is uncorrelated with x.
+
+    Args:
+        nonlinearity: function of samples of any shape, which keeps the shape.
+        power: mean |x|^2.
     """
     share = (torch.arange(_BUSSGANG_LEVELS, dtype=torch.float64) + 0.5) / _BUSSGANG_LEVELS
     amplitude = (-power * torch.log1p(-share)).sqrt()
@@ -70,7 +86,11 @@ def bussgang_gain(nonlinearity: Nonlinearity, power: float) -> complex:
 
 
 def upsample(x: torch.Tensor, factor: int) -> torch.Tensor:
-    """Band-limited interpolation [..., factor size] of `x` [..., n] with silence behind it, size > n; periodic."""
+    """Interpolate `x` [..., n], with zeros behind it, within its band.
+
+    Returns:
+        [..., factor * size], one period of a periodic signal, with size > n.
+    """
     size = next_fast_len(x.shape[-1] + 1)
     middle = (size + 1) // 2
     spectrum = torch.fft.fft(x, size)
@@ -80,7 +100,7 @@ def upsample(x: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def downsample(x: torch.Tensor, factor: int) -> torch.Tensor:
-    """Every `factor`-th sample [..., n] of what an ideal low-pass filter leaves of periodic `x` [..., factor n]."""
+    """Return every `factor`-th sample [..., n] of periodic `x` [..., factor * n] behind an ideal low-pass filter."""
     size = x.shape[-1] // factor
     middle = (size + 1) // 2
     spectrum = torch.fft.fft(x)
@@ -89,25 +109,26 @@ def downsample(x: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 class Transmitter:
-    """One transmit chain for every antenna: envelope clipping, mixer, amplifier.
+    """Applies one transmit chain, the same for every antenna: envelope clipping, mixer and amplifier.
 
-    What comes out is scaled by one constant, the Bussgang gain, so that the symbols' share of it keeps its energy:
-    `es_n0_db` means what it means without impairments, and distortion and images come on top, as noise does.
+    The output is scaled by one constant, the Bussgang gain, so that the part of it that is linear in the symbols keeps
+    their energy: `es_n0_db` means what it means without impairments. Distortion and mirror images add to it as noise
+    does.
 
     Args:
-        impairments: of the hardware.
+        impairments: impairments of the hardware.
         power: mean |x|^2 of the samples of an antenna, to which clipping and back-off refer.
     """
 
     def __init__(self, impairments: ImpairmentsConfig, power: float) -> None:
         self._table, self._power = impairments, power
-        self._gain = bussgang_gain(self._shape, power)
+        self._gain = bussgang_gain(self._distort, power)
 
     @property
     def _nonlinear(self) -> bool:
         return self._table.amplifier is not None or self._table.clipping_db is not None
 
-    def _shape(self, x: torch.Tensor) -> torch.Tensor:
+    def _distort(self, x: torch.Tensor) -> torch.Tensor:
         table = self._table
         if table.clipping_db is not None:
             x = clip_envelope(x, math.sqrt(self._power * 10 ** (table.clipping_db / 10)))
@@ -119,24 +140,24 @@ class Transmitter:
         return x
 
     def radiate(self, samples: torch.Tensor) -> torch.Tensor:
-        """What the antennas send of `samples` [..., n] complex64 before any filter, as `upsample` returns it."""
-        return self._shape(upsample(samples, OVERSAMPLING)) / self._gain
+        """Return what the amplifiers make of `samples` [..., n] complex64 before any filter, as `upsample` has it."""
+        return self._distort(upsample(samples, OVERSAMPLING)) / self._gain
 
     def send(self, samples: torch.Tensor) -> torch.Tensor:
-        """What the antennas send of `samples` [..., n] complex64 within the band of the samples."""
+        """Return what the antennas send of `samples` [..., n] complex64 within their band, [..., n] complex64."""
         if self._nonlinear:
             return downsample(self.radiate(samples), OVERSAMPLING)[..., : samples.shape[-1]]
-        return self._shape(samples) / self._gain
+        return self._distort(samples) / self._gain
 
 
 def papr_db(grid: torch.Tensor) -> torch.Tensor:
-    """Peak power of every OFDM symbol over the mean power of all of them [dB].
+    """Return the peak power of every OFDM symbol over the mean power of all of them [dB].
 
     The peak is that of the continuous signal, from four samples for each subcarrier (Tellambura 2001). The mean is that
     of the whole grid, since back-off refers to it: symbols of analog latents differ in energy.
 
     Args:
-        grid: [..., S, F] complex64, of symbols that one amplifier sends.
+        grid: [..., S, F] complex64, symbols that one amplifier sends.
 
     Returns:
         [..., S] float32.
@@ -148,6 +169,9 @@ def papr_db(grid: torch.Tensor) -> torch.Tensor:
 
 
 def exceedance(values: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-    """Complementary cumulative distribution (CCDF): share of `values` above each of `levels` [K], as float32 [K]."""
+    """Return the share [K] float32 of `values` above each of `levels` [K].
+
+    This is the complementary cumulative distribution function (CCDF) at these levels.
+    """
     ordered = values.flatten().sort().values
     return 1 - torch.searchsorted(ordered, levels, right=True) / len(ordered)

@@ -1,1 +1,5 @@
-"""A channel estimator that learns: its network in Keras, its weights, and the estimator around it."""
+"""A channel estimator that is trained.
+
+`estimator.py`: the estimator around a network. `network.py`: the network in Keras, and its weights as files.
+`bundled/`: the weights in the package.
+"""

@@ -1,9 +1,9 @@
-"""Channel estimation by a network that sees pilots and data: least squares, corrected in a few rounds.
+"""Channel estimation by a network that uses pilots and data: it corrects least-squares estimates in a few rounds.
 
-In the manner of DeepRx (Honkala, Korpi, Huttunen 2021), but the network corrects the channel, not the bits, so any
-symbols will do, analog ones included, and equalisation stays exact. Each round equalises with the channel it has; what
-it cannot explain of the received signal goes into the network. Every pair of receive antenna and layer goes through the
-same network: any number of antennas, layers, symbols and subcarriers.
+The method is that of DeepRx (Honkala, Korpi, Huttunen 2021), but the network corrects the channel, not the bits:
+symbols may be of any kind, also analog, and equalisation stays exact. Each round equalises with the present estimate,
+and the part of the received signal that it does not explain goes into the network. Every pair of receive antenna and
+layer goes through the same network, so that any number of antennas, layers, symbols and subcarriers is possible.
 """
 
 import torch
@@ -13,15 +13,16 @@ from taskwave.phy.receiver.equalization import lmmse_equalize
 from taskwave.phy.receiver.estimation import Estimate
 
 _ROUNDS = 2
+"""Number of corrections."""
 _LEAST_ERROR = 1e-5
-"""Of the channel, as a share of its energy."""
+"""Smallest error variance of the channel, as a share of its energy."""
 
 
 class NeuralEstimator(torch.nn.Module):
     """Corrects least-squares estimates of the channel.
 
     Args:
-        network: see `taskwave.phy.neural_receiver.network.build_network`.
+        network: network as `taskwave.phy.receiver.neural.network.build_network` makes it.
     """
 
     def __init__(self, network: torch.nn.Module) -> None:
@@ -36,19 +37,19 @@ class NeuralEstimator(torch.nn.Module):
         allocation: Allocation,
         doppler_per_symbol: float,
     ) -> Estimate:
-        """Channel and error variance at the data REs, in the shapes of `taskwave.phy.estimation`.
+        """Return channel and error variance at the data REs, in the shapes of `taskwave.phy.receiver.estimation`.
 
         Args:
-            y: [B, rx, S, F] complex64, received at the data REs, on any device.
-            least_squares: what `LinearInterpolator` made of the pilots.
+            y: [B, rx, S, F] complex64, samples of the data REs, on any device.
+            least_squares: estimate of `LinearInterpolator` from the pilots.
             no: [B] or [1] float32, variance of the complex noise of `y`.
-            allocation: the REs.
+            allocation: REs of pilots and data.
             doppler_per_symbol: largest Doppler shift times the duration of an OFDM symbol.
         """
         device, batch = y.device, len(y)
         y, no = y.cpu(), no.cpu()
         z, noise = (part.cpu() for part in least_squares)
-        # The channel has energy one, so this much of the estimate is channel; the network starts from there.
+        # The channel has energy one: the network starts from the least-squares estimate shrunk to its share of channel.
         error = (noise / (1 + noise))[:, None].expand(batch, *z.shape[1:])
         h_hat = z / (1 + noise[:, None])
         constant = self._constant(no, allocation, doppler_per_symbol).expand(*z.shape, -1)
@@ -62,7 +63,7 @@ class NeuralEstimator(torch.nn.Module):
 
     @staticmethod
     def _features(y: torch.Tensor, h_hat: torch.Tensor, error: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
-        """[B, rx, layers, S, F, 9] float32: what equalisation with `h_hat` gives, and what it leaves."""
+        """Return the result of equalisation with `h_hat` and its residual, [B, rx, layers, S, F, 9] float32."""
         num_layers = h_hat.shape[2]
         h = h_hat.permute(0, 3, 4, 1, 2) / num_layers**0.5
         disturbance = error.mean(dim=(1, 2)) + no[:, None, None]
@@ -77,8 +78,11 @@ class NeuralEstimator(torch.nn.Module):
 
     @staticmethod
     def _constant(no: torch.Tensor, allocation: Allocation, doppler_per_symbol: float) -> torch.Tensor:
-        """[B or 1, 1, 1, S, F, 4] float32: noise level, distance to the nearest DMRS before and after, and the share of
-        the channel's energy that the nearest one does not tell, as it moves (Jakes)."""
+        """Return features that do not depend on the received signal, [B or 1, 1, 1, S, F, 4] float32.
+
+        They are the noise level, the distance to the nearest DMRS before and after, and the share of the channel's
+        energy that the nearest DMRS does not determine, as the channel moves (Jakes).
+        """
         data, dmrs = torch.tensor(allocation.data_ofdm_symbols), torch.tensor(allocation.dmrs)
         apart = data[:, None] - dmrs
         far = NUM_SYMBOLS_PER_SLOT
@@ -91,5 +95,5 @@ class NeuralEstimator(torch.nn.Module):
 
 
 def _parts(values: torch.Tensor) -> torch.Tensor:
-    """Real and imaginary parts as a last dimension."""
+    """Return real and imaginary parts as a last dimension."""
     return torch.view_as_real(values)

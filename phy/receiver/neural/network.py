@@ -10,18 +10,27 @@ from safetensors.torch import load_file, save_file
 from taskwave.phy.receiver.neural.estimator import NeuralEstimator
 from taskwave.phy.tensorflow_bridge import TensorFlowModule, import_tensorflow
 
+BUNDLED = Path(__file__).parent / "bundled"
+"""Folder of the weights in the package."""
 NUM_FEATURES = 15
+"""Number of features of an RE that go into the network."""
 NUM_OUTPUTS = 3
+"""Number of outputs of an RE: correction of the real part, of the imaginary part and of the error's logit."""
+_FILE = "model.safetensors"
+"""Name of the file of weights in its folder."""
 _WIDTH = 32
+"""Number of channels of the convolutions."""
 _BLOCKS = 3
+"""Number of residual blocks."""
 _REACH = 7
 """Size of the kernels, along OFDM symbols and along subcarriers in turn."""
 
 
 def build_network(seed: int = 0) -> TensorFlowModule:
-    """Residual convolutions over the grid: [N, symbols, subcarriers, NUM_FEATURES] to [..., NUM_OUTPUTS], float32.
+    """Build residual convolutions over grids of any size with fresh weights.
 
-    Of any size. The outputs of fresh weights are zero; `seed` draws the others.
+    They map [N, symbols, subcarriers, NUM_FEATURES] to [..., NUM_OUTPUTS], float32. The weights of the last layer are
+    zero, and so the outputs; `seed` draws the others.
 
     Raises:
         RuntimeError: TensorFlow is not installed.
@@ -43,23 +52,18 @@ def build_network(seed: int = 0) -> TensorFlowModule:
     return TensorFlowModule(model, [tf.TensorSpec([None, None, None, NUM_FEATURES])])
 
 
-BUNDLED = Path(__file__).parent / "bundled"
-"""Folder of those in the package."""
-_FILE = "model.safetensors"
-
-
 def save_estimator(estimator: NeuralEstimator, folder: Path) -> None:
-    """Write the weights to `folder`, which is made where there is none."""
+    """Write the weights to `folder`, which is made if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(estimator.state_dict(), folder / _FILE)
 
 
 def load_estimator(folder: Path | None = None) -> NeuralEstimator:
-    """An estimator that is not trained further, with the weights in `folder`, those in the package if None.
+    """Load an estimator that is not trained further, with the weights in `folder`; None: those in the package.
 
     Raises:
-        FileNotFoundError: no weights there.
-        ValueError: weights of another network.
+        FileNotFoundError: the folder holds no weights.
+        ValueError: the weights are those of another network.
         RuntimeError: TensorFlow is not installed.
     """
     path = (folder or BUNDLED) / _FILE
@@ -77,5 +81,5 @@ def load_estimator(folder: Path | None = None) -> NeuralEstimator:
 
 
 def weights_digest(folder: Path | None = None) -> str:
-    """Of the file that `load_estimator` reads: other weights, other results."""
+    """Return the SHA-256 digest of the file that `load_estimator` reads: other weights give other results."""
     return hashlib.sha256(((folder or BUNDLED) / _FILE).read_bytes()).hexdigest()
