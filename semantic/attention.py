@@ -1,4 +1,4 @@
-"""Learned prompt-to-token attention: which tokens of a scene matter for a textual prompt."""
+"""The learned attention, which scores how much every token of a scene matters for a textual prompt."""
 
 from typing import cast
 
@@ -12,10 +12,10 @@ from taskwave.semantic.codec.latents import ResidualBlock
 
 
 class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Cross-attention from one prompt embedding (query) to the tokens of a scene (keys).
+    """Scores the tokens of a scene (keys) for a prompt embedding (query) by cross-attention.
 
-    Every token's key is a distribution over concepts: the class shares of the scene, refined by a small network. The
-    query says how much the prompt asks for each concept, and for each of `columns` bands from left to right.
+    The key of a token is a distribution over concepts: the class shares of the scene, refined by a small network. The
+    query holds how much the prompt asks for each concept, and for each of `columns` bands from left to right.
     """
 
     @register_to_config
@@ -37,14 +37,19 @@ class PromptAttention(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.to_columns = nn.Linear(embedding, columns)
 
     def keys(self, scenes: torch.Tensor) -> torch.Tensor:
-        """Concepts [B, K, h, w] of scenes [B, C + K, h, w], summing to one; they do not depend on the prompt."""
+        """Return the shares of the concepts in the tokens of scenes [B, C + K, h, w]: [B, K, h, w], summing to one.
+
+        They do not depend on the prompt.
+        """
         shares = scenes[:, int(self.config.latent_channels) :]
         return cast(torch.Tensor, ((shares.clamp_min(0) + 1e-3).log() + self.refine(scenes)).softmax(1))
 
     def forward(self, scenes: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
-        """Relevance [B, P, h, w] in [0, 1] of scenes [B, C + K, h, w] for P prompt embeddings each, [B, P, embedding].
+        """Return the relevance of every token for every prompt, [B, P, h, w] in [0, 1].
 
-        Embeddings are unit vectors.
+        Args:
+            scenes: scenes [B, C + K, h, w].
+            prompts: embeddings [B, P, embedding] of P prompts per scene, unit vectors.
         """
         scaled = prompts * prompts.shape[-1] ** 0.5
         wanted = torch.einsum("bkhw,bpk->bphw", self.keys(scenes), self.to_concepts(scaled).sigmoid())

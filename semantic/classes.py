@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 
 class StreetClass(NamedTuple):
-    """One class: its canonical name and its display colour (R, G, B), 8 bit."""
+    """Describes one class."""
 
     name: str
+    """Canonical name."""
     colour: tuple[int, int, int]
+    """Display colour (R, G, B), 8 bits each."""
 
 
 CLASSES: tuple[StreetClass, ...] = (
@@ -26,10 +28,15 @@ CLASSES: tuple[StreetClass, ...] = (
     StreetClass("pedestrian", (64, 64, 0)),
     StreetClass("bicyclist", (0, 128, 192)),
 )
+"""Classes in the order of their ids, 0…10."""
 NUM_CLASSES = len(CLASSES)
+"""Number of classes, eleven."""
 NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
+"""Names of the classes by id."""
 IGNORE = 255
 """Label of pixels that count neither for nor against a prediction (CamVid's id 11 is mapped to it)."""
-
 NO_ANSWER = 254
-"""Predicted by a link that could not answer (outage): never equal to a label, so every labelled pixel is a miss."""
+"""Prediction of a link that could not answer (outage).
+
+It never equals a label, so that every labelled pixel is a miss.
+"""

@@ -1,1 +1,5 @@
-"""Images to latents, latents to complex symbols, and the detail that can be sent of chosen cells."""
+"""The codes between images and complex symbols.
+
+In order of knowledge: `latents` (images to latent tokens and back), `analog` (scenes to complex symbols in layers and
+back), `detail` (formats in which more of chosen cells is sent, and what an end holds of an image).
+"""

@@ -1,10 +1,10 @@
-"""The layered analog code: a scene to complex symbols, the most general ones first, and back to a coarse scene.
+"""The analog code in layers, which maps a scene to complex symbols, the most general ones first, and back.
 
-An analog joint source-channel code (Bourtsoulatze et al. 2019, DeepJSCC) over the token grid: four-by-four tokens
-share one cell of complex symbols. It starts as the optimal linear map (principal components of cells, Karhunen-Loève,
-with the power allocation of linear analog coding) and learns a residual around it. Its first layer is the general
+It is an analog joint source-channel code (Bourtsoulatze et al. 2019, DeepJSCC) over the token grid: 4x4 tokens share
+one cell of complex symbols. It starts as the optimal linear map (principal components of cells, Karhunen-Loève, with
+the power allocation of linear analog coding) and learns a residual around it. Its first layer is the general
 representation, sent for every cell; the layers after it refine chosen cells (successive refinement, Kurka and Gündüz
-2020). The decoder is told how noisy each symbol is.
+2020). The decoder gets the noise variance of each symbol. What it returns is a coarse scene.
 
 A scene is the latents of an image and the share of each class in every token, as a task network sees it. Both travel in
 one code, so that at few symbols or much noise the receiver still learns what is where. No task is known for this: all
@@ -19,16 +19,18 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
 
-from taskwave.semantic.codec.latents import PATCH, ResidualBlock
-
-
-def scene(latents: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Latents [B, C, h, w] and class logits [B, K, 8h, 8w] to [B, C + K, h, w]: latents, then class shares in 0…1."""
-    return torch.cat([latents, functional.avg_pool2d(logits.float().softmax(1), PATCH)], dim=1)
-
+from taskwave.semantic.codec.latents import TOKEN, ResidualBlock
 
 CELL = 4
 """Tokens per side of one cell."""
+
+
+def scene(latents: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Join latents [B, C, h, w] and the class shares of logits [B, K, 8h, 8w] to scenes [B, C + K, h, w].
+
+    The latents come first, then the share of each class in each token, in [0, 1].
+    """
+    return torch.cat([latents, functional.avg_pool2d(logits.float().softmax(1), TOKEN)], dim=1)
 
 
 def _stage(num_in: int, num_out: int, depth: int, stride: int = 1) -> nn.Sequential:
@@ -38,26 +40,31 @@ def _stage(num_in: int, num_out: int, depth: int, stride: int = 1) -> nn.Sequent
 
 
 def _zero(layer: nn.Conv2d) -> nn.Conv2d:
-    """A residual's last layer starts at zero."""
+    """Set the last layer of a residual to zero, so that the residual starts at zero."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(cast(torch.Tensor, layer.bias))
     return layer
 
 
 class Upsample(nn.Module):
-    """Nearest-neighbour doubling of both sides."""
+    """Doubles both sides by nearest-neighbour interpolation."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[B, C, h, w] to [B, C, 2h, 2w]."""
+        """Map features [B, C, h, w] to [B, C, 2h, 2w]."""
         return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Encoder and decoder of all layers, trained together over random noise and random cells.
+    """Encodes scenes to the complex symbols of all layers and decodes whatever arrives of them.
 
-    Scenes are [B, C, h, w] (see `taskwave.semantic.scene`), h and w multiples of 4; symbols are [B, S, h/4, w/4]
-    complex, S = sum(`layers`). The first layer has mean power one per image, the others about one on average: their
-    power is a part of the message. `layers` are complex symbols per cell.
+    Encoder and decoder are trained together over random noise and random cells. Scenes are [B, C, h, w] (see `scene`),
+    h and w multiples of 4; symbols are [B, S, h/4, w/4] complex, S = sum(`layers`). The first layer has mean power one
+    per image, the others about one on average: their power is a part of the message.
+
+    Args:
+        channels: number of channels C of a scene.
+        layers: complex symbols per cell of each layer; `code_layers` reads it back.
+        widths: channels of the networks at full, half and quarter resolution.
     """
 
     @register_to_config
@@ -87,7 +94,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
         self.analysis = nn.Conv2d(channels * CELL**2, reals, 1)
         self.synthesis = nn.Conv2d(reals, channels * CELL**2, 1)
-        # The linear maps stay what `start_linear` makes them: the learning rate of the residuals would unlearn them.
+        # The linear maps stay as `start_linear` sets them: the learning rate of the residuals is too high for them.
         self.analysis.requires_grad_(False)
         self.synthesis.requires_grad_(False)
 
@@ -105,10 +112,9 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         reals = self.analysis.out_channels
         deviation = power[-reals:].flip(0).clamp_min(1e-12).sqrt()
         basis = basis[:, -reals:].flip(1)
-        layer_power = [part.mean() * 2 for part in deviation.split([2 * n for n in self.layers])]
-        scale = (
-            torch.cat([p.expand(2 * n) for p, n in zip(layer_power, self.layers, strict=True)]).mul(deviation).sqrt()
-        )
+        sizes = [2 * n for n in self.code_layers]
+        layer_power = [part.mean() * 2 for part in deviation.split(sizes)]
+        scale = torch.cat([p.expand(n) for p, n in zip(layer_power, sizes, strict=True)]).mul(deviation).sqrt()
         cost = cost.double().expand(1, -1, CELL, CELL).reshape(1, -1, CELL, CELL)
         cost = functional.pixel_unshuffle(cost, CELL).flatten()
         analysis, synthesis = (basis / scale).T * cost, basis * scale / cost[:, None]
@@ -120,12 +126,16 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             cast(torch.Tensor, layer.bias).copy_(bias)
 
     @property
-    def layers(self) -> tuple[int, ...]:
-        """Complex symbols per cell of each layer; the first one is the general representation."""
+    def code_layers(self) -> tuple[int, ...]:
+        """Complex symbols per cell of each layer of the code; the first layer is the general representation."""
         return tuple(self.config.layers)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of cells of a grid of `height` x `width` tokens. Raises `ValueError` if ragged."""
+        """Return the rows and columns of cells of a grid of `height` x `width` tokens.
+
+        Raises:
+            ValueError: `height` or `width` is not a multiple of 4.
+        """
         if height % CELL or width % CELL:
             raise ValueError(
                 f"latent grid {height}x{width} does not divide into cells of {CELL}x{CELL} tokens; "
@@ -134,21 +144,23 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return height // CELL, width // CELL
 
     def encode(self, scenes: torch.Tensor) -> torch.Tensor:
-        """Scenes [B, C, h, w] to complex64 symbols [B, S, h/4, w/4]."""
+        """Encode scenes [B, C, h, w] as complex64 symbols [B, S, h/4, w/4]."""
         self.grid(*scenes.shape[-2:])
         linear = self.analysis(functional.pixel_unshuffle(scenes, CELL))
         reals = (linear + self.encoder(scenes)).float().unflatten(1, (-1, 2))
         symbols = torch.complex(reals[:, :, 0], reals[:, :, 1])
-        general, detail = symbols[:, : self.layers[0]], symbols[:, self.layers[0] :]
+        general, detail = symbols[:, : self.code_layers[0]], symbols[:, self.code_layers[0] :]
         power = general.abs().square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12)
         return torch.cat([general / power.sqrt(), detail], dim=1)
 
     def decode(self, symbols: torch.Tensor, noise_variance: torch.Tensor) -> torch.Tensor:
-        """Received symbols and the variance of their complex noise, [B, S, h/4, w/4], to a coarse scene [B, C, h, w].
+        """Decode received symbols to coarse scenes [B, C, h, w].
 
-        `noise_variance` is inf where nothing was received.
+        Args:
+            symbols: received symbols [B, S, h/4, w/4], complex.
+            noise_variance: variance of their complex noise, same shape, inf where nothing was received.
         """
-        # The Wiener gain keeps erased symbols from drowning the others.
+        # Without the Wiener gain the values of symbols that were not received would dominate the others.
         gain = 1 / (1 + noise_variance)
         seen = torch.where(gain > 0, symbols * gain, 0)
         reals = torch.stack([seen.real, seen.imag], dim=2).flatten(1, 2)

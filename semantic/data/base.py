@@ -1,4 +1,4 @@
-"""What every image source hands out: a named image with its label map."""
+"""Definition of an image set: splits, sizes, named images with their label maps, and checks of what is asked for."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
@@ -9,27 +9,28 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 Size = tuple[int, int]
-"""(height, width) in pixels."""
+"""Height and width of an image in pixels."""
 
 DEFAULT_SIZE: Size = (192, 256)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its label map, both H x W."""
+    """Holds a named image and its label map, both H x W."""
 
     name: str
     image: torch.Tensor
-    """[3, H, W] uint8, RGB."""
+    """RGB image [3, H, W], uint8."""
     label: torch.Tensor
-    """[H, W] uint8, a class id of `taskwave.semantic.classes` or `IGNORE`."""
+    """Label map [H, W], uint8: a class id of `taskwave.semantic.classes` or `IGNORE` for every pixel."""
 
 
 class ImageSet(Protocol):
-    """An indexable set of samples; `names[i]` is the name of sample i."""
+    """Describes an indexable set of samples."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Names of the samples; `names[i]` is the name of sample i."""
 
     def __len__(self) -> int: ...
 

@@ -1,30 +1,32 @@
-"""Fetch a public image set from its home and keep it only if every byte is the known one."""
+"""Download of a public image set from its home, kept only where every byte is the known one."""
 
 import hashlib
+import io
 import shutil
 import tarfile
 import tempfile
-import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pooch
 
 _LARGEST = 2**30
-"""Bytes; an archive that unpacks to more than this is not one of ours."""
+"""Largest size in bytes of an archive and of the files wanted from it; the known archive has less of both."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar.gz at `url`; of what it holds, `folder` (below the archive's own top folder) is wanted.
-
-    `digests` names every file and folder directly in `folder`, with `tree_digest` of each.
-    """
+    """Describes a tar.gz archive and the part of it that is wanted."""
 
     url: str
+    """Address of the archive."""
     folder: str
+    """Name of the wanted folder, directly below the archive's own top folder."""
     digests: Mapping[str, str]
+    """`tree_digest` of every file and folder directly in the wanted folder, by name."""
 
 
 CAMVID = Archive(
@@ -42,11 +44,14 @@ CAMVID = Archive(
         "valannot": "514d6cfbe2fada975b1e0a949753a257d1e5a2dcdfd60ff283a709737630fc83",
     },
 )
-"""CamVid with eleven classes as the SegNet authors publish it: about 190 MB, research use only (CC BY-NC)."""
+"""Archive of CamVid with eleven classes, from the SegNet authors; about 190 MB, research use only (CC BY-NC)."""
 
 
 def tree_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes or, for a folder, of its sorted lines `<sha256 of the file>  <relative name>`."""
+    """Return the SHA-256 (hex) of a file's bytes or of a folder's sorted lines `<SHA-256 of the file>  <its name>`.
+
+    Names are relative to the folder.
+    """
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -55,18 +60,29 @@ def tree_digest(path: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _unpack(archive: Archive, target: Path) -> None:
-    """Stream the archive and write the wanted files below `target`; nothing else of it touches the disk."""
+class _BoundedFile(io.BufferedWriter):
+    """Writes a file of at most `_LARGEST` bytes, so that an endless answer of a server does not fill the disk."""
+
+    def write(self, chunk: Any) -> int:
+        """Write a chunk of bytes, or raise ValueError where the file would become too large."""
+        if self.tell() + len(chunk) > _LARGEST:
+            raise ValueError(f"larger than {_LARGEST} bytes")
+        return super().write(chunk)
+
+
+def _unpack(path: Path, archive: Archive, target: Path) -> None:
+    """Write the wanted files of the archive at `path` below `target`; nothing else of it is unpacked.
+
+    Raises ValueError where they hold more than `_LARGEST` bytes.
+    """
     total = 0
-    with (
-        urllib.request.urlopen(archive.url, timeout=60) as response,
-        tarfile.open(fileobj=response, mode="r|gz") as tar,
-    ):
+    with tarfile.open(path, "r:gz") as tar:
         for member in tar:
             parts = PurePosixPath(member.name).parts[1:]
             if (
                 not member.isfile()
-                or parts[:1] != (archive.folder,)
+                or len(parts) < 2
+                or parts[0] != archive.folder
                 or ".." in parts
                 or parts[1] not in archive.digests
             ):
@@ -74,36 +90,55 @@ def _unpack(archive: Archive, target: Path) -> None:
             total += member.size
             source = tar.extractfile(member)
             if total > _LARGEST or source is None:
-                raise ValueError(f"{archive.url}: unpacks to more than {_LARGEST} bytes; it is not the known archive")
-            path = target.joinpath(*parts[1:])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
+                raise ValueError(f"unpacks to more than {_LARGEST} bytes")
+            file_path = target.joinpath(*parts[1:])
+            file_path.parent.mkdir(parents=True, exist_ok=True)
+            with file_path.open("wb") as file:
                 shutil.copyfileobj(source, file)
 
 
-def download_camvid(folder: Path, archive: Archive = CAMVID) -> None:
-    """Download CamVid into `folder` (made here; it must not exist yet or be empty).
+def _check(archive: Archive, target: Path) -> None:
+    """Raise ValueError unless `target` holds the wanted files with their known digests."""
+    for name, expected in archive.digests.items():
+        found = tree_digest(target / name) if (target / name).exists() else "nothing"
+        if found != expected:
+            raise ValueError(
+                f"{archive.url}: {archive.folder}/{name} has SHA-256 {found}, expected {expected}; it was changed "
+                "on the way or at its home: try again, or get the data elsewhere and name its folder"
+            )
 
-    Raises FileExistsError (folder in use), OSError (network, broken archive, full disk) or ValueError (a checksum
-    differs; both are named). After an error `folder` is as it was.
+
+def download_camvid(folder: Path, archive: Archive = CAMVID) -> None:
+    """Download CamVid into a new folder. After an error, the folder is as it was.
+
+    Args:
+        folder: folder to be made; it must not exist yet or be empty.
+        archive: archive to download.
+
+    Raises:
+        FileExistsError: the folder is in use.
+        OSError: network, broken archive or full disk.
+        ValueError: the archive is too large, or a checksum differs (the message names both).
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder}: exists and is not empty; name a new folder or remove it first")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # The archive and its files wait beside the folder, so that moving them there is one step that cannot fail halfway.
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}-", dir=folder.parent) as scratch:
-        target = Path(scratch) / "unpacked"
+        packed, target = Path(scratch) / "archive.tar.gz", Path(scratch) / "unpacked"
         target.mkdir()
         try:
-            _unpack(archive, target)
-        except (OSError, EOFError, HTTPException, tarfile.TarError, zlib.error) as error:
+            # `pooch.retrieve` would name and log a hash of the archive, which differs from one download to the next.
+            with _BoundedFile(io.FileIO(packed, "w")) as file:
+                pooch.HTTPDownloader(timeout=60)(archive.url, file, None)
+            _unpack(packed, archive, target)
+        except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
             raise OSError(
                 f"{archive.url}: not downloaded ({error}); check network and free disk, then try again"
             ) from error
-        for name, expected in archive.digests.items():
-            found = tree_digest(target / name) if (target / name).exists() else "nothing"
-            if found != expected:
-                raise ValueError(
-                    f"{archive.url}: {archive.folder}/{name} has SHA-256 {found}, expected {expected}; it was changed "
-                    "on the way or at its home: try again, or get the data elsewhere and name its folder"
-                )
+        except ValueError as error:
+            raise ValueError(
+                f"{archive.url}: {error}; it is not the known archive: get the data elsewhere and name its folder"
+            ) from error
+        _check(archive, target)
         target.replace(folder)

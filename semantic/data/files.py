@@ -1,4 +1,4 @@
-"""Where a data set lies, and its lists, images and label maps, read with a clear message for all that can be wrong."""
+"""Reading of image sets from files: folder, lists of names, images and label maps, each error with its remedy."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,22 @@ from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.base import Sample, Size
 
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Folder of data sets beside the checkout."""
+
+Bytes = NDArray[np.uint8]
 
 
 def find_folder(name: str, folder: Path | None, remedy: str = "") -> Path:
-    """The folder of data set `name`: `folder` if given, else $TASKWAVE_DATA/name, else ../shared/data/name.
+    """Return the folder of data set `name`.
 
-    Raises FileNotFoundError that names the places tried and how to give another.
+    Args:
+        name: name of the data set, which is also the name of its folder.
+        folder: the folder itself, where the user gave one. Else it is $TASKWAVE_DATA/name where that variable is set,
+            else ../shared/data/name beside the checkout.
+        remedy: end of the error message, for what else helps.
+
+    Raises:
+        FileNotFoundError: the folder does not exist; the message names it and how to give another.
     """
     if folder is not None:
         chosen, origin = folder, "the folder given"
@@ -39,7 +49,12 @@ def find_folder(name: str, folder: Path | None, remedy: str = "") -> Path:
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Base names of a split list: one image a line, its first word a name or a path with or without extension."""
+    """Return the base names on a split's list: one image a line, its first word a name or path, extension optional.
+
+    Raises:
+        FileNotFoundError: the list is missing.
+        ValueError: the list is not UTF-8 text or names no image.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the split's list is missing; restore it from the data set's source")
     try:
@@ -53,48 +68,55 @@ def read_list(path: Path) -> tuple[str, ...]:
     return names
 
 
-Array = NDArray[np.uint8]
-
-
-def _open(path: Path) -> Image.Image:
+def _decode(path: Path) -> Image.Image:
     """Decode the whole file, so that a truncated one is found here and not later."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; restore it or take its name off the split's list")
     try:
         with path.open("rb") as file:
-            picture = Image.open(file)
-            picture.load()
+            image = Image.open(file)
+            image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise OSError(f"{path}: not a readable image ({error}); restore the file from its source") from error
-    return picture
+    return image
 
 
-def read_picture(path: Path) -> Image.Image:
-    """Read an 8-bit colour or grey picture as RGB.
+def read_image(path: Path) -> Image.Image:
+    """Read an 8-bit colour or grey image as RGB.
 
-    Raises FileNotFoundError (missing), OSError (corrupt or truncated) or ValueError (alpha, 16 bit, CMYK, ...).
+    Raises:
+        FileNotFoundError: the file is missing.
+        OSError: the file is corrupt or truncated.
+        ValueError: the image has another pixel format (alpha, 16 bit, CMYK, ...).
     """
-    picture = _open(path)
-    if picture.mode not in ("RGB", "L"):
-        raise ValueError(f"{path}: pixel format {picture.mode}; allowed: 8-bit RGB or grey; convert the file")
-    return picture.convert("RGB")
+    image = _decode(path)
+    if image.mode not in ("RGB", "L"):
+        raise ValueError(f"{path}: pixel format {image.mode}; allowed: 8-bit RGB or grey; convert the file")
+    return image.convert("RGB")
 
 
-def read_label(path: Path, ids: dict[int, int], size: tuple[int, int]) -> Image.Image:
-    """Read an 8-bit single-channel map of ids and translate it by `ids` (id in the file -> class id or IGNORE).
+def read_label(path: Path, ids: dict[int, int], image_size: tuple[int, int]) -> Image.Image:
+    """Read an 8-bit single-channel map of ids and translate it to class ids.
 
-    `size` is the (width, height) of the picture it belongs to. Raises FileNotFoundError (missing), OSError (corrupt)
-    or ValueError (not a map of ids, another size, an id that `ids` does not know).
+    Args:
+        path: file of the label map.
+        ids: class id, or `IGNORE`, of every id that the file may hold.
+        image_size: width and height in pixels of the image that the label map belongs to.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        OSError: the file is corrupt.
+        ValueError: the file is not a map of ids, has another size, or holds an id that `ids` does not know.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the label map is missing; restore it or take the image off the split's list")
-    label = _open(path)
+    label = _decode(path)
     if label.mode not in ("L", "P"):
         raise ValueError(f"{path}: pixel format {label.mode}; allowed: an 8-bit single-channel PNG of class ids")
-    if label.size != size:
+    if label.size != image_size:
         raise ValueError(
-            f"{path}: label map of {label.size[0]}x{label.size[1]} for an image of {size[0]}x{size[1]} (width x "
-            "height); the two must be equal: restore the label map or make it again without resizing"
+            f"{path}: label map of {label.size[0]}x{label.size[1]} for an image of {image_size[0]}x{image_size[1]} "
+            "(width x height); the two must be equal: restore the label map or make it again without resizing"
         )
     values = np.asarray(label)
     known = np.zeros(256, bool)
@@ -111,20 +133,20 @@ def read_label(path: Path, ids: dict[int, int], size: tuple[int, int]) -> Image.
     return Image.fromarray(table[values])
 
 
-def fit(name: str, picture: Image.Image, label: Image.Image | None, size: Size) -> Sample:
+def fit(name: str, image: Image.Image, label: Image.Image | None, size: Size) -> Sample:
     """Cut the largest centred part of the wanted aspect ratio and resize it to `size` (H, W).
 
-    The picture is resized with an area-aware Lanczos filter, the label (IGNORE everywhere where there is none) by
-    nearest neighbour, both from the same box, so they stay aligned.
+    The image is resized with an area-aware Lanczos filter, the label map by nearest neighbour, both from the same box,
+    so that they stay aligned. Without a label map, every pixel of it becomes `IGNORE`.
     """
     height, width = size
-    scale = min(picture.width / width, picture.height / height)
-    left = (picture.width - scale * width) / 2
-    top = (picture.height - scale * height) / 2
+    scale = min(image.width / width, image.height / height)
+    left = (image.width - scale * width) / 2
+    top = (image.height - scale * height) / 2
     box = (left, top, left + scale * width, top + scale * height)
-    pixels: Array = np.array(picture.resize((width, height), Image.Resampling.LANCZOS, box=box))
+    pixels: Bytes = np.array(image.resize((width, height), Image.Resampling.LANCZOS, box=box))
     if label is None:
-        ids: Array = np.full(size, IGNORE, np.uint8)
+        ids: Bytes = np.full(size, IGNORE, np.uint8)
     else:
         ids = np.array(label.resize((width, height), Image.Resampling.NEAREST, box=box))
     return Sample(name, torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), torch.from_numpy(ids))

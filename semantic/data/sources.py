@@ -1,21 +1,28 @@
-"""Image sources by name."""
+"""Image sets by the name of their source."""
 
 from pathlib import Path
 
 from taskwave.semantic.data.base import DEFAULT_SIZE, ImageSet, Size
-from taskwave.semantic.data.photographs import CamVid, CarlaFrames, LabelMeFacade
+from taskwave.semantic.data.photographs import CamVid, Carla, LabelMeFacade
 from taskwave.semantic.data.streets import StreetScenes
 
 SOURCES = ("streets", "camvid", "labelmefacade", "carla")
 
 
 def open_images(source: str, split: str, folder: Path | None = None, size: Size = DEFAULT_SIZE) -> ImageSet:
-    """Open one split of an image source; `size` is (H, W).
+    """Open one split of an image set.
 
-    "streets" are the project's own drawn scenes and need no files: 2000, 200 and 200 of them. For the others, `folder`
-    is where the files lie; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the checkout.
+    Args:
+        source: one of `SOURCES`. "streets" are the street scenes that the project draws itself; they need no files, and
+            their splits train, val and test hold 2000, 200 and 200 of them.
+        split: "train", "val" or "test", as far as the source has it.
+        folder: folder that holds the files; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the
+            checkout. Must be left out for "streets".
+        size: height and width of the images in pixels, each at least 16.
 
-    Raises ValueError (unknown source or split, bad size, folder for streets) or FileNotFoundError (no such files).
+    Raises:
+        ValueError: unknown source or split, bad size, or a folder for street scenes.
+        FileNotFoundError: the files do not exist.
     """
     match source:
         case "streets":
@@ -27,5 +34,5 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
         case "labelmefacade":
             return LabelMeFacade(split, folder, size)
         case "carla":
-            return CarlaFrames(split, folder, size)
+            return Carla(split, folder, size)
     raise ValueError(f"image source {source!r}: allowed are {', '.join(SOURCES)}")

@@ -1,1 +1,5 @@
-"""The prior, its noise levels for every token, and the reverse process that regenerates latents."""
+"""The diffusion that regenerates latents from what was received of them.
+
+In order of knowledge: `scheduler` (noise levels of tokens and the steps of the reverse process), `prior` (the denoising
+network and the pipeline that runs it).
+"""

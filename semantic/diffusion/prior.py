@@ -1,6 +1,6 @@
-"""The prior, a latent denoiser, and the pipeline that regenerates with it.
+"""The prior, a network that denoises latents, and the pipeline that regenerates with it.
 
-Every token, and every number in it, has its own noise level.
+Every token, and every number in it, has a noise level of its own.
 """
 
 from typing import cast
@@ -14,7 +14,10 @@ from taskwave.semantic.diffusion.scheduler import TokenScheduler, level_of_noise
 def build_unet(
     latent_channels: int = 16, scene_channels: int = 27, widths: tuple[int, ...] = (96, 112, 112)
 ) -> UNet2DModel:
-    """A diffusers `UNet2DModel`: noisy tokens, coarse scene and level maps in, a residual of v out, zero at first."""
+    """Build the network of the prior, a `UNet2DModel` of diffusers.
+
+    Its input is noisy tokens, coarse scene and level maps, its output a residual of v, which starts at zero.
+    """
     unet = UNet2DModel(
         in_channels=2 * latent_channels + scene_channels,
         out_channels=latent_channels,
@@ -34,12 +37,12 @@ def build_unet(
 def predict_velocity(
     unet: torch.nn.Module, sample: torch.Tensor, coarse: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
-    """v for tokens `sample` at `level`, both [B, C, h, w], given the `coarse` scene [B, C + K, h, w].
+    """Predict v for tokens `sample` at `level`, both [B, C, h, w], given the `coarse` scene [B, C + K, h, w].
 
     The network learns a residual: with an output of zero the clean estimate is the coarse latents where nothing was
     received (level 1) and the sample where it is free of noise (level 0), cos^2 to sin^2 between.
     """
-    # The mean level is what UNet2DModel's time embedding gets; the maps themselves are input channels.
+    # The time embedding of UNet2DModel takes one number per image, the mean level; the maps are input channels.
     timestep = level.mean((1, 2, 3)) * 1000
     residual = cast(torch.Tensor, unet(torch.cat([sample, coarse, level], dim=1), timestep).sample)
     _, noise = signal_and_noise(level)
@@ -47,7 +50,7 @@ def predict_velocity(
 
 
 class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
-    """Tokens as received, with their noise variances, to clean latents in at most a few steps.
+    """Regenerates clean latents from tokens as received, with their noise variances, in at most a few steps.
 
     Coarse regeneration (nothing received), refinement (some tokens received) and channel denoising (all received) are
     the same call.
@@ -68,12 +71,16 @@ class RegenerationPipeline(DiffusionPipeline):  # type: ignore[misc]
     ) -> torch.Tensor:
         """Regenerate latents.
 
-        Args: `received` [B, C, h, w], latents plus noise (anything where nothing was received); `noise_variance`
-        [B, C, h, w] of each real number, inf where nothing was received; `coarse` [B, C + K, h, w], the scene from
-        the analog code; `noise` [B, C, h, w] unit white noise that starts what was never received (zeros and one
-        step give the posterior mean).
+        Args:
+            received: latents plus noise, [B, C, h, w]; any value where nothing was received.
+            noise_variance: noise variance of each real number, [B, C, h, w], inf where nothing was received.
+            coarse: scene decoded from the analog code, [B, C + K, h, w].
+            noise: white noise of unit power, [B, C, h, w], with which tokens that were never received start; zeros
+                and one step give the posterior mean.
+            num_inference_steps: number of steps of the reverse process.
 
-        Returns clean latents [B, C, h, w].
+        Returns:
+            Clean latents [B, C, h, w].
         """
         scheduler = cast(TokenScheduler, self.scheduler)
         scheduler.set_timesteps(num_inference_steps, device=received.device)

@@ -1,9 +1,10 @@
-"""What a textual prompt means, and how a meaning can be said: the project's own lexicon of phrasings."""
+"""The meaning of textual prompts, read from their wording and put into words, by the lexicon of the project."""
 
 import difflib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -28,16 +29,17 @@ __all__ = [
 T = TypeVar("T")
 
 MAX_CHARACTERS = 256
-"""Longest prompt accepted."""
+"""Number of characters of the longest prompt accepted."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """The content of a prompt: class ids (ascending) and the columns (thirds of the width) where they matter."""
+    """Holds the content of a prompt: classes, and the columns (thirds of the width) in which they matter."""
 
     classes: tuple[int, ...]
+    """Class ids, ascending, at least one."""
     columns: tuple[Column, ...] = COLUMNS
-    """In the order of `COLUMNS`; all three mean anywhere."""
+    """Columns in the order of `COLUMNS`, at least one; all three mean anywhere."""
 
     def __post_init__(self) -> None:
         if not self.classes or list(self.classes) != sorted(set(self.classes) & set(range(NUM_CLASSES))):
@@ -49,13 +51,17 @@ class Meaning:
 
 
 def column_slices(width: int) -> dict[Column, slice]:
-    """The three columns of an image or token grid `width` wide: thirds, rounded to whole cells."""
+    """Return the three columns of an image or token grid of `width`: thirds, rounded to whole positions."""
     bounds = [round(i * width / 3) for i in range(4)]
     return {column: slice(bounds[i], bounds[i + 1]) for i, column in enumerate(COLUMNS)}
 
 
 def check_prompt(text: str) -> None:
-    """Raise `ValueError` for a prompt that is empty, too long or has no Latin letter."""
+    """Check that a prompt can be read at all.
+
+    Raises:
+        ValueError: the prompt is empty, longer than `MAX_CHARACTERS` or has no Latin letter.
+    """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(
             f"prompt of {len(text)} characters ('{text[:40]}…'): at most {MAX_CHARACTERS} are allowed. Shorten it."
@@ -70,16 +76,20 @@ def check_prompt(text: str) -> None:
 
 @dataclass
 class _Reading:
-    """What the matcher made of a text."""
+    """Holds what the lexicon matches in a text."""
 
     classes: set[int] = field(default_factory=set)
+    """Ids of the classes named."""
     columns: set[Column] = field(default_factory=set)
+    """Columns named."""
     unmatched: list[str] = field(default_factory=list)
+    """Words outside every phrase of the lexicon."""
     negations: list[str] = field(default_factory=list)
+    """Phrases that negate."""
 
 
 def _read(text: str) -> _Reading:
-    """Greedy longest match of the lexicon's phrases, left to right."""
+    """Match the phrases of the lexicon from left to right, the longest one first."""
     lexicon = vocabulary()
     words = lexicon.content(text)
     joining = {c.split()[-1] for c in lexicon.conjunctions}
@@ -91,7 +101,7 @@ def _read(text: str) -> _Reading:
             if entry is None:
                 continue
             if entry.role == "context" and (not reading.classes or words[start - 1] in joining):
-                continue  # nothing named yet whose setting this could be: read the words inside instead
+                continue  # a setting needs something named before it; without that its words are read one by one
             _take(reading, entry, words[start:end])
             start = end
             break
@@ -114,23 +124,25 @@ def _nearest(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def unknown_words(text: str) -> dict[str, tuple[str, ...]]:
-    """The words of `text` that `parse` cannot use, each with up to three known class or position words near it.
+    """Return the words of `text` that `parse` cannot use, each with up to three similar class or column words.
 
-    Raises `ValueError` like `check_prompt`.
+    Raises:
+        ValueError: as in `check_prompt`.
     """
     check_prompt(text)
     return _nearest(_read(text).unmatched)
 
 
+@lru_cache(maxsize=1024)  # one text is parsed by the configuration, by the link and by the text encoder
 def parse(text: str) -> Meaning:
-    """Meaning of a prompt in free English wording.
+    """Return the meaning of a prompt in free English wording.
 
-    Words it does not know are skipped (ask `unknown_words` for them) as long as one class is named; without a
-    position word the columns are all three.
+    Unknown words are skipped (`unknown_words` lists them) as long as one class is named; without a word for a column
+    the columns are all three.
 
     Raises:
-        ValueError: empty, longer than `MAX_CHARACTERS`, no Latin letters, a negation, or no known class word
-            (naming the unknown words and the known ones nearest to them).
+        ValueError: the prompt is empty, longer than `MAX_CHARACTERS`, without Latin letters, has a negation, or names
+            no known class (the message names the unknown words and the known ones nearest to them).
     """
     check_prompt(text)
     reading = _read(text)
@@ -151,7 +163,7 @@ def parse(text: str) -> Meaning:
 
 
 def canonical(meaning: Meaning) -> str:
-    """The short standard wording: "pedestrians and bicyclists on the left"."""
+    """Return the short standard wording of a meaning, such as "pedestrians and bicyclists on the left"."""
     lexicon = vocabulary()
     if len(meaning.classes) == NUM_CLASSES:
         things = lexicon.nouns[meaning.classes][0].singular
@@ -159,7 +171,7 @@ def canonical(meaning: Meaning) -> str:
         things = _listed([lexicon.canonical[c] for c in meaning.classes], "and")
     if meaning.columns == COLUMNS:
         return things
-    return things + " " + " and ".join(lexicon.places[(column,)][0] for column in meaning.columns)
+    return things + " " + " and ".join(lexicon.column_phrases[(column,)][0] for column in meaning.columns)
 
 
 def _listed(items: Sequence[str], conjunction: str) -> str:
@@ -167,7 +179,7 @@ def _listed(items: Sequence[str], conjunction: str) -> str:
 
 
 class _Dice:
-    """Random choices from an explicit generator."""
+    """Makes random choices with an explicit generator."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -183,15 +195,15 @@ class _Dice:
 
 
 def phrase(meaning: Meaning, generator: torch.Generator, templates: Sequence[str] | None = None) -> str:
-    """A random paraphrase of `meaning` of at most `MAX_CHARACTERS`; `parse` gives the meaning back.
+    """Draw a random paraphrase of `meaning` of at most `MAX_CHARACTERS` characters; `parse` gives the meaning back.
 
-    `templates` narrows the choice of sentence templates (default: all of the lexicon's).
+    `templates` are the sentence templates to choose from (default: all of the lexicon).
     """
     lexicon = vocabulary()
     dice = _Dice(generator)
     while True:
         template = dice.pick(lexicon.templates if templates is None else templates)
-        words = template.format(x=_say_things(meaning.classes, dice), where=_say_place(meaning.columns, dice)).split()
+        words = template.format(x=_say_things(meaning.classes, dice), where=_say_columns(meaning.columns, dice)).split()
         if dice.chance(0.15):
             words.insert(0, dice.pick(lexicon.openers))
         if dice.chance(0.15):
@@ -224,11 +236,11 @@ def _say_noun(nouns: Sequence[Noun], dice: _Dice) -> str:
     return f"{article} {noun.singular}"
 
 
-def _say_place(columns: tuple[Column, ...], dice: _Dice) -> str:
-    places = vocabulary().places
+def _say_columns(columns: tuple[Column, ...], dice: _Dice) -> str:
+    phrases = vocabulary().column_phrases
     if columns == COLUMNS and dice.chance(0.9):
-        return "" if dice.chance(0.75) else dice.pick(places[COLUMNS])
-    if columns in places and columns != COLUMNS and (len(columns) == 1 or dice.chance(0.4)):
-        return dice.pick(places[columns])
-    each = [dice.pick(places[(column,)]) for column in columns]
+        return "" if dice.chance(0.75) else dice.pick(phrases[COLUMNS])
+    if columns in phrases and columns != COLUMNS and (len(columns) == 1 or dice.chance(0.4)):
+        return dice.pick(phrases[columns])
+    each = [dice.pick(phrases[(column,)]) for column in columns]
     return _listed(each, dice.pick(("and", "or", "and also")))

@@ -1,6 +1,6 @@
-"""Prompts as bits for the feedback link: a phrase book for common demands, else a code over words.
+"""The code of prompts as bits for the feedback link: a phrase book for common demands, else a code over words.
 
-A first bit of one announces a sentence of the phrase book, by its number. After a zero follow words in a static
+If the first bit is one, the number of a sentence of the phrase book follows. If it is zero, words follow in a static
 Huffman code over the lexicon (Huffman 1952), in which frequent words are short. A word outside the lexicon is escaped:
 the escape symbol, its length in bytes (8 bits) and its UTF-8. An end symbol closes the message. Zeros may be padded
 behind either.
@@ -19,18 +19,19 @@ from taskwave.semantic.language.lexicon import COLUMNS, Meaning, canonical
 from taskwave.semantic.language.vocabulary import normalise, split_words, vocabulary
 
 END, ESCAPE = "<end>", "<escape>"
+"""Symbols that close a message and announce a word outside the lexicon."""
 MAX_BYTES = 255
-"""Longest text, in bytes of UTF-8 after `normalise`."""
+"""Length of the longest text in bytes of UTF-8 after `normalise`."""
 OWN_SHARE = 20
 """Weight of one use in the lexicon against one use in a canonical demand."""
 
 
 @cache
 def phrase_book() -> dict[str, int]:
-    """The canonical demands for one to three classes, normalised, and their numbers."""
-    places = [c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size)]
+    """Return the canonical demands for one to three classes, normalised, with their numbers."""
+    column_sets = [c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size)]
     choices = [c for size in (1, 2, 3) for c in itertools.combinations(range(NUM_CLASSES), size)]
-    sentences = (normalise(canonical(Meaning(classes, columns))) for classes in choices for columns in places)
+    sentences = (normalise(canonical(Meaning(classes, columns))) for classes in choices for columns in column_sets)
     return {sentence: number for number, sentence in enumerate(sentences)}
 
 
@@ -39,7 +40,7 @@ def _number_bits() -> int:
 
 
 def _frequencies() -> Counter[str]:
-    """How often each word is expected: those of the phrase book, and the lexicon's own uses."""
+    """Count how often each word is expected, from its uses in the phrase book and in the lexicon."""
     counts: Counter[str] = Counter({word: OWN_SHARE * count for word, count in vocabulary().words.items()})
     for sentence in phrase_book():
         counts.update([*split_words(sentence), END])
@@ -48,7 +49,10 @@ def _frequencies() -> Counter[str]:
 
 
 def huffman(frequencies: Counter[str]) -> dict[str, str]:
-    """Code words ("0110") by symbol; ties are broken by the symbols' alphabetical order."""
+    """Return the code words ("0110") of a Huffman code, by symbol.
+
+    Ties are broken by the alphabetical order of the symbols.
+    """
     heap: list[tuple[int, int, tuple[str, ...]]] = [
         (count, i, (symbol,)) for i, (symbol, count) in enumerate(sorted(frequencies.items()))
     ]
@@ -67,7 +71,7 @@ def huffman(frequencies: Counter[str]) -> dict[str, str]:
 
 @cache
 def code_table() -> dict[str, str]:
-    """The code of the bundled lexicon: a prefix code over its words, `END` and `ESCAPE`."""
+    """Return the prefix code over the words of the bundled lexicon, `END` and `ESCAPE`."""
     return huffman(_frequencies())
 
 
@@ -77,16 +81,18 @@ def _symbols() -> dict[str, str]:
 
 
 def encode(text: str) -> list[int]:
-    """Bits (0 or 1) of a prompt; `decode` gives `normalise(text)` back.
+    """Return the bits (0 or 1) of a prompt; `decode` gives `normalise(text)` back.
 
-    Raises `ValueError` for text without any word or of more than `MAX_BYTES` bytes.
+    Raises:
+        ValueError: the text has no word, or more than `MAX_BYTES` bytes.
     """
-    size = len(normalise(text).encode())
+    plain = normalise(text)
+    size = len(plain.encode())
     if size > MAX_BYTES:
         raise ValueError(f"prompt of {size} bytes ('{text[:40]}…'): at most {MAX_BYTES} can be sent. Shorten it.")
     if size == 0:
         raise ValueError(f"prompt '{text}' has no words to send.")
-    number = phrase_book().get(normalise(text))
+    number = phrase_book().get(plain)
     if number is not None:
         return [1, *(int(b) for b in f"{number:0{_number_bits()}b}")]
     table = code_table()
@@ -100,9 +106,10 @@ def _escaped(word: str) -> str:
 
 
 def decode(bits: Iterable[int] | torch.Tensor) -> str:
-    """Text of `encode`d bits; whatever follows its end is ignored.
+    """Return the text of bits made by `encode`; bits behind its end are ignored.
 
-    Raises `ValueError` when the bits stop before the end, number no sentence or escape what is not UTF-8.
+    Raises:
+        ValueError: the bits stop before the end, name the number of no sentence, or escape what is not UTF-8.
     """
     stream = iter(bits.tolist() if isinstance(bits, torch.Tensor) else bits)
     if _take(stream) == "1":

@@ -1,4 +1,4 @@
-"""Prompts to embeddings: the bundled text encoder, or any pretrained one mapped onto the bundled one's space.
+"""The text encoder, which embeds prompts: the bundled one, or any pretrained one mapped onto the space of the bundled.
 
 The map is linear, found by ridge regression on phrasings of the lexicon.
 """
@@ -29,34 +29,46 @@ from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.language.lexicon import COLUMNS, Meaning, canonical, check_prompt, normalise, parse, phrase
 
 RIDGE = 3e-2
-"""Penalty relative to the mean variance of the features."""
+"""Penalty of the ridge regression relative to the mean variance of the features."""
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+"""Form of a Hugging Face id."""
+_UNUSED = ("pooler.", "vision_model.", "visual_projection.", "logit_scale")
+"""Prefixes of weights that may be absent or left over: the embedding does not depend on them."""
 
 
 @dataclass(frozen=True)
 class LinearMap:
-    """y = x @ weight + bias."""
+    """Computes y = x @ weight + bias."""
 
     weight: torch.Tensor
+    """Matrix [d, 128], float32."""
     bias: torch.Tensor
+    """Offset [128], float32."""
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
-        """[B, d] float32 to [B, 128]."""
+        """Map features [B, d] float32 to [B, 128]."""
         return features @ self.weight + self.bias
 
 
 def alignment_meanings() -> list[Meaning]:
-    """The 693 meanings the map is fitted on: one to three classes, each set three times with positions in turn."""
-    places = [COLUMNS, *(c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size))]
+    """Return the 693 meanings that the map is fitted on.
+
+    They are all sets of one to three classes, each three times, with the sets of columns in turn.
+    """
+    column_sets = [COLUMNS, *(c for size in (1, 2, 3) for c in itertools.combinations(COLUMNS, size))]
     subsets = [s for size in (1, 2, 3) for s in itertools.combinations(range(NUM_CLASSES), size)]
     return [
-        Meaning(subset, places[(i + 3 * turn) % len(places)]) for turn in range(3) for i, subset in enumerate(subsets)
+        Meaning(subset, column_sets[(i + 3 * turn) % len(column_sets)])
+        for turn in range(3)
+        for i, subset in enumerate(subsets)
     ]
 
 
 def fit_linear_map(features: torch.Tensor, goals: torch.Tensor) -> tuple[LinearMap, float]:
-    """Ridge regression of `goals` [n, 128] on `features` [n, d]; every fifth row is held out.
+    """Fit `goals` [n, 128] to `features` [n, d] by ridge regression; every fifth row is held out.
 
-    Returns the map and the mean cosine of mapped and goal embeddings on the held-out rows.
+    Returns:
+        The map, and the mean cosine of mapped and goal embeddings on the held-out rows.
     """
     held_out = torch.arange(len(features)) % 5 == 4
     x, y = features[~held_out].double(), goals[~held_out].double()
@@ -70,17 +82,16 @@ def fit_linear_map(features: torch.Tensor, goals: torch.Tensor) -> tuple[LinearM
     return linear, float(cosine.mean())
 
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
-_UNUSED = ("pooler.", "vision_model.", "visual_projection.", "logit_scale")
-"""Weights that may be absent or left over: the embedding does not depend on them."""
-
-
 class TextEncoder:
-    """Embeds prompts; create it with `load`.
+    """Embeds prompts as vectors of length one; `load` creates it.
 
     Attributes:
+        model: network in transformers format, in evaluation mode.
+        tokenizer: tokenizer of `model`.
+        bundled: True for the encoder that comes with the project.
+        source: folder or Hugging Face id from which the encoder was loaded.
         fit_cosine: for a foreign encoder, the mean cosine between its mapped embeddings and the bundled ones on
-            phrasings the map was not fitted on (1 is perfect); None for the bundled encoder.
+            phrasings that the map was not fitted on (1 is perfect); None for the bundled encoder.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bundled: bool, source: str) -> None:
@@ -94,7 +105,7 @@ class TextEncoder:
 
     @classmethod
     def load(cls, path_or_id: str | Path | None = None) -> "TextEncoder":
-        """The bundled encoder (None), or a pretrained one in transformers format by folder or Hugging Face id.
+        """Load the bundled encoder (None), or a pretrained one in transformers format by folder or Hugging Face id.
 
         `CLIPTextModel`, `CLIPTextModelWithProjection` and whole CLIP checkpoints give their pooled text output, any
         other text encoder (BERT, MiniLM, MPNet …) the mean over its tokens. A foreign encoder then gets a linear
@@ -102,9 +113,9 @@ class TextEncoder:
         never touches the network. Only safetensors weights are read.
 
         Raises:
-            FileNotFoundError: no such folder.
+            FileNotFoundError: there is no such folder.
             OSError: the id cannot be reached, or the weights file is damaged.
-            ValueError: not a text encoder, or a checkpoint that lacks weights.
+            ValueError: the model is not a text encoder, or its checkpoint lacks weights.
         """
         if path_or_id is None:
             with as_file(files("taskwave.semantic").joinpath("weights/text")) as folder:
@@ -122,10 +133,11 @@ class TextEncoder:
 
     @torch.no_grad()
     def embed(self, prompts: list[str]) -> torch.Tensor:
-        """Embeddings [B, 128] float32 of unit length.
+        """Return the embeddings of prompts, [B, 128] float32 of unit length.
 
-        Raises `ValueError` for a prompt that is empty, too long or in another script; with the bundled encoder also
-        for one that names no known class (see `lexicon.parse`), which a foreign one may well understand.
+        Raises:
+            ValueError: a prompt is empty, too long or in another script, or, with the bundled encoder, names no known
+                class (see `lexicon.parse`). A foreign encoder may embed such a prompt in a useful way.
         """
         for prompt in prompts:
             if self.bundled:
@@ -164,7 +176,7 @@ class TextEncoder:
 
 
 def _resolve(path_or_id: str | Path) -> tuple[str, bool]:
-    """The source and whether it is a local folder."""
+    """Return the source, and True where it is a local folder."""
     path = Path(path_or_id).expanduser()
     if path.is_dir():
         return str(path), True
@@ -193,7 +205,7 @@ def _load_model(source: str, local: bool) -> PreTrainedModel:
 
 
 def _guarded(kind: Any, source: str, local: bool) -> PreTrainedModel:
-    """`kind.from_pretrained` in single precision, refusing damaged, incomplete and pickled checkpoints."""
+    """Call `kind.from_pretrained` in single precision; refuse damaged, incomplete and pickled checkpoints."""
     try:
         model, report = kind.from_pretrained(
             source, local_files_only=local, use_safetensors=True, dtype=torch.float32, output_loading_info=True

@@ -1,4 +1,4 @@
-"""The lexicon file `lexicon.toml` read into tables: which phrase means what, and which words exist at all."""
+"""The tables read from `lexicon.toml`: the meaning of every phrase, and all words that the lexicon uses."""
 
 import tomllib
 import unicodedata
@@ -12,7 +12,18 @@ from typing import Any, Literal
 from taskwave.semantic.classes import NAMES, NUM_CLASSES
 
 Column = Literal["left", "centre", "right"]
+"""Name of a third of the width."""
+Role = Literal["thing", "column", "filler", "context", "negation"]
+"""Part that a phrase plays in a prompt."""
+Words = tuple[str, ...]
+"""Normalised words of a phrase."""
+
 COLUMNS: tuple[Column, ...] = ("left", "centre", "right")
+"""The three columns from left to right."""
+PAUSES = ",;:.?!"
+"""Characters that separate clauses."""
+APOSTROPHES = "'’`"
+"""Characters that are dropped within a word."""
 _NAMED_COLUMNS: dict[str, tuple[Column, ...]] = {
     "left": ("left",),
     "centre": ("centre",),
@@ -20,16 +31,13 @@ _NAMED_COLUMNS: dict[str, tuple[Column, ...]] = {
     "sides": ("left", "right"),
     "anywhere": COLUMNS,
 }
-Role = Literal["thing", "column", "filler", "context", "negation"]
-Words = tuple[str, ...]
-PAUSES = ",;:.?!"
-APOSTROPHES = "'’`"
 
 
 def normalise(text: str) -> str:
-    """Lower case, no accents, every pause a comma: "Façades; left-hand side?" to "facades, left hand side".
+    """Reduce a text to lower-case words without accents, with a comma for every pause.
 
-    Commas stay because they separate: "road, signs" is not "road signs".
+    "Façades; left-hand side?" becomes "facades, left hand side". Commas stay because they separate: "road, signs" is
+    not "road signs".
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).lower()
     spaced = "".join(c if c.isalnum() else " , " if c in PAUSES else " " for c in plain if c not in APOSTROPHES)
@@ -37,59 +45,68 @@ def normalise(text: str) -> str:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of `text` after `normalise`; a comma is a word."""
+    """Return the words of `text` after `normalise`; a comma is a word."""
     return normalise(text).replace(",", " ,").split()
 
 
 @dataclass(frozen=True)
 class Noun:
-    """One way to name a class or a group of classes."""
+    """Holds one name of a class or of a group of classes."""
 
     singular: str
+    """Singular form."""
     plural: str
-    """Equal to `singular` for words with one form (foliage)."""
+    """Plural form, equal to `singular` for words with one form (foliage)."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a phrase stands for."""
+    """Holds what a phrase stands for."""
 
     role: Role
+    """Part that the phrase plays in a prompt."""
     classes: tuple[int, ...] = ()
+    """Ids of the classes that the phrase names."""
     columns: tuple[Column, ...] = ()
+    """Columns that the phrase names."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """All tables of the lexicon; see `lexicon.toml` for what they hold."""
+    """Holds all tables of the lexicon; comments in `lexicon.toml` explain them."""
 
     phrases: dict[Words, Entry]
-    """Normalised words without determiners to their entry."""
+    """Entry of each phrase, by its normalised words without determiners."""
     longest: int
-    """Words of the longest phrase."""
+    """Number of words of the longest phrase."""
     fillers: tuple[str, ...]
     """Single words without a meaning of their own."""
     determiners: frozenset[str]
+    """Words such as "the", which matching leaves out."""
     conjunctions: tuple[str, ...]
+    """Phrases that join the things of a list."""
     canonical: tuple[str, ...]
-    """Name of each class in canonical phrases, by class id."""
+    """Name of each class in canonical wording, by class id."""
     nouns: dict[tuple[int, ...], tuple[Noun, ...]]
-    """Sorted class ids to the nouns for exactly that set."""
-    places: dict[tuple[Column, ...], tuple[str, ...]]
-    """Columns to the phrases for exactly that set, the canonical one first."""
+    """Nouns for exactly one set of classes, by their sorted ids."""
+    column_phrases: dict[tuple[Column, ...], tuple[str, ...]]
+    """Phrases for exactly one set of columns, by these columns, the canonical phrase first."""
     openers: tuple[str, ...]
+    """Phrases that may stand before a prompt."""
     closers: tuple[str, ...]
+    """Phrases that may stand behind a prompt."""
     templates: tuple[str, ...]
+    """Sentences with gaps {x} for the things and {where} for the columns."""
     words: Counter[str]
-    """Every word with the number of times the lexicon uses it."""
+    """All words with the number of times the lexicon uses each."""
 
     def content(self, text: str) -> Words:
-        """The words of `text` that take part in matching: normalised, without determiners."""
+        """Return the words of `text` that take part in matching: normalised, without determiners."""
         return tuple(w for w in split_words(text) if w not in self.determiners)
 
 
 def regular_plural(singular: str) -> str:
-    """English plural of a regular noun phrase: "lamp post" to "lamp posts", "lorry" to "lorries"."""
+    """Return the plural of a regular English noun phrase: "lamp posts" for "lamp post", "lorries" for "lorry"."""
     if singular.endswith(("s", "x", "ch", "sh")):
         return singular + "es"
     if singular.endswith("y") and singular[-2] not in "aeiou":
@@ -102,7 +119,7 @@ def _noun(item: str | list[str]) -> Noun:
 
 
 def _sayings(data: dict[str, Any]) -> Iterable[str]:
-    """Whole phrasings whose words are fillers unless a table says otherwise."""
+    """Yield whole phrasings, whose words are fillers unless a table gives them another role."""
     phrasing = data["phrasing"]
     yield from (t.replace("{x}", " ").replace("{where}", " ") for t in phrasing["templates"])
     yield from [*phrasing["openers"], *phrasing["closers"], *data["conjunctions"]]
@@ -112,7 +129,11 @@ def _sayings(data: dict[str, Any]) -> Iterable[str]:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """Read the bundled lexicon. Raises `ValueError` when one phrase is given two meanings."""
+    """Read the bundled lexicon.
+
+    Raises:
+        ValueError: the file gives two meanings to one phrase.
+    """
     data = tomllib.loads(files("taskwave.semantic.language").joinpath("lexicon.toml").read_text(encoding="utf-8"))
     determiners = frozenset(data["determiners"])
     nouns: dict[tuple[int, ...], tuple[Noun, ...]] = {
@@ -155,7 +176,7 @@ def vocabulary() -> Vocabulary:
         conjunctions=tuple(data["conjunctions"]),
         canonical=tuple(data["canonical"][NAMES[i]] for i in range(NUM_CLASSES)),
         nouns=nouns,
-        places={_NAMED_COLUMNS[name]: tuple(column["phrases"]) for name, column in data["columns"].items()},
+        column_phrases={_NAMED_COLUMNS[name]: tuple(column["phrases"]) for name, column in data["columns"].items()},
         openers=tuple(data["phrasing"]["openers"]),
         closers=tuple(data["phrasing"]["closers"]),
         templates=tuple(data["phrasing"]["templates"]),

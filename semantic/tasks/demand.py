@@ -1,4 +1,4 @@
-"""What the receiver is unsure of, from its own task's output, said as a textual prompt."""
+"""The demand of a receiver: the textual prompt for what its own task is uncertain about."""
 
 import math
 from collections.abc import Sequence
@@ -9,18 +9,26 @@ from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.language.lexicon import COLUMNS, Meaning, canonical, column_slices
 
 CLASS_SHARE = 0.25
+"""Share of the uncertainty from which a class is asked for in any case."""
 COLUMN_SHARE = 0.8
+"""Share of the uncertainty that the columns asked for hold at least."""
 CERTAIN = 1e-4
-"""Mean uncertainty per pixel below which there is nothing particular to ask for."""
+"""Mean uncertainty per pixel below which all classes are asked for, anywhere."""
 
 
 def class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """How unsure the task is about each of its classes at each pixel, [B, K, H, W] in [0, 1], of logits [B, 11, H, W].
+    """Return the uncertainty of the task about each of its K classes at each pixel, [B, K, H, W] in [0, 1].
 
-    The entropy of the answer the task has to give (which of its classes, or none of them; normalised to one) times
-    the probability of the class. Doubt between classes the task does not ask for does not count.
+    The uncertainty is the entropy of the answer that the task has to give (which of its classes, or none of them;
+    normalised to one) times the probability of the class. Doubt between classes that the task does not ask for does
+    not count.
 
-    Raises `ValueError` for logits of another shape or not finite, and for classes that do not exist or repeat.
+    Args:
+        logits: class logits [B, 11, H, W] of the task network.
+        classes: ids of the classes of the task; the result has them in ascending order.
+
+    Raises:
+        ValueError: the logits have another shape or are not finite, or classes do not exist or repeat.
     """
     wanted = sorted(set(classes))
     if logits.ndim != 4 or logits.shape[1] != NUM_CLASSES:
@@ -38,14 +46,19 @@ def class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Ten
 
 
 def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
-    """One prompt per image: the classes and columns that hold most of the task's uncertainty.
+    """Return one prompt per image, for the classes and columns that hold most of the uncertainty of the task.
 
-    Uncertainty (`class_uncertainty`) is split over the classes and over the three columns.
-    Classes: those with at least a quarter of it, or at least half of what the leading class has, whichever bar is
-    lower. Columns: the fewest that hold 80 % of the uncertainty of these classes; all three are not mentioned. A task
-    that is sure everywhere asks for all its classes, anywhere.
+    The uncertainty (`class_uncertainty`) is split over the classes and over the three columns. The prompt names the
+    classes with at least a quarter of it, or at least half of what the leading class has, whichever bar is lower, and
+    the fewest columns that hold 80 % of the uncertainty of these classes; it names no column where that takes all
+    three. A task that is certain everywhere asks for all its classes, anywhere.
 
-    `logits` is [B, 11, H, W], W ≥ 3. Raises `ValueError` like `class_uncertainty`.
+    Args:
+        logits: class logits [B, 11, H, W] of the task network, W ≥ 3.
+        classes: ids of the classes of the task.
+
+    Raises:
+        ValueError: as in `class_uncertainty`, or the logits are less than three pixels wide.
     """
     parts = class_uncertainty(logits, classes).cpu().double()
     if parts.shape[-1] < len(COLUMNS):
@@ -57,7 +70,7 @@ def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
 
 
 def _meaning(shares: torch.Tensor, classes: list[int]) -> Meaning:
-    """Meaning of the mean uncertainty [K, 3] by class and column."""
+    """Return the meaning of the prompt for the mean uncertainty `shares` [K, 3] by class and column."""
     total = float(shares.sum())
     if total < CERTAIN:
         return Meaning(tuple(classes))

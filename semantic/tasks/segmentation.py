@@ -1,4 +1,4 @@
-"""The segmentation task: its network (a small residual U-Net), its answers and its logits."""
+"""The segmentation task: its network (a small residual U-Net), its logits and its answers."""
 
 import itertools
 from typing import cast
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 def conv_norm(num_in: int, num_out: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU."""
+    """Build a convolution, followed by batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(num_in, num_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(num_out),
@@ -20,7 +20,7 @@ def conv_norm(num_in: int, num_out: int, stride: int = 1, kernel: int = 3) -> nn
 
 
 class Residual(nn.Module):
-    """Basic residual block (He et al. 2016) at constant width."""
+    """Computes a basic residual block (He et al. 2016) at constant width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -29,12 +29,12 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[B, width, h, w] to the same shape."""
+        """Map features [B, width, h, w] to features of the same shape."""
         return functional.relu(x + self.body(x))
 
 
 class SegmentationNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Images [B, 3, H, W] in [0, 1] (H, W multiples of 16) to class logits [B, classes, H, W]."""
+    """Maps images [B, 3, H, W] in [0, 1] (H, W multiples of 16) to class logits [B, classes, H, W]."""
 
     @register_to_config
     def __init__(
@@ -53,7 +53,7 @@ class SegmentationNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Class logits at the size of the images."""
+        """Return class logits [B, classes, H, W] at the size of the images [B, 3, H, W]."""
         x = self.stem((images - 0.45) * 4)
         skips = []
         for stage in self.down:
@@ -68,16 +68,16 @@ class SegmentationNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 class SegmentationTask:
-    """Answers of one trained network. Every link of a comparison uses the same one."""
+    """Answers with one trained network, the same for every link of a comparison."""
 
     def __init__(self, net: nn.Module) -> None:
         self.net = net.eval()
 
     @torch.no_grad()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, 3, H, W] in [0, 1] to class logits [B, 11, H, W]."""
+        """Return class logits [B, 11, H, W] of images [B, 3, H, W] in [0, 1]."""
         return cast(torch.Tensor, self.net(images))
 
     def predict(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, 3, H, W] in [0, 1] to class ids [B, H, W], uint8."""
+        """Return class ids [B, H, W], uint8, of images [B, 3, H, W] in [0, 1]."""
         return self.logits(images).argmax(1).to(torch.uint8)

@@ -1,6 +1,4 @@
-"""Recipe of the attention: random prompts, and where in the picture the things they name really are."""
-
-from pathlib import Path
+"""The training of the attention with random prompts and the true positions of the things they name."""
 
 import torch
 from torch import nn
@@ -9,18 +7,18 @@ from torch.nn import functional
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec.analog import scene
-from taskwave.semantic.codec.latents import PATCH, LatentCodec
+from taskwave.semantic.codec.latents import TOKEN, LatentCodec
 from taskwave.semantic.language.lexicon import COLUMNS, Meaning, column_slices, phrase
 from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.training.analog import SIZE, ZOOM
-from taskwave.semantic.training.batches import ImagePool
-from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.fit import TrainingRun
 
 PROMPTS_PER_IMAGE = 8
+"""Number of prompts drawn for each image of a batch."""
 
 
 def draw_meaning(generator: torch.Generator) -> Meaning:
-    """One to three classes (mostly one), anywhere in half of the cases, else in one or two columns."""
+    """Draw one to three classes (mostly one), anywhere in half of the cases, else in one or two columns."""
 
     def below(limit: int) -> int:
         return int(torch.randint(limit, (), generator=generator))
@@ -35,7 +33,7 @@ def draw_meaning(generator: torch.Generator) -> Meaning:
 
 
 class PromptBank:
-    """Many paraphrases of random meanings with their embeddings and the places they mean."""
+    """Holds many paraphrases of random meanings as embeddings, with the classes and columns that they mean."""
 
     def __init__(self, encoder: TextEncoder, count: int, grid_width: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -51,41 +49,43 @@ class PromptBank:
                 self.columns[i, slices[column]] = 1
 
     def targets(self, shares: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Share of each token that prompt `index` [B, P] means, [B, P, h, w], from class shares [B, 11, h, w]."""
+        """Return the share of each token that is meant by the prompts of `index` [B, P], as [B, P, h, w].
+
+        `shares` [B, 11, h, w] are the class shares of the tokens.
+        """
         named = torch.einsum("bpc,bchw->bphw", self.classes[index].to(shares), shares)
         return named * self.columns[index].to(shares)[:, :, None, :]
 
 
 def token_shares(labels: torch.Tensor) -> torch.Tensor:
-    """Share of each class in each token, [B, 11, H/8, W/8], of labels [B, H, W]; ignored pixels count for none."""
+    """Return the share of each class in each token, [B, 11, H/8, W/8], of labels [B, H, W].
+
+    Ignored pixels count for no class.
+    """
     onehot = torch.stack([(labels == c).float() for c in range(NUM_CLASSES)], dim=1)
-    return functional.avg_pool2d(onehot, PATCH)
+    return functional.avg_pool2d(onehot, TOKEN)
 
 
 def train_attention(
     model: PromptAttention,
     codec: LatentCodec,
-    parser: nn.Module,
+    task_network: nn.Module,
     encoder: TextEncoder,
-    pool: ImagePool,
-    val: ImagePool,
-    config: FitConfig,
-    folder: Path,
-    batch: int,
-    log: Log,
+    run: TrainingRun,
 ) -> PromptAttention:
-    """Train `model` with `codec`, the task network `parser` and `encoder` fixed.
+    """Train `model` with `codec`, `task_network` and the text encoder `encoder` fixed.
 
-    Reports the soft IoU of relevance and truth on `val`, with wordings of their own.
+    The validation reports the soft IoU of relevance and truth, with prompts that are not used in training.
     """
-    parser.eval().requires_grad_(False)
-    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)
-    bank = PromptBank(encoder, 6000, SIZE[1] // PATCH, seed=config.seed + 1)
-    fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // PATCH, seed=config.seed + 2)
+    pool, val, batch = run.pool, run.val, run.batch
+    task_network.eval().requires_grad_(False)
+    fit = run.fit(model.to(memory_format=torch.channels_last))
+    bank = PromptBank(encoder, 6000, SIZE[1] // TOKEN, seed=run.config.seed + 1)
+    fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // TOKEN, seed=run.config.seed + 2)
 
     def forward(net: nn.Module, images: torch.Tensor, bank: PromptBank, index: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            scenes = scene(codec.encode(images).float(), parser(images))
+            scenes = scene(codec.encode(images).float(), task_network(images))
         return net(scenes, bank.embeddings[index].to(scenes.device)).float()  # type: ignore[no-any-return]
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -93,7 +93,7 @@ def train_attention(
         index = torch.randint(len(bank.embeddings), (batch, PROMPTS_PER_IMAGE), generator=generator)
         relevance = forward(model, drawn.images, bank, index)
         target = bank.targets(token_shares(drawn.labels), index)
-        # The overlap of what is there and what is found weighs a pole as much as a road.
+        # A pole counts as much as a road in the overlap, which is relative to the size of the thing.
         shared, either = (relevance * target).sum((2, 3)), (relevance.square() + target.square()).sum((2, 3))
         overlap = (2 * shared + 1) / (either + 1)
         inside = relevance.clamp(1e-4, 1 - 1e-4)
@@ -112,4 +112,4 @@ def train_attention(
             total = total + relevance.maximum(target).sum()
         return {"soft_iou": float(overlap / total)}
 
-    return fit.run(loss, validate, log)  # type: ignore[return-value]
+    return fit.run(loss, validate, run.log)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Training batches: images of a set in memory, cropped, scaled, mirrored and recoloured at random."""
+"""Batches of training images, which are held in memory and cropped, scaled, mirrored and recoloured at random."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,22 @@ from taskwave.semantic.data import ImageSet
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Images [B, 3, h, w] float in [0, 1] and labels [B, h, w] uint8."""
+    """Holds images with their labels."""
 
     images: torch.Tensor
+    """Images [B, 3, h, w], float in [0, 1]."""
     labels: torch.Tensor
+    """Class ids [B, h, w], uint8."""
 
 
 class ImagePool:
-    """All samples of some image sets, held as 8-bit tensors."""
+    """Holds all samples of some image sets as 8-bit tensors, and draws batches of them."""
 
     def __init__(self, sets: Sequence[ImageSet], device: str = "cpu", count: int | None = None) -> None:
-        """`count` is the most samples taken from each set (all by default)."""
+        """Read the samples of `sets`, at most the first `count` of each (all by default).
+
+        Batches are put on `device`; the samples stay where they are.
+        """
         samples = [images[i] for images in sets for i in range(min(len(images), count or len(images)))]
         self.images = [s.image for s in samples]
         self.labels = [s.label for s in samples]
@@ -32,22 +37,22 @@ class ImagePool:
         return len(self.images)
 
     def join(self, other: "ImagePool", repeat: int = 1) -> "ImagePool":
-        """This pool `repeat` times and another one, sharing memory."""
+        """Return a pool of this one `repeat` times and of `other`; it shares their memory."""
         joined = ImagePool([], self.device)
         joined.images, joined.labels = self.images * repeat + other.images, self.labels * repeat + other.labels
         return joined
 
     def whole(self, index: Sequence[int]) -> TrainingBatch:
-        """The named samples as they are (they must share one size)."""
+        """Return the samples of the given indices, unchanged; they must have one size."""
         images = torch.stack([self.images[i] for i in index]).to(self.device)
         return TrainingBatch(images.float() / 255, torch.stack([self.labels[i] for i in index]).to(self.device))
 
     def draw(
         self, count: int, size: tuple[int, int], generator: torch.Generator, zoom: tuple[float, float] = (1.0, 1.0)
     ) -> TrainingBatch:
-        """`count` random crops of `size` (h, w).
+        """Draw `count` random crops of `size` (h, w).
 
-        `zoom` is the range of the resizing factor before cropping; a factor that would leave the picture smaller
+        `zoom` is the range of the resizing factor before cropping; a factor that would leave the image smaller
         than the crop is raised to fit. Half of the crops are mirrored, all vary a little in brightness and contrast.
         """
         images, labels = [], []
@@ -73,7 +78,10 @@ class ImagePool:
 
 
 def class_weights(pool: ImagePool, classes: int) -> torch.Tensor:
-    """Inverse square root of class frequency, mean one over the classes, so that small objects count ([classes])."""
+    """Return a weight for each class, [classes]: the inverse square root of its frequency, so that small objects count.
+
+    The mean over the classes is one.
+    """
     counts = torch.zeros(classes)
     for label in pool.labels:
         counts += torch.bincount(label[label != IGNORE].flatten(), minlength=classes)[:classes]

@@ -1,19 +1,20 @@
-"""Recipe of the image codec: linear start, then mean squared error in pixels with slightly noisy latents."""
-
-from pathlib import Path
+"""The training of the image codec: a linear start, then the squared error of pixels with slightly noisy latents."""
 
 import torch
 
-from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder, psnr
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.metrics import psnr
 from taskwave.semantic.training.batches import ImagePool
-from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.fit import TrainingRun
 
 CROP = (128, 128)
+"""Size (h, w) of the crops in pixels."""
 ZOOM = (0.5, 0.75)
+"""Range of the resizing factor before cropping."""
 
 
 def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each latent channel ([C] each) over crops of the pool."""
+    """Measure mean and standard deviation of each latent channel, [C] each, over crops of the pool."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         batch = pool.draw(128, CROP, generator, ZOOM).images
@@ -21,16 +22,16 @@ def latent_statistics(model: PatchAutoencoder, pool: ImagePool) -> tuple[torch.T
     return latents.mean((0, 2, 3)), latents.std((0, 2, 3))
 
 
-def train_codec(
-    model: PatchAutoencoder, pool: ImagePool, val: ImagePool, config: FitConfig, folder: Path, batch: int, log: Log
-) -> LatentCodec:
-    """Train `model` on `pool`, report PSNR on `val` (whole images), return the codec with its latent statistics.
+def train_codec(model: PatchAutoencoder, run: TrainingRun) -> LatentCodec:
+    """Train `model` and return the codec with its latent statistics.
 
-    The latents carry white noise of random power (up to -25 dB) in training, so that the decoder is smooth.
+    The latents carry white noise of random power (up to -25 dB) in training, so that the decoder is smooth. The
+    validation reports the PSNR of whole images.
     """
+    pool, val, batch = run.pool, run.val, run.batch
     model.start_linear(pool.draw(512, CROP, torch.Generator().manual_seed(0), ZOOM).images)
     model = model.to(memory_format=torch.channels_last)
-    fit = Fit(model, config, folder, pool.device)
+    fit = run.fit(model)
     whole = [val.whole(range(i, min(i + 16, len(val)))).images for i in range(0, len(val), 16)]
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -51,6 +52,6 @@ def train_codec(
         ]
         return {"psnr_db": float(torch.cat(values).mean())}
 
-    log(f"linear start: {validate()}")
-    averaged = fit.run(loss, validate, log)
+    run.log(f"linear start: {validate()}")
+    averaged = fit.run(loss, validate, run.log)
     return LatentCodec(averaged, *latent_statistics(averaged, pool))  # type: ignore[arg-type]

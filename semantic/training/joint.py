@@ -1,7 +1,8 @@
-"""Recipe of the whole regeneration: analog code and prior trained together for what tasks will see.
+"""The training of the whole regeneration: analog code and prior together, for the images that tasks get.
 
-Two losses. One is the error of the latents. The other asks that a task network answers the same on the regenerated
-picture as on the original: the distance that counts in the end, for all of its classes alike; no prompt takes part.
+It has two losses. One is the error of the latents. The other is the difference between the answers of a task network on
+the regenerated image and on the original: the distance that counts in the end, for all classes alike; no prompt takes
+part.
 """
 
 from pathlib import Path
@@ -18,21 +19,22 @@ from taskwave.semantic.diffusion.scheduler import level_of_noise, signal_and_noi
 from taskwave.semantic.metrics import confusion_matrix, mean_iou
 from taskwave.semantic.training.analog import SIZE, scene_costs
 from taskwave.semantic.training.batches import ImagePool, class_weights
-from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.fit import TrainingRun
 from taskwave.semantic.training.prior import velocity_error
 from taskwave.semantic.training.reception import receive
 
 ZOOM = (0.5, 0.75)
+"""Range of the resizing factor before cropping."""
 FIDELITY = 1.0
-"""Weight of the latent error beside the answers."""
+"""Weight of the error of latents and coarse scene relative to the loss of the answers."""
 COARSE = 0.3
-"""Weight of the error of the coarse scene within it."""
+"""Weight of the error of the coarse scene relative to the error of the latents."""
 PROCESS = 0.25
 """Weight of the error of v in the middle of the reverse process, which keeps processes of several steps possible."""
 
 
 class Regeneration(nn.Module):
-    """Analog code and prior as one trainable module."""
+    """Joins analog code and prior to one trainable module."""
 
     def __init__(self, general: GeneralCode, prior: UNet2DModel) -> None:
         super().__init__()
@@ -41,11 +43,17 @@ class Regeneration(nn.Module):
     def forward(
         self, symbols: torch.Tensor, latents: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Code symbols [B, S, h/4, w/4] and latents [B, C, h, w] through random receptions and one reverse step.
+        """Regenerate latents from random receptions in one step of the reverse process.
 
-        Returns the coarse scene [B, C + K, h, w] and clean latents [B, C, h, w], the posterior mean.
+        Args:
+            symbols: code symbols [B, S, h/4, w/4], complex.
+            latents: latents [B, C, h, w].
+            generator: generator of the receptions.
+
+        Returns:
+            The coarse scene [B, C + K, h, w], and clean latents [B, C, h, w], the posterior mean.
         """
-        held = receive(symbols, latents, self.general.layers, generator)
+        held = receive(symbols, latents, self.general.code_layers, generator)
         coarse = self.general.decode(held.symbols, held.symbol_noise).float()
         level = level_of_noise(held.latent_noise)
         signal, noise = signal_and_noise(level)
@@ -53,13 +61,16 @@ class Regeneration(nn.Module):
         return coarse, signal * sample - noise * predict_velocity(self.prior, sample, coarse, level)
 
     def save_pretrained(self, folder: Path) -> None:
-        """Both networks, each in a folder of its own."""
+        """Save both networks, each in its own folder within `folder`."""
         self.general.save_pretrained(folder / "general")
         self.prior.save_pretrained(folder / "prior")
 
 
 def answer_loss(answer: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of logits `answer` against those `wanted`, [B, 11, H, W] each, pixels weighted by their class."""
+    """Return the cross-entropy of logits `answer` relative to the logits `wanted`, [B, 11, H, W] each.
+
+    Pixels are weighted by their class with `weights` [11].
+    """
     target = wanted.softmax(1)
     pixel = weights[target.argmax(1)]
     lost: torch.Tensor = -(target * answer.log_softmax(1)).sum(1)
@@ -69,34 +80,31 @@ def answer_loss(answer: torch.Tensor, wanted: torch.Tensor, weights: torch.Tenso
 def train_joint(
     model: Regeneration,
     codec: LatentCodec,
-    critic: nn.Module,
+    task_network: nn.Module,
     labelled: ImagePool,
-    pool: ImagePool,
-    val: ImagePool,
-    config: FitConfig,
-    folder: Path,
-    batch: int,
-    log: Log,
+    run: TrainingRun,
 ) -> Regeneration:
-    """Train `model` with `codec` and the task network `critic` fixed.
+    """Train `model` with `codec` and `task_network` fixed; the images of `labelled` set the weight of each class.
 
-    Reports on `val`, for fixed draws, the weighted latent error and the mean IoU of the critic's answers.
+    The validation reports, for fixed draws, the weighted latent error and the mean IoU of the answers of
+    `task_network`.
     """
-    fit = Fit(model.to(memory_format=torch.channels_last), config, folder, pool.device)  # type: ignore[call-overload]
+    pool, val, batch = run.pool, run.val, run.batch
+    fit = run.fit(model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     costs = scene_costs(codec, labelled)
     channels = costs[:, : codec.channels]
     classes = class_weights(labelled, NUM_CLASSES).to(pool.device)
     codec.requires_grad_(False)
-    critic.eval().requires_grad_(False)
+    task_network.eval().requires_grad_(False)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         images = pool.draw(batch, SIZE, generator, ZOOM).images
         with torch.no_grad():
-            latents, wanted = codec.encode(images).float(), critic(images).float()
+            latents, wanted = codec.encode(images).float(), task_network(images).float()
             scenes = scene(latents, wanted)
         symbols = model.general.encode(scenes)
         coarse, clean = model(symbols, latents, generator)
-        answer = critic(codec.decode(clean.float())).float()
+        answer = task_network(codec.decode(clean.float())).float()
         fidelity = (channels * (clean - latents).square()).mean() + COARSE * (costs * (coarse - scenes).square()).mean()
         part = slice(0, max(1, batch // 4))
         process = velocity_error(model.prior, model.general, latents[part], symbols[part], generator)
@@ -109,10 +117,12 @@ def train_joint(
         for start in range(0, len(val), 25):
             whole = val.whole(range(start, min(start + 25, len(val))))
             latents = codec.encode(whole.images)
-            symbols = fit.averaged.general.encode(scene(latents, critic(whole.images)))  # type: ignore[union-attr, operator]
+            scenes = scene(latents, task_network(whole.images))
+            symbols = fit.averaged.general.encode(scenes)  # type: ignore[union-attr, operator]
             _, clean = fit.averaged(symbols, latents, torch.Generator().manual_seed(start))
-            confusion += confusion_matrix(critic(codec.decode(clean)).argmax(1).to(torch.uint8), whole.labels).cpu()
+            answers = task_network(codec.decode(clean)).argmax(1).to(torch.uint8)
+            confusion += confusion_matrix(answers, whole.labels).cpu()
             error += float((channels * (clean - latents).square()).mean()) * len(latents) / len(val)
         return {"latent_error": error, "miou": mean_iou(confusion)}
 
-    return fit.run(loss, validate, log)  # type: ignore[return-value]
+    return fit.run(loss, validate, run.log)  # type: ignore[return-value]

@@ -1,6 +1,4 @@
-"""Recipe of the prior: v-prediction with a noise level of its own for every token."""
-
-from pathlib import Path
+"""The training of the prior: prediction of v with a noise level of its own for every token."""
 
 import torch
 from diffusers import UNet2DModel
@@ -11,8 +9,7 @@ from taskwave.semantic.codec.latents import LatentCodec
 from taskwave.semantic.diffusion.prior import predict_velocity
 from taskwave.semantic.diffusion.scheduler import level_of_noise, signal_and_noise
 from taskwave.semantic.training.analog import SIZE, ZOOM, channel_weights
-from taskwave.semantic.training.batches import ImagePool
-from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.fit import TrainingRun
 from taskwave.semantic.training.reception import receive
 
 
@@ -23,11 +20,18 @@ def velocity_error(
     symbols: torch.Tensor,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Squared error of v, [B, C, h, w], in the middle of a reverse process that starts from random receptions.
+    """Return the squared error of v, [B, C, h, w], in the middle of a reverse process after random receptions.
 
-    The global level, above which nothing is, is pure noise in a third of the images.
+    No token is above the global level, which is drawn for each image and is pure noise in a third of them.
+
+    Args:
+        unet: network of the prior.
+        general: analog code.
+        latents: latents [B, C, h, w].
+        symbols: their code symbols [B, S, h/4, w/4], complex.
+        generator: generator of the randomness.
     """
-    held = receive(symbols, latents, general.layers, generator)
+    held = receive(symbols, latents, general.code_layers, generator)
     coarse = general.decode(held.symbols, held.symbol_noise).float()
     top = torch.rand(len(latents), 1, 1, 1, generator=generator)
     top = torch.where(torch.rand(top.shape, generator=generator) < 0.35, torch.ones_like(top), top)
@@ -42,27 +46,22 @@ def train_prior(
     unet: UNet2DModel,
     codec: LatentCodec,
     general: GeneralCode,
-    parser: nn.Module,
-    pool: ImagePool,
-    val: ImagePool,
-    config: FitConfig,
-    folder: Path,
-    batch: int,
-    log: Log,
+    task_network: nn.Module,
+    run: TrainingRun,
 ) -> UNet2DModel:
-    """Train `unet` with `codec`, `general` and the task network `parser` fixed.
+    """Train `unet` with `codec`, `general` and `task_network` fixed.
 
-    Reports the weighted error of v on `val` for fixed draws.
+    The validation reports the weighted error of v for fixed draws.
     """
-    fit = Fit(unet.to(memory_format=torch.channels_last), config, folder, pool.device)
+    pool, val, batch = run.pool, run.val, run.batch
+    fit = run.fit(unet.to(memory_format=torch.channels_last))
     weights = channel_weights(codec, pool)
-
-    parser.eval().requires_grad_(False)
+    task_network.eval().requires_grad_(False)
 
     def error(net: torch.nn.Module, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         with torch.no_grad():
             latents = codec.encode(images).float()
-            symbols = general.encode(scene(latents, parser(images)))
+            symbols = general.encode(scene(latents, task_network(images)))
         return (weights * velocity_error(net, general, latents, symbols, generator)).mean()
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -74,4 +73,4 @@ def train_prior(
     def validate() -> dict[str, float]:
         return {"v_error": float(error(fit.averaged, whole, torch.Generator().manual_seed(5)))}
 
-    return fit.run(loss, validate, log)
+    return fit.run(loss, validate, run.log)

@@ -1,4 +1,4 @@
-"""What a receiver may hold of a picture, drawn at random: the situations all regenerating networks are trained in."""
+"""Random receptions: what a receiver may hold of an image, for the training of all networks that regenerate."""
 
 import torch
 from torch.nn import functional
@@ -7,13 +7,13 @@ from taskwave.semantic.codec.analog import CELL
 from taskwave.semantic.codec.detail import Holding
 
 ES_N0_DB = (-10.0, 22.0)
-"""Range of the mean SNR after equalisation."""
+"""Range of the mean SNR after equalisation, dB."""
 COPIES_DB = 9.0
-"""What repetition of the first layer may add to its SNR."""
+"""Largest gain in SNR of the first layer by repetition, dB."""
 
 
 def draw_cells(batch: int, grid: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-    """Random cells [B, 1, r, c], bool: all of them for a quarter of the images, else some compact regions."""
+    """Draw random cells [B, 1, r, c], bool: all of them for a quarter of the images, else some compact regions."""
     rows, columns = grid
     rough = torch.randn(batch, 1, max(2, rows // 2), max(2, columns // 2), generator=generator)
     field = functional.interpolate(rough, grid, mode="bilinear", align_corners=False)
@@ -24,7 +24,7 @@ def draw_cells(batch: int, grid: tuple[int, int], generator: torch.Generator) ->
 
 
 def _noise_db(shape: tuple[int, int, int, int], generator: torch.Generator) -> torch.Tensor:
-    """SNR [dB] of symbols: one mean per image, a spread of several dB as equalised subcarriers and layers have."""
+    """Draw the SNR of symbols in dB: one mean per image, a spread as equalised subcarriers and layers have."""
     low, high = ES_N0_DB
     mean = low + (high - low) * torch.rand(shape[0], 1, 1, 1, generator=generator)
     spread = 6 * torch.rand(shape[0], 1, 1, 1, generator=generator) * torch.randn(shape, generator=generator)
@@ -32,23 +32,30 @@ def _noise_db(shape: tuple[int, int, int, int], generator: torch.Generator) -> t
 
 
 def receive(
-    symbols: torch.Tensor, latents: torch.Tensor, layers: tuple[int, ...], generator: torch.Generator
+    symbols: torch.Tensor, latents: torch.Tensor, code_layers: tuple[int, ...], generator: torch.Generator
 ) -> Holding:
-    """Code symbols [B, S, r, c] and latents [B, C, h, w] over random fading-like channels.
+    """Draw what is received of code symbols and latents over random channels that resemble fading.
 
-    The first layer always arrives. Beyond it a fifth of the images hold nothing; the others hold, in random cells, one
-    further layer, all layers, the first channels of every token with a power slope, or all of these. Half of them have
-    heard the first layer of these cells several times. Differentiable with respect to `symbols`.
+    The first code layer always arrives. Beyond it a fifth of the images hold nothing; the others hold, in random cells,
+    one further layer, all layers, the first channels of every token with a power slope, or all of these. Half of them
+    have received the first layer of these cells several times. Differentiable with respect to `symbols`.
+
+    Args:
+        symbols: symbols of the analog code, [B, S, r, c], complex.
+        latents: latents [B, C, h, w].
+        code_layers: complex symbols per cell of each code layer, with sum S.
+        generator: generator of the randomness, on the CPU.
     """
     batch, count, rows, columns = symbols.shape
     device = symbols.device
     cells = draw_cells(batch, (rows, columns), generator).to(device)
     kind = torch.randint(5, (batch, 1, 1, 1), generator=generator).to(device)
 
-    limit = torch.tensor([0, layers[1], count - layers[0], 0, count - layers[0]], device=device)[kind]
+    refining = count - code_layers[0]
+    limit = torch.tensor([0, code_layers[1], refining, 0, refining], device=device)[kind]
     index = torch.arange(count, device=device).reshape(1, -1, 1, 1)
-    general = (index < layers[0]).expand_as(symbols)
-    detail = ~general & (index < layers[0] + limit) & cells
+    general = (index < code_layers[0]).expand_as(symbols)
+    detail = ~general & (index < code_layers[0] + limit) & cells
     energy = (symbols.abs().square() * detail).sum((1, 2, 3), keepdim=True)
     power = torch.where(general, 1.0, energy / detail.sum((1, 2, 3), keepdim=True).clamp_min(1)).clamp_min(1e-6)
     copies = COPIES_DB * (2 * torch.rand(batch, 1, 1, 1, generator=generator) - 1).clamp_min(0).to(device)

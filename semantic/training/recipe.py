@@ -1,4 +1,4 @@
-"""A recipe: which images train a set of weights, and how long and how wide each network is trained."""
+"""Recipes, which name the images that train a set of weights, and the size and schedule of each network."""
 
 import tomllib
 from pathlib import Path
@@ -11,6 +11,7 @@ from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import FitConfig
 
 HERE = Path(__file__).parent / "recipes"
+"""Folder of the bundled recipes."""
 
 
 class _Table(BaseModel):
@@ -18,49 +19,75 @@ class _Table(BaseModel):
 
 
 class ImageSource(_Table):
-    """Images of one data set, at `size` (H, W); `count` takes the first few only."""
+    """Names images of one data set."""
 
     source: str
+    """Name of the data set."""
     split: Literal["train", "val", "test"]
+    """Name of the split."""
     size: tuple[int, int]
+    """Size (H, W) of the images in pixels."""
     count: int | None = Field(default=None, gt=0)
+    """Number of images taken from the start of the split; None takes all."""
 
 
 class Stage(_Table):
-    """Training of one network: its size (`network`, arguments of its constructor) and its schedule."""
+    """Describes the training of one network."""
 
     steps: int = Field(gt=0)
+    """Number of training steps."""
     lr: float = Field(gt=0)
+    """Largest learning rate."""
     batch: int = Field(default=16, gt=0)
+    """Number of images per step."""
     weight_decay: float = Field(default=1e-4, ge=0)
+    """Weight decay of AdamW."""
     validate_every: int = Field(default=250, gt=0)
+    """Number of steps between validations."""
     network: dict[str, int | list[int]] = {}
+    """Arguments of the constructor of the network, which set its size."""
 
     def fit(self, seed: int) -> FitConfig:
-        """The schedule as the training loop wants it."""
+        """Return the configuration of the training loop with this schedule and `seed`."""
         return FitConfig(self.steps, self.lr, self.weight_decay, seed=seed, validate_every=self.validate_every)
 
 
 class Recipe(_Table):
-    """One set of weights. `unlabelled` images join `labelled` ones for every network but task and attention."""
+    """Describes the training of one set of weights."""
 
     seed: int = 0
+    """Seed of the initial weights and of the batches."""
     labelled: ImageSource
+    """Labelled training images."""
     repeat: int = Field(default=1, ge=1)
-    """How often each labelled image counts beside the unlabelled ones."""
+    """Number of times that each labelled image counts beside the unlabelled ones."""
     unlabelled: ImageSource | None = None
+    """Further training images, for every network but task network and attention."""
     val: ImageSource
+    """Images of the validation."""
     codec: Stage
+    """Stage of the image codec."""
     general: Stage
+    """Stage of the analog code by itself."""
     prior: Stage
+    """Stage of the prior by itself."""
     segmentation: Stage
+    """First stage of the task network."""
     finetune: Stage
+    """Second stage of the task network, with regenerated images."""
     joint: Stage
+    """Stage of analog code and prior together."""
     attention: Stage
+    """Stage of the attention."""
 
 
 def load_recipe(name_or_file: str) -> Recipe:
-    """A bundled recipe by name (`streets`, `camvid`) or a TOML file. Raises `FileNotFoundError`, `ValueError`."""
+    """Load a bundled recipe by name (`streets`, `camvid`), or a TOML file.
+
+    Raises:
+        FileNotFoundError: there is neither such a recipe nor such a file.
+        ValueError: the file is not valid TOML or not a valid recipe.
+    """
     path = HERE / f"{name_or_file}.toml"
     path = path if path.is_file() else Path(name_or_file)
     if not path.is_file():
@@ -70,5 +97,5 @@ def load_recipe(name_or_file: str) -> Recipe:
 
 
 def open_pool(source: ImageSource, device: str) -> ImagePool:
-    """The images of `source`, in memory."""
+    """Read the images of `source` into memory; batches of them are put on `device`."""
     return ImagePool([open_images(source.source, source.split, size=source.size)], device, source.count)

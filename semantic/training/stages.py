@@ -1,4 +1,4 @@
-"""The stages of one set of weights, in order; each reads what the earlier ones left in the folder."""
+"""The stages of the training of a set of weights, in order; each reads what the earlier ones wrote to the folder."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from taskwave.semantic.training.attention import train_attention
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.codec import train_codec
 from taskwave.semantic.training.damage import Regenerator, code, rescale
-from taskwave.semantic.training.fit import Log
+from taskwave.semantic.training.fit import Log, TrainingRun
 from taskwave.semantic.training.joint import Regeneration, train_joint
 from taskwave.semantic.training.prior import train_prior
 from taskwave.semantic.training.recipe import Recipe, Stage, open_pool
@@ -30,6 +30,7 @@ from taskwave.semantic.training.segmentation import train_segmentation
 from taskwave.semantic.weights import Models, load_network, save_models
 
 STAGES = ("codec", "segmentation", "general", "prior", "finetune", "joint", "attention")
+"""Names of all stages, in order."""
 
 
 def _tuples(network: dict[str, int | list[int]]) -> dict[str, Any]:
@@ -48,7 +49,11 @@ class Workshop:
             self.everything = self.labelled.join(open_pool(recipe.unlabelled, device), recipe.repeat)
 
     def train(self, stage: str) -> None:
-        """Train one of `STAGES`, unless it is finished. Raises `FileNotFoundError` when an earlier one is missing."""
+        """Train one of `STAGES`, unless it is finished.
+
+        Raises:
+            FileNotFoundError: an earlier stage that this one needs is missing.
+        """
         final = self.folder / stage / "final"
         if final.is_dir():
             self.log(f"{stage}: finished already in {final}")
@@ -58,9 +63,9 @@ class Workshop:
         getattr(self, f"_{stage}")().save_pretrained(final)
 
     def start_from(self, models: Models, stages: Sequence[str]) -> None:
-        """Take the networks of a finished set for what the stages before and after `stages` would have left here.
+        """Use the networks of a finished set as the results of all stages but `stages`.
 
-        `joint` and `finetune` among `stages` go on with the networks of the set, the others begin anew.
+        `joint` and `finetune` among `stages` continue with the networks of the set, the others start anew.
         """
         networks: dict[str, ModelMixin | Regeneration] = {
             "codec": models.codec.vae,
@@ -95,16 +100,10 @@ class Workshop:
             raise FileNotFoundError(f"{path} does not exist: train the stage '{stage}' first")
         return path
 
-    def _common(self, stage: str, pool: ImagePool) -> dict[str, Any]:
-        options: Stage = getattr(self.recipe, stage)
-        return {
-            "pool": pool,
-            "val": self.val,
-            "config": options.fit(self.recipe.seed),
-            "folder": self.folder / stage,
-            "batch": options.batch,
-            "log": self.log,
-        }
+    def _run(self, stage: str, pool: ImagePool) -> TrainingRun:
+        schedule: Stage = getattr(self.recipe, stage)
+        config = schedule.fit(self.recipe.seed)
+        return TrainingRun(pool, self.val, config, self.folder / stage, schedule.batch, self.log)
 
     def _load_codec(self) -> LatentCodec:
         vae = load_network(PatchAutoencoder, self._final("codec"))
@@ -125,7 +124,7 @@ class Workshop:
 
     def _codec(self) -> PatchAutoencoder:
         model = PatchAutoencoder(**_tuples(self.recipe.codec.network))
-        codec = train_codec(model, **self._common("codec", self.everything))
+        codec = train_codec(model, self._run("codec", self.everything))
         self._save_statistics(codec)
         return codec.vae  # type: ignore[return-value]
 
@@ -136,36 +135,37 @@ class Workshop:
     def _general(self) -> GeneralCode:
         codec = self._load_codec()
         model = GeneralCode(codec.channels + NUM_CLASSES, **_tuples(self.recipe.general.network))
-        parser = self._load_segmentation("segmentation")
-        return train_general(model, codec, parser, self.labelled, **self._common("general", self.everything))
+        task_network = self._load_segmentation("segmentation")
+        return train_general(model, codec, task_network, self.labelled, self._run("general", self.everything))
 
     def _prior(self) -> UNet2DModel:
         codec = self._load_codec()
         unet = build_unet(codec.channels, codec.channels + NUM_CLASSES, **_tuples(self.recipe.prior.network))
-        parser = self._load_segmentation("segmentation")
-        return train_prior(unet, codec, self._load_general("general"), parser, **self._common("prior", self.everything))
+        general, task_network = self._load_general("general"), self._load_segmentation("segmentation")
+        return train_prior(unet, codec, general, task_network, self._run("prior", self.everything))
 
     def _segmentation(self) -> SegmentationNet:
         net = SegmentationNet(**_tuples(self.recipe.segmentation.network))
-        return train_segmentation(net, **self._common("segmentation", self.labelled))
+        return train_segmentation(net, self._run("segmentation", self.labelled))
 
     def _finetune(self) -> SegmentationNet:
         prior = RegenerationPipeline(self._load_prior("prior"), TokenScheduler())
-        parser = self._load_segmentation("segmentation")
-        regenerate = Regenerator(self._load_codec(), self._load_general("general"), prior, parser)
+        task_network = self._load_segmentation("segmentation")
+        regenerate = Regenerator(self._load_codec(), self._load_general("general"), prior, task_network)
         net = self._load_segmentation("segmentation")
-        # Regenerated pictures twice as often as each other kind: they are what the net has not seen.
+        # Regenerated images are drawn twice as often as each other kind, because they are new to the network.
         kinds = (rescale, code, regenerate, regenerate)
-        return train_segmentation(net, **self._common("finetune", self.labelled), kinds=kinds)
+        return train_segmentation(net, self._run("finetune", self.labelled), kinds)
 
     def _joint(self) -> Regeneration:
-        critic = self._load_segmentation("finetune")
+        task_network = self._load_segmentation("finetune")
         model = Regeneration(self._load_general("general"), self._load_prior("prior"))
-        common = self._common("joint", self.everything)
-        return train_joint(model, self._load_codec(), critic, self.labelled, **common)
+        run = self._run("joint", self.everything)
+        return train_joint(model, self._load_codec(), task_network, self.labelled, run)
 
     def _attention(self) -> PromptAttention:
         codec = self._load_codec()
         model = PromptAttention(codec.channels, NUM_CLASSES, **_tuples(self.recipe.attention.network))
-        parser = self._load_segmentation("finetune")
-        return train_attention(model, codec, parser, TextEncoder.load(None), **self._common("attention", self.labelled))
+        task_network = self._load_segmentation("finetune")
+        run = self._run("attention", self.labelled)
+        return train_attention(model, codec, task_network, TextEncoder.load(None), run)

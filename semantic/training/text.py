@@ -1,4 +1,4 @@
-"""Recipe of the text encoder and its tokenizer: paraphrases of one meaning together, different meanings apart."""
+"""The training of the text encoder, with its tokenizer: equal meanings get near embeddings, other ones distant ones."""
 
 import itertools
 import re
@@ -17,12 +17,23 @@ from taskwave.semantic.language.vocabulary import APOSTROPHES, PAUSES, vocabular
 from taskwave.semantic.training.fit import Fit, FitConfig, Log
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
+"""Special tokens of the tokenizer."""
 MAX_TOKENS = 64
-"""Longest sequence of the bundled text encoder, `<bos>` and `<eos>` included."""
+"""Number of tokens of the longest sequence of the bundled text encoder, `<bos>` and `<eos>` included."""
+BATCH = 48
+"""Number of meanings per step, each in two wordings."""
+TEMPERATURE = 0.07
+"""Temperature of the contrastive loss."""
+NONSENSE = "qxz"
+"""Word that represents all words outside the lexicon."""
+COLUMN_SETS: tuple[tuple[Column, ...], ...] = tuple(
+    s for size in range(1, len(COLUMNS) + 1) for s in itertools.combinations(COLUMNS, size)
+)
+"""All seven sets of columns."""
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """Tokenizer whose ids follow the sorted lexicon words; unknown words become `<unk>`.
+    """Build the tokenizer, whose ids follow the sorted words of the lexicon; unknown words become `<unk>`.
 
     Its normaliser does what `vocabulary.normalise` does, so that the saved file works on raw text by itself.
     """
@@ -54,25 +65,15 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-BATCH = 48
-"""Meanings per step, each said twice."""
-TEMPERATURE = 0.07
-NONSENSE = "qxz"
-"""Stands for any word the lexicon does not have."""
-COLUMN_SETS: tuple[tuple[Column, ...], ...] = tuple(
-    s for size in range(1, len(COLUMNS) + 1) for s in itertools.combinations(COLUMNS, size)
-)
-
-
 def split_templates() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sentence templates for training and, every fifth, for validation."""
+    """Return the sentence templates of training and those of validation, which are every fifth."""
     templates = vocabulary().templates
     held_out = templates[4::5]
     return tuple(t for t in templates if t not in held_out), held_out
 
 
 def draw_meaning(generator: torch.Generator) -> Meaning:
-    """Random meaning: mostly one to three classes, sometimes a named group; anywhere in two cases of five."""
+    """Draw a meaning: mostly one to three classes, sometimes a named group; anywhere in at least two cases of five."""
 
     def below(count: int) -> int:
         return int(torch.randint(count, (), generator=generator))
@@ -87,7 +88,7 @@ def draw_meaning(generator: torch.Generator) -> Meaning:
 
 
 def neighbour(meaning: Meaning, generator: torch.Generator) -> Meaning:
-    """A meaning one step away: one class more or less, or other columns."""
+    """Draw a meaning that differs in one step: one class more or less, or other columns."""
     if torch.rand((), generator=generator) < 0.4:
         return Meaning(meaning.classes, COLUMN_SETS[int(torch.randint(len(COLUMN_SETS), (), generator=generator))])
     classes = set(meaning.classes) ^ {int(torch.randint(NUM_CLASSES, (), generator=generator))}
@@ -95,7 +96,7 @@ def neighbour(meaning: Meaning, generator: torch.Generator) -> Meaning:
 
 
 def sprinkle(text: str, generator: torch.Generator) -> str:
-    """`text` with up to four filler or unknown words put in where they do not change what it means."""
+    """Insert up to four filler or unknown words into `text` where they do not change its meaning."""
     fillers = vocabulary().fillers
     words = text.split()
     for _ in range(int(torch.randint(1, 5, (), generator=generator))):
@@ -110,7 +111,7 @@ def sprinkle(text: str, generator: torch.Generator) -> str:
 
 
 class TextTrainer(nn.Module):
-    """The encoder with the heads that only its training uses."""
+    """Joins the encoder and the heads that only its training uses."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
@@ -134,9 +135,12 @@ class TextTrainer(nn.Module):
         nn.init.normal_(self.head.weight, std=1.0)
 
     def forward(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embeddings [B, 128] of unit length and logits [B, 14] of classes and columns."""
+        """Return embeddings [B, 128] of unit length and logits [B, 14] of classes and columns."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        halves = (order[: len(order) // 2], order[len(order) // 2 :])  # short and long apart: less padding
+        halves = (
+            order[: len(order) // 2],
+            order[len(order) // 2 :],
+        )  # separate batches of short and long texts need less padding
         embeds = torch.cat([self._embed([texts[i] for i in half]) for half in halves if half])
         embeds = embeds[torch.tensor(order).argsort().to(embeds.device)]
         return embeds, self.head(embeds)
@@ -148,13 +152,17 @@ class TextTrainer(nn.Module):
 
 
 def targets(meanings: list[Meaning]) -> torch.Tensor:
-    """Multi-hot classes and columns, [B, 14] float."""
+    """Return classes and columns of meanings as multi-hot vectors, [B, 14] float."""
     rows = [[c in m.classes for c in range(NUM_CLASSES)] + [c in m.columns for c in COLUMNS] for m in meanings]
     return torch.tensor(rows, dtype=torch.float32)
 
 
 def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meaning]) -> torch.Tensor:
-    """InfoNCE in both directions (van den Oord et al. 2018); equal meanings in the batch are no negatives."""
+    """Return the InfoNCE loss (van den Oord et al. 2018) in both directions.
+
+    `first` and `second` are embeddings [B, 128] of two wordings of each of `meanings`. Equal meanings in the batch are
+    no negatives.
+    """
     logits = first.float() @ second.float().T / TEMPERATURE
     same = torch.tensor([[a == b for b in meanings] for a in meanings], device=logits.device)
     same.fill_diagonal_(False)
@@ -166,12 +174,15 @@ def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meanin
 def train_text_encoder(
     out: Path, folder: Path, *, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
 ) -> dict[str, float]:
-    """Train, save tokenizer and encoder (half precision, transformers format) in `out`, return validation metrics.
+    """Train the text encoder, save it with its tokenizer in `out`, and return validation metrics.
 
-    Checkpoints and the log go to `folder`; a run that was cut off continues from there. Validation uses sentence
-    templates never trained on: `classes_exact` and `columns_exact` are the shares of prompts whose multi-hot
-    prediction is right in every entry, `retrieval_top1` how often the nearest of about 1000 canonical prompts has the
-    same meaning. About three minutes on one idle core.
+    The encoder is saved in half precision, in transformers format. Checkpoints and the log are written to `folder`; an
+    interrupted run continues from there. Training takes about three minutes on one idle core.
+
+    Returns:
+        Metrics on sentence templates that are not used in training: `classes_exact` and `columns_exact` are the shares
+        of prompts whose multi-hot prediction is right in every entry, `retrieval_top1` is the share of prompts for
+        which the nearest of about 1000 canonical prompts has the same meaning.
     """
     torch.manual_seed(seed)  # transformers initialises weights from the global generator only
     trainer = TextTrainer(build_tokenizer())
@@ -204,7 +215,7 @@ def train_text_encoder(
 
 @torch.no_grad()
 def evaluate(trainer: TextTrainer, pool: list[Meaning], queries: list[str]) -> dict[str, float]:
-    """Metrics of `train_text_encoder` on one query per meaning of `pool`."""
+    """Return the metrics of `train_text_encoder` on one query per meaning of `pool`."""
     embeds, logits = trainer(queries)
     right = (logits > 0) == targets(pool).to(logits.device).bool()
     anchors, _ = trainer([canonical(m) for m in pool])

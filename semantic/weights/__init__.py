@@ -1,4 +1,8 @@
-"""Trained weights: one folder a set, `streets` (permissive default) and `camvid` (real streets, research use)."""
+"""Trained weights and their loading.
+
+Each set of weights is a folder: `streets` (the default, under the licence of the code) and `camvid` (real streets,
+research use only). The folder `text` holds the text encoder that all sets share. `bundle` loads and saves sets.
+"""
 
 from taskwave.semantic.weights.bundle import (
     Models,

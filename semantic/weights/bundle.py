@@ -1,4 +1,4 @@
-"""One set of weights as a folder: every network in diffusers' format, and the numbers that join them."""
+"""The folder of a set of weights: every network in the format of diffusers, and the numbers that join them."""
 
 import hashlib
 import json
@@ -22,43 +22,61 @@ from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 HERE = Path(__file__).parent
+"""Folder of the bundled sets."""
 INDEX = "bundle.json"
+"""Name of the file in a set that holds statistics of the latents and channel weights."""
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass
 class Models:
-    """Everything the links need, on one device, in evaluation mode."""
+    """Holds all trained networks that the links need, on one device, in evaluation mode."""
 
     name: str
+    """Name or folder of the set."""
     codec: LatentCodec
+    """Image codec."""
     general: GeneralCode
+    """Analog code."""
     prior: RegenerationPipeline
+    """Diffusion pipeline that regenerates latents."""
     segmentation: SegmentationTask
+    """Task with its network."""
     attention: PromptAttention
+    """Attention from prompts to tokens."""
     text_encoder: TextEncoder
+    """Text encoder of the prompts."""
     channel_weights: torch.Tensor
-    """[1, C, 1, 1], how much a unit error in each latent channel moves the picture, mean one."""
+    """Change of the image by a unit error in each latent channel, [1, C, 1, 1], mean one."""
     digests: dict[str, str]
-    """SHA-256 of each network's files by name (and of the index): part of the identity of results made with them."""
+    """SHA-256 digests of the files of each network (and of the index) by name, a part of the identity of results."""
 
     @torch.no_grad()
     def look(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images [B, 3, H, W] in [0, 1] to latents [B, C, h, w] and scenes [B, C + K, h, w] for the analog code."""
+        """Return latents [B, C, h, w] and scenes [B, C + K, h, w] of images [B, 3, H, W] in [0, 1].
+
+        The scenes are what the analog code encodes.
+        """
         latents = self.codec.encode(images)
         return latents, scene(latents, self.segmentation.logits(images))
 
     @torch.no_grad()
     def regenerate(self, held: Holding, noise: torch.Tensor | None = None, steps: int = 1) -> torch.Tensor:
-        """Latents [B, C, h, w] from what an end holds: the posterior mean, or a sample started from `noise`."""
+        """Regenerate latents [B, C, h, w] from what an end holds: the posterior mean, or a sample.
+
+        Args:
+            held: symbols and latents received, with their noise variances.
+            noise: white noise [B, C, h, w] of unit power with which a sample starts; None gives the posterior mean.
+            steps: number of steps of the reverse process.
+        """
         coarse = self.general.decode(held.symbols, held.symbol_noise)
         start = torch.zeros_like(held.latents) if noise is None else noise
         return self.prior(held.latents, held.latent_noise, coarse, start, num_inference_steps=steps)
 
 
 def bundled_sets() -> tuple[str, ...]:
-    """Names of the sets that come with the project."""
+    """Return the names of the sets that come with the project."""
     return tuple(sorted(p.parent.name for p in HERE.glob(f"*/{INDEX}")))
 
 
@@ -74,9 +92,10 @@ def _folder(name_or_path: str | Path) -> Path:
 
 
 def load_network(kind: type[Net], folder: Path) -> Net:
-    """A network as `save_pretrained` left it in `folder`, in single precision and evaluation mode.
+    """Load the network that `save_pretrained` wrote to `folder`, in single precision and evaluation mode.
 
-    Raises `ValueError` for damaged files.
+    Raises:
+        ValueError: the files are damaged.
     """
     load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
     try:
@@ -88,9 +107,11 @@ def load_network(kind: type[Net], folder: Path) -> Net:
 
 
 def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
-    """A segmentation network of the user's by folder, and a digest of its files.
+    """Load a segmentation network from a folder of the user, and return it with a digest of its files.
 
-    Raises `FileNotFoundError` where there is none, `ValueError` for damaged files.
+    Raises:
+        FileNotFoundError: the folder holds no network.
+        ValueError: the files are damaged.
     """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(
@@ -109,7 +130,7 @@ def _digest(folder: Path) -> str:
 
 
 def _text_digest(text_encoder: str | None) -> str:
-    """Of the encoder's files, or the Hugging Face id of one that has no folder here."""
+    """Return the digest of the files of the text encoder, or its Hugging Face id where it has no local folder."""
     if text_encoder is None:
         return _digest(HERE / "text")
     folder = Path(text_encoder).expanduser()
@@ -117,11 +138,15 @@ def _text_digest(text_encoder: str | None) -> str:
 
 
 def load_models(name_or_path: str | Path = "streets", text_encoder: str | None = None) -> Models:
-    """Load a bundled set by name or a set of the user's by folder.
+    """Load a bundled set by name, or a set of the user by folder.
 
-    `text_encoder` names a pretrained text encoder (path or id) that takes the bundled one's place.
+    Args:
+        name_or_path: name or folder of the set.
+        text_encoder: path or Hugging Face id of a pretrained text encoder that replaces the bundled one.
 
-    Raises `FileNotFoundError` for an unknown set, `ValueError` for damaged files.
+    Raises:
+        FileNotFoundError: there is no such set.
+        ValueError: the files are damaged.
     """
     folder = _folder(name_or_path)
     index = json.loads((folder / INDEX).read_text())
@@ -148,7 +173,7 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
 
 
 def _forget_origin(path: Path) -> None:
-    """Drop the folder a network was loaded from, which diffusers writes into its configuration."""
+    """Remove from a configuration the folder that the network was loaded from, which diffusers writes there."""
     config = json.loads(path.read_text())
     config.pop("_name_or_path", None)
     path.write_text(json.dumps(config, indent=2) + "\n")
@@ -157,7 +182,7 @@ def _forget_origin(path: Path) -> None:
 def save_models(
     folder: Path, codec: LatentCodec, channel_weights: torch.Tensor, networks: dict[str, ModelMixin]
 ) -> None:
-    """Write a set in half precision: `codec` and its statistics, and `networks` by folder name."""
+    """Write a set in half precision: `codec` with its statistics, `channel_weights`, and `networks` by folder name."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in {"codec": codec.vae, **networks}.items():
         network.half().save_pretrained(folder / name)

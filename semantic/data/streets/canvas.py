@@ -1,4 +1,4 @@
-"""A pinhole camera that looks along the street, and what it sees painted: colour, class, depth and glow of every pixel.
+"""Pinhole camera that looks along the street, and the canvas of what it sees: colour, glow, class and depth of pixels.
 
 World axes in metres: X right, Y up (0 on the ground), Z ahead of the camera, which stands at (0, height, 0). Small yaw
 and pitch appear as a shifted vanishing point, so walls along the street keep the exact form u = u0 + f X / Z. Far
@@ -15,64 +15,75 @@ from PIL import Image, ImageDraw
 from taskwave.semantic.classes import NAMES
 
 Floats = NDArray[np.float32]
-Point = tuple[float, float]
-
-NEAREST = 0.5
-"""Metres; what is nearer is clipped to this depth."""
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Focal length and vanishing point in pixels of a canvas of rows x cols."""
-
-    rows: int
-    cols: int
-    f: float
-    u0: float
-    v0: float
-    height: float
-
-    def scale(self, z: float) -> float:
-        """Pixels per metre at depth z."""
-        return self.f / max(z, NEAREST)
-
-    def project(self, x: float, y: float, z: float) -> Point:
-        """World point to (column, row)."""
-        s = self.scale(z)
-        return self.u0 + s * x, self.v0 + s * (self.height - y)
-
-    def column_depth(self, x: float, first: int, last: int) -> Floats:
-        """Depth [last - first] of the wall plane X = x seen in each of these columns."""
-        u = np.arange(first, last, dtype=np.float32) + 0.5 - self.u0
-        return np.asarray(self.f * x / u, dtype=np.float32)
-
-    def edge_depth(self, x: float) -> float:
-        """Depth at which the wall plane X = x enters the picture."""
-        room = self.u0 if x < 0 else self.cols - self.u0
-        return self.f * abs(x) / max(room, 1.0)
-
-
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+
+Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(len(NAMES))
 
+NEAREST = 0.5
+"""Least depth in metres; what is nearer is clipped to it."""
 
 SKY_DEPTH = 1e4
-"""Metres."""
+"""Depth of the sky in metres."""
 
 
 def tint(colour: Sequence[float], factor: float) -> Colour:
-    """Colour times `factor` (0 or more), kept within 8 bits."""
+    """Return the colour times `factor` (0 or more), kept within 8 bits."""
     r, g, b = colour
     return min(int(r * factor), 255), min(int(g * factor), 255), min(int(b * factor), 255)
 
 
-class Canvas:
-    """Layers of one picture seen by `camera`, all [rows, cols].
+def with_glow(colour: Floats, glow: int | Bytes = 0) -> Bytes:
+    """Return paint [h, w, 4] from colours [h, w, 3] in 0..255, which are clipped, and their glow."""
+    out = np.empty((*colour.shape[:2], 4), np.uint8)
+    np.clip(colour, 0, 255, out=out[..., :3], casting="unsafe")
+    out[..., 3] = glow
+    return out
 
-    `paint` is [rows, cols, 4]: unlit surface colour and, last, the part of it that is emitted, not reflected (0..255).
+
+@dataclass(frozen=True)
+class Camera:
+    """Describes a pinhole camera and its canvas of `rows` x `cols` pixels."""
+
+    rows: int
+    cols: int
+    f: float
+    """Focal length in pixels."""
+    u0: float
+    """Column of the vanishing point in pixels."""
+    v0: float
+    """Row of the vanishing point in pixels."""
+    height: float
+    """Height of the camera above the ground in metres."""
+
+    def scale(self, z: float) -> float:
+        """Return the pixels per metre at depth z."""
+        return self.f / max(z, NEAREST)
+
+    def project(self, x: float, y: float, z: float) -> Point:
+        """Return (column, row) of a world point."""
+        s = self.scale(z)
+        return self.u0 + s * x, self.v0 + s * (self.height - y)
+
+    def column_depth(self, x: float, first: int, last: int) -> Floats:
+        """Return the depth [last - first] of the wall plane X = x seen in each of these columns."""
+        u = np.arange(first, last, dtype=np.float32) + 0.5 - self.u0
+        return np.asarray(self.f * x / u, dtype=np.float32)
+
+    def edge_depth(self, x: float) -> float:
+        """Return the depth at which the wall plane X = x enters the image."""
+        room = self.u0 if x < 0 else self.cols - self.u0
+        return self.f * abs(x) / max(room, 1.0)
+
+
+class Canvas:
+    """Holds colour, class and depth of every pixel [rows, cols] of an image seen by `camera`.
+
+    `paint` is [rows, cols, 4] uint8: unlit surface colour and, last, its glow, the part of it that is emitted and not
+    reflected (0..255). `label` is the class id, uint8, and `depth` is in metres, float32.
     """
 
     def __init__(self, camera: Camera) -> None:
@@ -83,7 +94,7 @@ class Canvas:
         self.depth: Floats = np.full(shape, SKY_DEPTH, np.float32)
 
     def clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
-        """Whole-pixel box (left, top, right, bottom) inside the picture, or None where nothing is left of it."""
+        """Return the whole-pixel box (left, top, right, bottom) inside the image, or None where nothing is left."""
         box = (
             max(int(np.floor(left)), 0),
             max(int(np.floor(top)), 0),
@@ -93,38 +104,40 @@ class Canvas:
         return box if box[0] < box[2] and box[1] < box[3] else None
 
     def write(self, left: int, top: int, mask: Mask, paint: Bytes, label: int | Bytes, depth: float | Floats) -> None:
-        """Cover the pixels where `mask` [h, w] is set; `left`, `top` is the place of its first pixel."""
+        """Cover the pixels where `mask` [h, w] is set; its first pixel lies in column `left` and row `top`."""
         at = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
-        # Four bytes at a time: a masked copy of whole pixels is several times faster than one of single channels.
+        # Four bytes are copied at a time: a masked copy of whole pixels is several times faster than one of channels.
         np.copyto(self.paint.view(np.uint32)[..., 0][at], paint.view(np.uint32)[..., 0], where=mask)
         np.copyto(self.label[at], np.asarray(label, np.uint8), where=mask)
         np.copyto(self.depth[at], np.asarray(depth, np.float32), where=mask)
 
 
-def with_glow(colour: Floats, glow: int | Bytes = 0) -> Bytes:
-    """Paint [h, w, 4] from colours [h, w, 3] in 0..255, clipped, and their glow."""
-    out = np.empty((*colour.shape[:2], 4), np.uint8)
-    np.clip(colour, 0, 255, out=out[..., :3], casting="unsafe")
-    out[..., 3] = glow
-    return out
-
-
 class Sketch:
-    """Vector drawing inside a box of the canvas, at one depth; `done` puts it on the canvas."""
+    """Draws vector shapes inside a box of the canvas, all at one depth; `done` puts them on the canvas.
+
+    Points are (column, row) in canvas pixels. `colour` is 8 bit, `label` a class id and `glow` 0..255.
+    """
 
     def __init__(self, canvas: Canvas, box: tuple[int, int, int, int], depth: float) -> None:
         self._canvas, self._box, self._depth = canvas, box, depth
         self.size = (box[3] - box[1], box[2] - box[0])
-        """(rows, cols) of the box."""
-        self._picture = Image.new("RGBA", self.size[::-1])
-        self._ids = Image.new("L", self.size[::-1])
-        self._ink, self._id = ImageDraw.Draw(self._picture), ImageDraw.Draw(self._ids)
+        """Rows and columns of the box."""
+        # An id of the label image is the class id + 1; 0 marks pixels that nothing was drawn on.
+        paint, ids = Image.new("RGBA", self.size[::-1]), Image.new("L", self.size[::-1])
+        self._paint, self._ids = paint, ids
+        self._ink, self._id = ImageDraw.Draw(paint), ImageDraw.Draw(ids)
 
     def _local(self, points: Sequence[Point]) -> list[Point]:
+        """Return points of the canvas as points of the box."""
         return [(u - self._box[0], v - self._box[1]) for u, v in points]
 
+    def _bounds(self, centre: Point, radii: Point) -> tuple[float, float, float, float]:
+        """Return (left, top, right, bottom) of an ellipse in the box."""
+        (u, v), (rx, ry) = self._local([centre])[0], radii
+        return u - rx, v - ry, u + rx, v + ry
+
     def polygon(self, points: Sequence[Point], colour: Colour, label: int, glow: int = 0) -> None:
-        """Fill a polygon given in canvas pixels."""
+        """Fill a polygon."""
         local = self._local(points)
         self._ink.polygon(local, fill=(*colour, glow))
         self._id.polygon(local, fill=label + 1)
@@ -136,22 +149,21 @@ class Sketch:
         self._ink.line(local, fill=(*colour, 0), width=max(round(width), 1), joint=joint)
         self._id.line(local, fill=label + 1, width=max(round(width), 1), joint=joint)
 
-    def ellipse(
-        self, centre: Point, rx: float, ry: float, colour: Colour, label: int, glow: int = 0, ring: float = 0.0
-    ) -> None:
-        """Fill an ellipse, or draw its rim only, `ring` pixels wide."""
-        (u, v), *_ = self._local([centre])
-        box = (u - rx, v - ry, u + rx, v + ry)
-        if ring:
-            self._ink.ellipse(box, outline=(*colour, glow), width=max(round(ring), 1))
-            self._id.ellipse(box, outline=label + 1, width=max(round(ring), 1))
-        else:
-            self._ink.ellipse(box, fill=(*colour, glow))
-            self._id.ellipse(box, fill=label + 1)
+    def ellipse(self, centre: Point, radii: Point, colour: Colour, label: int, glow: int = 0) -> None:
+        """Fill an ellipse with (horizontal, vertical) `radii` in pixels."""
+        bounds = self._bounds(centre, radii)
+        self._ink.ellipse(bounds, fill=(*colour, glow))
+        self._id.ellipse(bounds, fill=label + 1)
+
+    def ring(self, centre: Point, radii: Point, colour: Colour, label: int, width: float) -> None:
+        """Draw the rim of an ellipse with (horizontal, vertical) outer `radii`, `width` pixels wide (at least one)."""
+        bounds = self._bounds(centre, radii)
+        self._ink.ellipse(bounds, outline=(*colour, 0), width=max(round(width), 1))
+        self._id.ellipse(bounds, outline=label + 1, width=max(round(width), 1))
 
     def done(self, grain: Floats | None = None) -> None:
         """Put the drawing on the canvas; `grain` [h, w] multiplies its colours (surface texture)."""
-        ids, paint = np.asarray(self._ids), np.asarray(self._picture)
+        ids, paint = np.asarray(self._ids), np.asarray(self._paint)
         if grain is not None:
             paint = with_glow(paint[..., :3] * grain[..., None], paint[..., 3])
         self._canvas.write(self._box[0], self._box[1], ids > 0, paint, ids - np.uint8(1), self._depth)

@@ -1,56 +1,84 @@
-"""What stands on the pavement: lamps, bollards, fences, road signs and traffic lights."""
+"""Street furniture on the pavement: lamps, bollards, fences, road signs and traffic lights."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import FENCE, POLE, SIGN, Canvas, Colour, Sketch, tint, with_glow
+from taskwave.semantic.data.streets.canvas import (
+    FENCE,
+    POLE,
+    SIGN,
+    Camera,
+    Canvas,
+    Colour,
+    Sketch,
+    tint,
+    with_glow,
+)
+
+SignKind = Literal["disc", "triangle", "board", "lights"]
 
 
-def post_sketch(canvas: Canvas, x: float, z: float, tall: float, half: float) -> Sketch | None:
-    """A sketch that holds a post of `tall` metres and what sticks out `half` metres, None outside the picture."""
+def _post_sketch(canvas: Canvas, x: float, z: float, tall: float, half: float) -> Sketch | None:
+    """Return a sketch of a post of `tall` metres and what sticks out `half` metres, or None outside the image."""
     camera = canvas.camera
     (left, top), (right, bottom) = camera.project(x - half, tall, z), camera.project(x + half, 0.0, z)
     box = canvas.clip(left - 2, top - 2, right + 2, bottom)
     return None if box is None else Sketch(canvas, box, z)
 
 
-def draw_bar(
-    sketch: Sketch, canvas: Canvas, x: float, z: float, low: float, high: float, wide: float, colour: Colour
-) -> None:
-    """An upright bar with a lighter and a darker half."""
-    half = max(wide * canvas.camera.scale(z) / 2, 0.9)
-    (u, top), (_, bottom) = canvas.camera.project(x, high, z), canvas.camera.project(x, low, z)
-    sketch.polygon([(u - half, top), (u + half, top), (u + half, bottom), (u - half, bottom)], colour, POLE)
-    if half > 1.6:
-        sketch.polygon([(u - half, top), (u, top), (u, bottom), (u - half, bottom)], tint(colour, 1.3), POLE)
+@dataclass(frozen=True)
+class _Bar:
+    """Describes an upright bar at (x, z) with a lighter and a darker half; lengths in metres."""
+
+    x: float
+    z: float
+    low: float
+    """Height of the lower end."""
+    high: float
+    """Height of the upper end."""
+    wide: float
+    """Width of the bar."""
+    colour: Colour
+
+    def add(self, sketch: Sketch, camera: Camera) -> None:
+        """Add the bar to a sketch."""
+        half = max(self.wide * camera.scale(self.z) / 2, 0.9)
+        (u, top), (_, bottom) = camera.project(self.x, self.high, self.z), camera.project(self.x, self.low, self.z)
+        sketch.polygon([(u - half, top), (u + half, top), (u + half, bottom), (u - half, bottom)], self.colour, POLE)
+        if half > 1.6:
+            sketch.polygon([(u - half, top), (u, top), (u, bottom), (u - half, bottom)], tint(self.colour, 1.3), POLE)
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """A street lamp whose arm reaches towards the road (`towards` is -1 or +1)."""
+    """Describes a street lamp at (x, z) whose arm reaches towards the road; lengths in metres."""
 
     x: float
     z: float
     tall: float
+    """Height of the post."""
     towards: int
+    """Direction of the arm along X, -1 or +1."""
     on: bool
+    """Whether the lamp is on."""
     colour: Colour
+    """Colour of post and arm."""
 
     @property
     def head(self) -> tuple[float, float, float]:
-        """Place of the light, metres."""
+        """Position (x, y, z) of the light in metres."""
         return self.x + self.towards * 1.1, self.tall + 0.1, self.z
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint post, arm and head."""
-        sketch = post_sketch(canvas, self.x, self.z, self.tall + 0.5, 1.7)
+        sketch = _post_sketch(canvas, self.x, self.z, self.tall + 0.5, 1.7)
         if sketch is None:
             return
         camera, s = canvas.camera, canvas.camera.scale(self.z)
-        draw_bar(sketch, canvas, self.x, self.z, 0.0, 1.2, 0.24, self.colour)
-        draw_bar(sketch, canvas, self.x, self.z, 1.2, self.tall, 0.15, self.colour)
+        _Bar(self.x, self.z, low=0.0, high=1.2, wide=0.24, colour=self.colour).add(sketch, camera)
+        _Bar(self.x, self.z, low=1.2, high=self.tall, wide=0.15, colour=self.colour).add(sketch, camera)
         arm = [
             camera.project(self.x + self.towards * a, self.tall + b, self.z)
             for a, b in ((0, 0), (0.3, 0.2), (1.0, 0.25))
@@ -58,56 +86,53 @@ class Lamp:
         sketch.line(arm, self.colour, POLE, 0.1 * s)
         centre = camera.project(*self.head)
         warm = tint((255, 226, 170), float(rng.uniform(0.9, 1.0)))
-        sketch.ellipse(
-            centre,
-            max(0.34 * s, 1.5),
-            max(0.12 * s, 1.0),
-            warm if self.on else (150, 150, 148),
-            POLE,
-            255 if self.on else 0,
-        )
+        radii = (max(0.34 * s, 1.5), max(0.12 * s, 1.0))
+        sketch.ellipse(centre, radii, warm if self.on else (150, 150, 148), POLE, 255 if self.on else 0)
         sketch.done()
 
 
 @dataclass(frozen=True)
 class Bollard:
-    """A short post."""
+    """Describes a short post at (x, z) metres."""
 
     x: float
     z: float
     colour: Colour
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the bollard."""
-        sketch = post_sketch(canvas, self.x, self.z, 1.05, 0.2)
+        sketch = _post_sketch(canvas, self.x, self.z, 1.05, 0.2)
         if sketch is None:
             return
-        draw_bar(sketch, canvas, self.x, self.z, 0.0, 1.0, 0.16 * float(rng.uniform(0.8, 1.5)), self.colour)
-        draw_bar(sketch, canvas, self.x, self.z, 0.75, 0.85, 0.16, (220, 220, 216))
+        wide = 0.16 * float(rng.uniform(0.8, 1.5))
+        _Bar(self.x, self.z, low=0.0, high=1.0, wide=wide, colour=self.colour).add(sketch, canvas.camera)
+        _Bar(self.x, self.z, low=0.75, high=0.85, wide=0.16, colour=(220, 220, 216)).add(sketch, canvas.camera)
         sketch.done()
 
 
 @dataclass(frozen=True)
 class Railing:
-    """A fence along the street from z0 to z1 at X = x: bars with gaps, or closed boards.
+    """Describes a fence along the street from z0 to z1 at X = x; lengths in metres.
 
-    The whole panel is labelled fence, gaps included, as annotators of street scenes do.
+    The whole panel is labelled fence, gaps included, as annotators of street photographs do.
     """
 
     x: float
     z0: float
     z1: float
     tall: float
+    """Height of the fence."""
     closed: bool
+    """Whether it is of closed boards, else of bars with gaps."""
     colour: Colour
 
     @property
     def z(self) -> float:
-        """Depth for the painter's order."""
+        """Depth of the near end, which orders the painting."""
         return self.z0
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
-        """Paint the fence panel by panel; what shows through its gaps keeps its colour."""
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint the fence; what shows through its gaps keeps its colour."""
         camera = canvas.camera
         near = max(self.z0, camera.edge_depth(self.x))
         if near >= self.z1:
@@ -132,42 +157,43 @@ class Railing:
         ink = np.asarray(self.colour, np.float32)
         if self.closed:
             cover = np.where((z % 0.2) < 0.03, 0.75, 1.0) * (1 + 0.08 * np.sin(z * 7)) * np.ones_like(y)
-            picture = ink * cover[..., None].astype(np.float32)
+            colour = ink * cover[..., None].astype(np.float32)
         else:
             solid = np.where(rail | post, 1.0, np.where(pixel > 0.1, 0.45, bar))
-            picture = behind + (ink - behind) * solid[..., None].astype(np.float32)
-        canvas.write(first, box[1], panel, with_glow(picture), FENCE, np.broadcast_to(z, y.shape))
-
-
-SignKind = Literal["disc", "triangle", "board", "lights"]
+            colour = behind + (ink - behind) * solid[..., None].astype(np.float32)
+        canvas.write(first, box[1], panel, with_glow(colour), FENCE, np.broadcast_to(z, y.shape))
 
 
 @dataclass(frozen=True)
 class Sign:
-    """A road sign, hoarding or traffic light on a post."""
+    """Describes a road sign, hoarding or traffic light on a post at (x, z); lengths in metres."""
 
     x: float
     z: float
     kind: SignKind
     tall: float
+    """Height of the middle of the sign."""
     wide: float
+    """Width of the sign."""
     night: bool
+    """Whether its foil shines in the light of lamps."""
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint post and plate."""
-        sketch = post_sketch(canvas, self.x, self.z, self.tall + self.wide, self.wide)
+        sketch = _post_sketch(canvas, self.x, self.z, self.tall + self.wide, self.wide)
         if sketch is None:
             return
         camera, s = canvas.camera, canvas.camera.scale(self.z)
         low = self.tall - (0.9 if self.kind == "lights" else self.wide / 2)
-        draw_bar(sketch, canvas, self.x, self.z, 0.0, low, 0.11, tint((120, 122, 124), float(rng.uniform(0.5, 1.1))))
+        metal = tint((120, 122, 124), float(rng.uniform(0.5, 1.1)))
+        _Bar(self.x, self.z, low=0.0, high=low, wide=0.11, colour=metal).add(sketch, camera)
         u, v = camera.project(self.x, self.tall, self.z)
         r = self.wide / 2 * s
-        shine = 60 if self.night else 0  # retroreflective foil
+        shine = 60 if self.night else 0  # The foil is retroreflective.
         if self.kind == "disc":
             blue = rng.random() < 0.35
-            sketch.ellipse((u, v), r, r, (40, 80, 170) if blue else (196, 32, 36), SIGN, shine)
-            sketch.ellipse((u, v), r * 0.72, r * 0.72, (40, 80, 170) if blue else (232, 232, 230), SIGN, shine)
+            sketch.ellipse((u, v), (r, r), (40, 80, 170) if blue else (196, 32, 36), SIGN, shine)
+            sketch.ellipse((u, v), (r * 0.72, r * 0.72), (40, 80, 170) if blue else (232, 232, 230), SIGN, shine)
             mark = (235, 235, 235) if blue else (30, 30, 30)
             sketch.polygon([(u - r * 0.3, v - r * 0.4), (u + r * 0.3, v - r * 0.4), (u, v + r * 0.45)], mark, SIGN)
         elif self.kind == "triangle":
@@ -197,5 +223,5 @@ class Sign:
             lit = int(rng.integers(3))
             for i, colour in enumerate(((255, 50, 40), (255, 180, 40), (60, 240, 150))):
                 ink = colour if i == lit else tint(colour, 0.25)
-                sketch.ellipse((u, v + (i - 1) * 0.3 * s), 0.11 * s, 0.11 * s, ink, SIGN, 255 if i == lit else 0)
+                sketch.ellipse((u, v + (i - 1) * 0.3 * s), (0.11 * s, 0.11 * s), ink, SIGN, 255 if i == lit else 0)
         sketch.done()

@@ -1,4 +1,4 @@
-"""Time of day and weather, and how they turn surface colours into a photograph."""
+"""Time of day and weather, and the exposure that turns surface colours into an image."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from taskwave.semantic.data.streets.canvas import SKY_DEPTH, Bytes, Canvas, Floats
-from taskwave.semantic.data.streets.noise import noise, window
+from taskwave.semantic.data.streets.noise import crop, noise_tiles
 
 Rgb = tuple[float, float, float]
 DayTime = Literal["sun", "overcast", "dusk", "night"]
@@ -16,91 +16,99 @@ DayTime = Literal["sun", "overcast", "dusk", "night"]
 
 @dataclass(frozen=True)
 class Light:
-    """Linear light of one scene; `sun_side` is -1 when the sun stands on the left, +1 on the right."""
+    """Describes the linear light of one street scene."""
 
     time: DayTime
     ambient: Rgb
+    """Colour of the light that comes from everywhere."""
     sun: Rgb
+    """Colour of the light of the sun."""
     sun_side: int
+    """Side on which the sun stands: -1 left, +1 right."""
     sun_slope: float
-    """Metres of shadow a metre of height casts across the street; 0 without sun."""
+    """Metres of shadow that a metre of height casts across the street; 0 without sun."""
     zenith: Rgb
+    """Colour of the sky overhead."""
     horizon: Rgb
+    """Colour of the sky at the horizon, and of haze."""
     haze_m: float
+    """Depth in metres at which haze leaves 1/e of the light."""
     lamps: bool
+    """Whether lamps are on."""
 
 
 @dataclass(frozen=True)
 class PointLight:
-    """A lamp at (x, y, z) metres."""
+    """Describes the light of a lamp at (x, y, z) metres."""
 
     x: float
     y: float
     z: float
     colour: Rgb
+    """Linear colour of the light."""
     reach: float
+    """Strength in metres; the light at distance d is its colour times reach² / (d² + 6 m²)."""
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """A random time of day: about 40 % sun, 30 % overcast, 14 % dusk, 16 % night."""
+    """Draw a time of day and its light: about 40 % sun, 30 % overcast, 14 % dusk, 16 % night."""
     time: DayTime = ("sun", "overcast", "dusk", "night")[int(rng.choice(4, p=(0.40, 0.30, 0.14, 0.16)))]
     side = int(rng.choice((-1, 1)))
     k = float(rng.uniform(0.85, 1.15))
     haze = float(rng.uniform(250, 1200))
     if time == "sun":
         blue = float(rng.uniform(0, 1))
-        zenith = (0.55 - 0.4 * blue, 0.68 - 0.32 * blue, 0.95 - 0.1 * blue)
         return Light(
             time,
-            (0.44 * k, 0.47 * k, 0.54 * k),
-            (1.1 * k, 1.0 * k, 0.84 * k),
-            side,
-            float(rng.uniform(0.3, 1.6)),
-            zenith,
-            (0.86, 0.92, 0.97),
-            haze,
-            False,
+            ambient=(0.44 * k, 0.47 * k, 0.54 * k),
+            sun=(1.1 * k, 1.0 * k, 0.84 * k),
+            sun_side=side,
+            sun_slope=float(rng.uniform(0.3, 1.6)),
+            zenith=(0.55 - 0.4 * blue, 0.68 - 0.32 * blue, 0.95 - 0.1 * blue),
+            horizon=(0.86, 0.92, 0.97),
+            haze_m=haze,
+            lamps=False,
         )
     if time == "overcast":
         grey = float(rng.uniform(0.55, 1.0))
         return Light(
             time,
-            (0.78 * k, 0.8 * k, 0.84 * k),
-            (0.1, 0.1, 0.1),
-            side,
-            0.0,
-            (0.8 * grey, 0.84 * grey, 0.9 * grey),
-            (0.95 * grey, 0.96 * grey, 0.98 * grey),
-            haze * 0.6,
-            False,
+            ambient=(0.78 * k, 0.8 * k, 0.84 * k),
+            sun=(0.1, 0.1, 0.1),
+            sun_side=side,
+            sun_slope=0.0,
+            zenith=(0.8 * grey, 0.84 * grey, 0.9 * grey),
+            horizon=(0.95 * grey, 0.96 * grey, 0.98 * grey),
+            haze_m=haze * 0.6,
+            lamps=False,
         )
     if time == "dusk":
         return Light(
             time,
-            (0.30 * k, 0.27 * k, 0.33 * k),
-            (0.42, 0.24, 0.12),
-            side,
-            0.0,
-            (0.16, 0.2, 0.38),
-            (0.95, 0.55, 0.30),
-            haze * 0.7,
-            True,
+            ambient=(0.30 * k, 0.27 * k, 0.33 * k),
+            sun=(0.42, 0.24, 0.12),
+            sun_side=side,
+            sun_slope=0.0,
+            zenith=(0.16, 0.2, 0.38),
+            horizon=(0.95, 0.55, 0.30),
+            haze_m=haze * 0.7,
+            lamps=True,
         )
     return Light(
         time,
-        (0.050 * k, 0.055 * k, 0.085 * k),
-        (0.0, 0.0, 0.0),
-        side,
-        0.0,
-        (0.006, 0.009, 0.022),
-        (0.05, 0.04, 0.035),
-        haze,
-        True,
+        ambient=(0.050 * k, 0.055 * k, 0.085 * k),
+        sun=(0.0, 0.0, 0.0),
+        sun_side=side,
+        sun_slope=0.0,
+        zenith=(0.006, 0.009, 0.022),
+        horizon=(0.05, 0.04, 0.035),
+        haze_m=haze,
+        lamps=True,
     )
 
 
 def _lamp_light(canvas: Canvas, lamps: list[PointLight], headlights: bool) -> Floats:
-    """Light of the lamps [rows/2, cols/2, 3], at half the canvas' resolution."""
+    """Return the light of the lamps [rows/2, cols/2, 3], at half the resolution of the canvas."""
     camera = canvas.camera
     depth = np.minimum(canvas.depth[::2, ::2], 300.0)
     u = (np.arange(0, camera.cols, 2, dtype=np.float32) + 1 - np.float32(camera.u0)) / np.float32(camera.f)
@@ -109,7 +117,7 @@ def _lamp_light(canvas: Canvas, lamps: list[PointLight], headlights: bool) -> Fl
     total = np.zeros((*depth.shape, 3), np.float32)
     for lamp in lamps:
         square = (x - np.float32(lamp.x)) ** 2 + (y - np.float32(lamp.y)) ** 2 + (depth - np.float32(lamp.z)) ** 2
-        # Lamps shine downwards: what is well above them gets nothing.
+        # Lamps shine downwards, so what is well above them gets no light.
         power = np.float32(lamp.reach**2) / (square + np.float32(6.0)) * (y < lamp.y + 0.5)
         total += power[..., None] * np.asarray(lamp.colour, np.float32)
     if headlights:
@@ -119,13 +127,13 @@ def _lamp_light(canvas: Canvas, lamps: list[PointLight], headlights: bool) -> Fl
 
 
 def majority(label: Bytes) -> Bytes:
-    """The most frequent id of every 2 x 2 block."""
+    """Return the most frequent id of every 2 x 2 block of a label map [2H, 2W] as [H, W]."""
     a, b, c, d = label[::2, ::2], label[::2, 1::2], label[1::2, ::2], label[1::2, 1::2]
     return np.where((b == c) | (b == d), b, np.where(c == d, c, a))
 
 
 def expose(canvas: Canvas, light: Light, lamps: list[PointLight], rng: np.random.Generator) -> Bytes:
-    """Light, haze, bloom, lens and sensor: canvas of 2H x 2W to an [H, W, 3] photograph, 8 bit."""
+    """Return the pixels [H, W, 3], uint8, of a canvas of 2H x 2W after light, haze, bloom, lens and sensor."""
     paint = np.asarray(Image.fromarray(canvas.paint, "RGBX").reduce(2)).astype(np.float32) * np.float32(1 / 255)
     linear, glow = paint[..., :3] ** 2, paint[..., 3:]
     sky = (canvas.depth[::2, ::2] >= SKY_DEPTH)[..., None]
@@ -143,21 +151,24 @@ def expose(canvas: Canvas, light: Light, lamps: list[PointLight], rng: np.random
 
 
 def _sensor(lit: Floats, light: Light, rng: np.random.Generator) -> Bytes:
-    """Exposure, vignette, mild blur, shot and read noise, gamma and 8-bit rounding of linear light [H, W, 3]."""
+    """Return the pixels, uint8, that a sensor makes of linear light [H, W, 3].
+
+    Exposure, vignette, mild blur, shot and read noise, gamma and 8-bit rounding are applied in this order.
+    """
     rows, cols = lit.shape[:2]
     gain = float(rng.uniform(0.8, 1.25)) * {"sun": 1.0, "overcast": 1.05, "dusk": 1.5, "night": 1.7}[light.time]
     v = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
     u = np.linspace(-1, 1, cols, dtype=np.float32)
     vignette = 1 - np.float32(rng.uniform(0, 0.25)) * (u * u + v * v) / 2
     balance = np.asarray(rng.uniform(0.95, 1.05, 3), np.float32)
-    picture = lit * (vignette[..., None] * (gain * balance))
-    picture /= 1 + 0.25 * picture  # soft shoulder instead of hard clipping
+    exposed = lit * (vignette[..., None] * (gain * balance))
+    exposed /= 1 + 0.25 * exposed  # A soft shoulder replaces hard clipping.
     blur = float(rng.uniform(0.0, 0.55))
     if blur > 0.3:
-        picture = gaussian_filter(picture, (blur, blur, 0), truncate=2.5)
+        exposed = gaussian_filter(exposed, (blur, blur, 0), truncate=2.5)
     shot = float(rng.uniform(0.003, 0.011)) * (1.6 if light.lamps else 1.0)
-    picture = np.sqrt(np.maximum(picture, 0)) * np.float32(255 * 1.2**0.5)
+    exposed = np.sqrt(np.maximum(exposed, 0)) * np.float32(255 * 1.2**0.5)
     for channel in range(3):
-        picture[..., channel] += window(noise().fine, rows, cols, 1.0, rng) * np.float32(255 * shot)
-    out: Bytes = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+        exposed[..., channel] += crop(noise_tiles().fine, rows, cols, 1.0, rng) * np.float32(255 * shot)
+    out: Bytes = np.clip(exposed + 0.5, 0, 255).astype(np.uint8)
     return out

@@ -1,4 +1,4 @@
-"""Pedestrians and bicyclists: jointed figures drawn upright at one depth."""
+"""Pedestrians and bicyclists: jointed bodies that stand upright at one depth."""
 
 from dataclasses import dataclass
 
@@ -15,36 +15,49 @@ _HAIR: tuple[Colour, ...] = ((32, 26, 22), (70, 50, 36), (130, 96, 60), (150, 14
 
 
 def _pick(colours: tuple[Colour, ...], rng: np.random.Generator) -> Colour:
+    """Draw a colour of the list, a little darker or lighter."""
     return tint(colours[int(rng.integers(len(colours)))], float(rng.uniform(0.85, 1.15)))
 
 
 @dataclass(frozen=True)
-class _Figure:
-    """Draws in metres about a foot point; `facing` mirrors it."""
+class _Body:
+    """Draws a body in metres (along X, up) about its foot point (x, z) on a sketch."""
 
     sketch: Sketch
     canvas: Canvas
     x: float
     z: float
     facing: int
+    """Direction in which the body looks: +1 right, -1 left, which mirrors it."""
     label: int
+    """Class id of the body."""
 
     def at(self, along: float, up: float) -> Point:
+        """Return (column, row) of a point of the body."""
         return self.canvas.camera.project(self.x + self.facing * along, up, self.z)
 
     def limb(self, points: tuple[Point, ...], width: float, colour: Colour) -> None:
+        """Draw a polyline of `width` metres."""
         s = self.canvas.camera.scale(self.z)
         self.sketch.line([self.at(*p) for p in points], colour, self.label, width * s)
 
     def shape(self, points: tuple[Point, ...], colour: Colour) -> None:
+        """Fill a polygon."""
         self.sketch.polygon([self.at(*p) for p in points], colour, self.label)
 
-    def disc(self, centre: Point, rx: float, ry: float, colour: Colour, ring: float = 0.0) -> None:
+    def disc(self, centre: Point, rx: float, ry: float, colour: Colour) -> None:
+        """Fill an ellipse of radii `rx` and `ry` metres."""
         s = self.canvas.camera.scale(self.z)
-        self.sketch.ellipse(self.at(*centre), rx * s, ry * s, colour, self.label, 0, ring * s)
+        self.sketch.ellipse(self.at(*centre), (rx * s, ry * s), colour, self.label)
+
+    def ring(self, centre: Point, radius: float, colour: Colour, width: float) -> None:
+        """Draw a ring of outer radius `radius`, `width` metres wide."""
+        s = self.canvas.camera.scale(self.z)
+        self.sketch.ring(self.at(*centre), (radius * s, radius * s), colour, self.label, width * s)
 
 
 def _sketch(canvas: Canvas, x: float, z: float, half: float, tall: float) -> Sketch | None:
+    """Return a sketch of what is `tall` metres high and reaches `half` metres to both sides, None outside the image."""
     (left, top), (right, bottom) = canvas.camera.project(x - half, tall, z), canvas.camera.project(x + half, -0.1, z)
     box = canvas.clip(left, top, right, bottom)
     return None if box is None else Sketch(canvas, box, z)
@@ -52,23 +65,27 @@ def _sketch(canvas: Canvas, x: float, z: float, half: float, tall: float) -> Ske
 
 @dataclass(frozen=True)
 class Pedestrian:
-    """A person walking, or standing where `stride` is small, at (x, z)."""
+    """Describes a person at (x, z) who walks, or stands where `stride` is small; lengths in metres."""
 
     x: float
     z: float
     tall: float
+    """Height of the person."""
     facing: int
+    """Direction in which the person looks: +1 right, -1 left."""
     stride: float
+    """Distance of the rear foot from the body's middle, for a person of 1.75 m."""
     sideways: bool
+    """Whether the person is seen from the side."""
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the person."""
         sketch = _sketch(canvas, self.x, self.z, 0.8, self.tall + 0.1)
         if sketch is None:
             return
         k = self.tall / 1.75
         top, legs, skin, hair = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng), _pick(_HAIR, rng)
-        man = _Figure(sketch, canvas, self.x, self.z, self.facing, PEDESTRIAN)
+        man = _Body(sketch, canvas, self.x, self.z, self.facing, PEDESTRIAN)
         step = self.stride * k
         wide = (0.17 if self.sideways else 0.23) * k
         hip, neck, hem = 0.88 * k, 1.46 * k, 0.8 * k
@@ -110,27 +127,30 @@ class Pedestrian:
 
 @dataclass(frozen=True)
 class Bicyclist:
-    """A rider with bicycle at (x, z), seen from the side or from ahead or behind."""
+    """Describes a rider with bicycle at (x, z) metres."""
 
     x: float
     z: float
     facing: int
+    """Direction in which the rider looks: +1 right, -1 left."""
     sideways: bool
+    """Whether the rider is seen from the side, else from ahead or behind."""
     pedal: float
+    """Angle of the pedals in radians."""
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint rider and bicycle."""
         sketch = _sketch(canvas, self.x, self.z, 1.1, 1.85)
         if sketch is None:
             return
-        rider = _Figure(sketch, canvas, self.x, self.z, self.facing, BICYCLIST)
+        rider = _Body(sketch, canvas, self.x, self.z, self.facing, BICYCLIST)
         top, legs, skin = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng)
         frame = _pick(((170, 40, 40), (40, 70, 150), (30, 30, 34), (200, 200, 200), (60, 120, 70)), rng)
         helmet = _pick(((220, 220, 220), (200, 50, 40), (50, 50, 56), (230, 200, 60)), rng)
         foot = (0.17 * float(np.cos(self.pedal)), 0.17 * float(np.sin(self.pedal)))
         if self.sideways:
             for hub in (-0.52, 0.52):
-                rider.disc((hub, 0.34), 0.34, 0.34, (26, 26, 28), 0.07)
+                rider.ring((hub, 0.34), 0.34, (26, 26, 28), 0.07)
                 rider.limb(((hub - 0.3, 0.34), (hub + 0.3, 0.34)), 0.02, (120, 120, 124))
                 rider.limb(((hub, 0.04), (hub, 0.64)), 0.02, (120, 120, 124))
             rider.limb(((0.0, 0.95), (-0.05 - foot[0] * 0.5, 0.55), (-foot[0], 0.3 - foot[1])), 0.13, tint(legs, 0.75))

@@ -1,4 +1,4 @@
-"""The plan of a street: widths, markings and what lines each side."""
+"""Plan of a street: its widths, where it ends and what lines each side."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,51 +8,59 @@ import numpy as np
 Frontage = Literal["building", "park", "junction"]
 
 FAR = 240.0
-"""Metres; the street is planned up to here."""
+"""Largest depth in metres at which a street ends."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """What lines one side of the street from z0 to z1; `height` in metres is 0 where nothing is built."""
+    """Describes what lines one side of the street from z0 to z1 metres."""
 
     kind: Frontage
     z0: float
     z1: float
-    height: float = 0.0
+    height: float
+    """Height of the building in metres, 0 where nothing is built."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side: `sign` -1 left, +1 right; kerb and frontage are |X| in metres."""
+    """Describes one side of the street."""
 
     sign: int
+    """Sign of X on this side: -1 left, +1 right."""
     kerb: float
+    """|X| of the kerb in metres."""
     wall: float
+    """|X| of the frontage in metres."""
     stretches: tuple[Stretch, ...]
+    """Stretches of the frontage, near ones first."""
 
     def at(self, z: float) -> Stretch:
-        """The stretch at depth z."""
+        """Return the stretch at depth z, or the last one where there is none."""
         return next((s for s in self.stretches if s.z0 <= z < s.z1), self.stretches[-1])
 
 
 @dataclass(frozen=True)
 class Street:
-    """Both sides, the centre line, and where the street ends."""
+    """Describes a street that runs along Z."""
 
     left: Side
     right: Side
     centre: float
+    """X of the centre line in metres."""
     drive_on: int
-    """+1 where traffic keeps right, -1 where it keeps left."""
+    """Side of traffic: +1 where it keeps right, -1 where it keeps left."""
     end: float
+    """Depth in metres at which the street ends."""
 
     @property
     def sides(self) -> tuple[Side, Side]:
+        """Left and right side."""
         return self.left, self.right
 
 
 def _stretches(rng: np.random.Generator, green: float, end: float) -> tuple[Stretch, ...]:
-    """Buildings, parks and side streets up to the end of the street; `green` is the share of parks."""
+    """Draw buildings, parks and side streets up to `end` metres; `green` is the share of parks."""
     out: list[Stretch] = []
     z = float(rng.uniform(-4, 8))
     storeys = int(rng.integers(2, 5))
@@ -72,7 +80,7 @@ def _stretches(rng: np.random.Generator, green: float, end: float) -> tuple[Stre
 
 
 def draw_street(rng: np.random.Generator) -> Street:
-    """A random street with the camera in a lane of it (X = 0)."""
+    """Draw a street with the camera in a lane of it (X = 0)."""
     drive_on = int(rng.choice((-1, 1)))
     lane = float(rng.uniform(2.8, 3.6))
     parking = float(rng.choice((0.3, 2.2), p=(0.45, 0.55)))

@@ -1,4 +1,4 @@
-"""The embedded data set: as many different street scenes as wanted, each drawn from its own seed."""
+"""Image set of street scenes: as many different ones as wanted, each drawn from a seed of its own."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,23 @@ import numpy as np
 import torch
 
 from taskwave.semantic.data.base import DEFAULT_SIZE, SPLITS, Sample, Size, check_index, check_size, check_split
-from taskwave.semantic.data.streets.buildings import draw_building
+from taskwave.semantic.data.streets.buildings import paint_building
 from taskwave.semantic.data.streets.canvas import PAVEMENT, ROAD, Bytes, Camera, Canvas
-from taskwave.semantic.data.streets.ground import draw_ground
-from taskwave.semantic.data.streets.layout import Item, draw_items
+from taskwave.semantic.data.streets.ground import paint_ground
+from taskwave.semantic.data.streets.layout import Item, draw_layout
 from taskwave.semantic.data.streets.lighting import Light, PointLight, draw_light, expose, majority
 from taskwave.semantic.data.streets.people import Bicyclist, Pedestrian
 from taskwave.semantic.data.streets.plan import draw_street
-from taskwave.semantic.data.streets.sky import draw_sky, draw_skyline
+from taskwave.semantic.data.streets.sky import paint_sky, paint_skyline
 from taskwave.semantic.data.streets.vegetation import Tree
 from taskwave.semantic.data.streets.vehicles import Vehicle
 
+DEFAULT_COUNTS = {"train": 2000, "val": 200, "test": 200}
+"""Number of street scenes of every split."""
 
-def draw_shadows(canvas: Canvas, items: Sequence[Item], light: Light) -> None:
-    """Darken the ground under and, in sunshine, beside what stands on it."""
+
+def _paint_shadows(canvas: Canvas, items: Sequence[Item], light: Light) -> None:
+    """Darken the ground under the items that stand on it and, in sunshine, beside them."""
     camera = canvas.camera
     for item in items:
         if isinstance(item, Vehicle):
@@ -45,16 +48,16 @@ def draw_shadows(canvas: Canvas, items: Sequence[Item], light: Light) -> None:
         depth = 0.55 if light.sun_slope else 0.35
         dark = 1 - depth * np.clip(1.6 - 1.6 * (du**4 + dv**4), 0, 1)
         at = np.s_[box[1] : box[3], box[0] : box[2]]
-        # Walls that reach into the box are not on the ground: only road and pavement take the shadow.
+        # Only road and pavement take the shadow, because walls that reach into the box do not lie on the ground.
         ground = (canvas.label[at] == ROAD) | (canvas.label[at] == PAVEMENT)
         canvas.paint[at][..., :3] = canvas.paint[at][..., :3] * np.where(ground, dark, 1.0)[..., None]
 
 
-DEFAULT_COUNTS = {"train": 2000, "val": 200, "test": 200}
+def _render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
+    """Draw a street scene and return its pixels [H, W, 3] and class ids [H, W], both uint8.
 
-
-def render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
-    """One scene: photograph [H, W, 3] and class ids [H, W], both uint8, drawn at twice the size and reduced."""
+    It is painted at twice the size (H, W) and reduced.
+    """
     rows, cols = 2 * size[0], 2 * size[1]
     camera = Camera(
         rows,
@@ -66,27 +69,36 @@ def render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
     )
     light, street = draw_light(rng), draw_street(rng)
     canvas = Canvas(camera)
-    draw_sky(canvas, light, rng)
-    draw_skyline(canvas, street, light, rng)
-    draw_ground(canvas, street, light, rng)
-    yard, items, lamps = draw_items(street, light, rng)
+    paint_sky(canvas, light, rng)
+    paint_skyline(canvas, street, light, rng)
+    paint_ground(canvas, street, light, rng)
+    layout = draw_layout(street, light, rng)
     for side in street.sides:
         for stretch in reversed(side.stretches):
             if stretch.kind == "building":
-                draw_building(canvas, side, stretch, light, rng)
-            for thing in sorted(yard.get((side.sign, stretch.z0), []), key=lambda t: -t.z):
-                thing.draw(canvas, rng)
-    draw_shadows(canvas, items, light)
-    for item in sorted(items, key=lambda t: -t.z):
-        item.draw(canvas, rng)
-    points = [PointLight(*lamp.head, (1.0, 0.72, 0.42), 1.9) for lamp in lamps if lamp.on]
+                paint_building(canvas, side, stretch, light, rng)
+            for item in sorted(layout.yards.get((side.sign, stretch.z0), []), key=lambda i: -i.z):
+                item.paint(canvas, rng)
+    _paint_shadows(canvas, layout.items, light)
+    for item in sorted(layout.items, key=lambda i: -i.z):
+        item.paint(canvas, rng)
+    points = [PointLight(*lamp.head, (1.0, 0.72, 0.42), 1.9) for lamp in layout.lamps if lamp.on]
     return expose(canvas, light, points, rng), majority(canvas.label)
 
 
 class StreetScenes:
-    """`count` scenes of one split; scene i depends on (split, i, seed, size) alone: a longer set starts alike.
+    """Draws the street scenes of one split.
 
-    Raises ValueError for an unknown split, a count below 1, a negative seed or a bad size.
+    Street scene i depends on (split, i, seed, size) alone, so that a longer set starts alike.
+
+    Args:
+        split: "train", "val" or "test".
+        count: number of street scenes, at least 1; by default that of `DEFAULT_COUNTS`.
+        seed: seed of the set, 0 or more.
+        size: height and width of the images in pixels, each at least 16.
+
+    Raises:
+        ValueError: unknown split, a count below 1, a negative seed or a bad size.
     """
 
     def __init__(self, split: str, count: int | None = None, seed: int = 0, size: Size = DEFAULT_SIZE) -> None:
@@ -104,10 +116,10 @@ class StreetScenes:
         return self._count
 
     def __getitem__(self, index: int) -> Sample:
-        """Scene `index` (0 to len - 1), rendered anew on every call."""
+        """Return street scene `index` (0 to len - 1), drawn anew on every call."""
         check_index(index, self._count)
         entropy = np.random.SeedSequence((self._seed, SPLITS.index(self._split), index))
-        picture, label = render(np.random.default_rng(entropy), self._size)
+        pixels, label = _render(np.random.default_rng(entropy), self._size)
         return Sample(
-            self.names[index], torch.from_numpy(picture).permute(2, 0, 1).contiguous(), torch.from_numpy(label)
+            self.names[index], torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), torch.from_numpy(label)
         )

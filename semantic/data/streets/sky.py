@@ -4,26 +4,26 @@ import numpy as np
 
 from taskwave.semantic.data.streets.canvas import BUILDING, TREE, Canvas, tint, with_glow
 from taskwave.semantic.data.streets.lighting import Light
-from taskwave.semantic.data.streets.noise import noise, sample, window
+from taskwave.semantic.data.streets.noise import crop, look_up, noise_tiles
 from taskwave.semantic.data.streets.plan import Street
 
 
-def draw_sky(canvas: Canvas, light: Light, rng: np.random.Generator) -> None:
-    """Paint the whole canvas with sky; its colours hold emitted light."""
+def paint_sky(canvas: Canvas, light: Light, rng: np.random.Generator) -> None:
+    """Paint sky down to just below the horizon; its colours are emitted light."""
     camera = canvas.camera
     bottom = min(int(camera.v0) + 8, camera.rows) // 2 * 2
-    # Nothing in the sky is sharp: half the canvas' resolution is enough.
+    # Half the resolution of the canvas is enough, because nothing in the sky is sharp.
     v = np.arange(1, bottom, 2, dtype=np.float32)[:, None]
     up = np.maximum((np.float32(camera.v0) - v) / np.float32(camera.f), 0)
     blend = (1 - np.exp(-up * 3.2))[..., None]
     horizon, zenith = np.asarray(light.horizon, np.float32), np.asarray(light.zenith, np.float32)
     linear = horizon + (zenith - horizon) * blend
-    # Clouds lie on a plane overhead: the lower in the picture, the flatter they look.
+    # Clouds lie on a plane overhead, so they look the flatter, the lower in the image they are.
     u = np.arange(1, camera.cols, 2, dtype=np.float32) - np.float32(camera.u0)
     stretch = 1 / (up + 0.25)
     first = rng.integers(0, 256, 2)
-    cloud = sample(noise().cloud, stretch * 60 + first[0], u * stretch * 0.16 + first[1])
-    cloud = cloud + 0.35 * sample(noise().rough, stretch * 120 + first[1], u * stretch * 0.4 + first[0])
+    cloud = look_up(noise_tiles().cloud, stretch * 60 + first[0], u * stretch * 0.16 + first[1])
+    cloud = cloud + 0.35 * look_up(noise_tiles().rough, stretch * 120 + first[1], u * stretch * 0.4 + first[0])
     cover = float(rng.uniform(-0.8, 1.6)) if light.time != "overcast" else 0.0
     if light.time == "overcast":
         linear = linear * (1 + 0.13 * np.clip(cloud, -2, 2)[..., None])
@@ -35,8 +35,8 @@ def draw_sky(canvas: Canvas, light: Light, rng: np.random.Generator) -> None:
     canvas.paint.view(np.uint32)[:bottom, :, 0] = sky.repeat(2, 0).repeat(2, 1)
 
 
-def draw_skyline(canvas: Canvas, street: Street, light: Light, rng: np.random.Generator) -> None:
-    """Houses and trees that close the view at the street's end."""
+def paint_skyline(canvas: Canvas, street: Street, light: Light, rng: np.random.Generator) -> None:
+    """Paint the houses and trees that close the view at the end of the street."""
     camera = canvas.camera
     z = street.end
     cols = np.arange(camera.cols)
@@ -47,8 +47,8 @@ def draw_skyline(canvas: Canvas, street: Street, light: Light, rng: np.random.Ge
     shades = rng.uniform(0.75, 1.1, plots.max() + 1)
     tone = np.asarray((rng.uniform(105, 160), rng.uniform(95, 140), rng.uniform(85, 130)))
     top = camera.v0 - (heights[plots] - camera.height) * camera.f / z
-    leafy = 6 + 2.0 * window(noise().cloud, 1, camera.cols, 4 / camera.scale(z), rng)[0]
-    leafy += 0.5 * window(noise().rough, 1, camera.cols, 6 / camera.scale(z), rng)[0]
+    leafy = 6 + 2.0 * crop(noise_tiles().cloud, 1, camera.cols, 4 / camera.scale(z), rng)[0]
+    leafy += 0.5 * crop(noise_tiles().rough, 1, camera.cols, 6 / camera.scale(z), rng)[0]
     woods = float(rng.uniform(-1.2, 1.6))
     leaf_top = camera.v0 - (leafy + woods * 2 - camera.height) * camera.f / z
     first = max(int(min(top.min(), leaf_top.min())), 0)
@@ -63,7 +63,7 @@ def draw_skyline(canvas: Canvas, street: Street, light: Light, rng: np.random.Ge
     lit = rows & (rng.random((1, camera.cols)) < 0.3) & light.lamps
     colour[lit] = (230, 190, 120)
     leaf = np.asarray(tint((62, 84, 44), float(rng.uniform(0.8, 1.2))))
-    texture = 1 + 0.25 * window(noise().fine, shape[0], shape[1], 1.0, rng)
+    texture = 1 + 0.25 * crop(noise_tiles().fine, shape[0], shape[1], 1.0, rng)
     colour = np.where(wood[..., None], leaf * texture[..., None], colour)
     label = np.where(wood, TREE, BUILDING).astype(np.uint8)
     glow = (lit & ~wood).astype(np.uint8) * np.uint8(220)

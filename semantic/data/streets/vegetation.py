@@ -1,34 +1,92 @@
-"""Trees in leaf and bare, bushes and hedges."""
+"""Trees in leaf and bare, and bushes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import TREE, Canvas, Sketch, tint, with_glow
-from taskwave.semantic.data.streets.noise import noise, window
+from taskwave.semantic.data.streets.canvas import TREE, Canvas, Colour, Point, Sketch, tint, with_glow
+from taskwave.semantic.data.streets.noise import crop, noise_tiles
 
 _GREENS = ((70, 96, 44), (84, 104, 50), (56, 84, 50), (98, 108, 48), (60, 76, 40), (120, 104, 46))
 
 
 @dataclass(frozen=True)
+class _Foliage:
+    """Describes a ragged, leafy ellipse about (x, y, z), lit from above; lengths in metres."""
+
+    x: float
+    y: float
+    z: float
+    rx: float
+    """Horizontal radius."""
+    ry: float
+    """Vertical radius."""
+    colour: Colour
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint the leaves."""
+        camera = canvas.camera
+        s = camera.scale(self.z)
+        u, v = camera.project(self.x, self.y, self.z)
+        half_width, half_height = self.rx * s, self.ry * s
+        reach = (half_width * 1.3, half_height * 1.3)
+        box = canvas.clip(u - reach[0], v - reach[1], u + reach[0], v + reach[1])
+        if box is None:
+            return
+        rows, cols = box[3] - box[1], box[2] - box[0]
+        du = (np.arange(box[0], box[2], dtype=np.float32) + 0.5 - np.float32(u)) / np.float32(half_width)
+        dv = (np.arange(box[1], box[3], dtype=np.float32)[:, None] + 0.5 - np.float32(v)) / np.float32(half_height)
+        clumps = crop(noise_tiles().rough, rows, cols, 22 / s, rng)
+        leaves = crop(noise_tiles().fine, rows, cols, max(9 / s, 0.25), rng)
+        mask = du * du + dv * dv + 0.22 * clumps + 0.13 * leaves < 1.0
+        bright = 0.92 - 0.32 * dv + 0.22 * clumps + 0.2 * leaves
+        paint = with_glow(np.asarray(self.colour, np.float32) * bright[..., None])
+        canvas.write(box[0], box[1], mask, paint, TREE, self.z)
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """Describes one branch in canvas pixels; `angle` is in radians, -pi / 2 upwards."""
+
+    start: Point
+    angle: float
+    length: float
+    width: float
+
+
+def _fork(sketch: Sketch, branch: _Branch, depth: int, bark: Colour, rng: np.random.Generator) -> None:
+    """Draw the twigs of a branch and, recursively, theirs, `depth` times or until they are shorter than 3 pixels."""
+    if depth == 0 or branch.length < 3:
+        return
+    start, length = branch.start, branch.length
+    for _ in range(3 if depth > 4 else 2):
+        turn = branch.angle + float(rng.normal(0, 0.5))
+        end = (start[0] + length * float(np.cos(turn)), start[1] + length * float(np.sin(turn)))
+        sketch.line([start, end], bark, TREE, branch.width)
+        twig = _Branch(end, turn, length * float(rng.uniform(0.6, 0.8)), branch.width * 0.6)
+        _fork(sketch, twig, depth - 1, bark, rng)
+
+
+@dataclass(frozen=True)
 class Tree:
-    """A tree of `tall` metres with a crown of radius `crown` at (x, z); `bare` shows branches instead of leaves."""
+    """Describes a tree at (x, z); lengths in metres."""
 
     x: float
     z: float
     tall: float
+    """Height of the tree."""
     crown: float
+    """Radius of the crown."""
     bare: bool
+    """Whether the tree shows branches instead of leaves."""
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint trunk and crown."""
         camera = canvas.camera
         s = camera.scale(self.z)
         reach = self.crown * 1.35
-        (left, top), (right, bottom) = (
-            camera.project(self.x - reach, self.tall + 0.3 * self.crown, self.z),
-            camera.project(self.x + reach, 0.0, self.z),
-        )
+        left, top = camera.project(self.x - reach, self.tall + 0.3 * self.crown, self.z)
+        right, bottom = camera.project(self.x + reach, 0.0, self.z)
         box = canvas.clip(left, top, right, bottom)
         if box is None:
             return
@@ -38,92 +96,31 @@ class Tree:
         foot, split = camera.project(self.x, 0, self.z), camera.project(self.x, fork, self.z)
         thick = 0.035 * self.tall * s
         sketch.line([foot, split], bark, TREE, thick)
-        self._branches(
-            sketch,
-            split,
-            -np.pi / 2,
-            (self.tall - fork) * s * 0.42,
-            thick * 0.7,
-            (5 if self.z < 30 else 4) if self.bare else 2,
-            bark,
-            rng,
-        )
+        stem = _Branch(split, angle=-np.pi / 2, length=(self.tall - fork) * s * 0.42, width=thick * 0.7)
+        depth = (5 if self.z < 30 else 4) if self.bare else 2
+        _fork(sketch, stem, depth, bark, rng)
         sketch.done()
         if not self.bare:
             colour = _GREENS[int(rng.integers(len(_GREENS)))]
             middle = (self.tall + fork * 1.05) / 2
-            blob(
-                canvas,
-                self.x,
-                middle,
-                self.z,
-                self.crown,
-                (self.tall - middle),
-                tint(colour, float(rng.uniform(0.75, 1.2))),
-                rng,
-            )
-
-    def _branches(
-        self, sketch: Sketch, start: tuple[float, float], angle: float, length: float, width: float, depth: int,
-        bark: tuple[int, int, int], rng: np.random.Generator,
-    ) -> None:  # fmt: skip
-        """Fork recursively; lengths in pixels."""
-        if depth == 0 or length < 3:
-            return
-        for _ in range(3 if depth > 4 else 2):
-            turn = angle + float(rng.normal(0, 0.5))
-            end = (start[0] + length * float(np.cos(turn)), start[1] + length * float(np.sin(turn)))
-            sketch.line([start, end], bark, TREE, width)
-            self._branches(sketch, end, turn, length * float(rng.uniform(0.6, 0.8)), width * 0.6, depth - 1, bark, rng)
-
-
-def blob(
-    canvas: Canvas,
-    x: float,
-    y: float,
-    z: float,
-    rx: float,
-    ry: float,
-    colour: tuple[int, int, int],
-    rng: np.random.Generator,
-) -> None:
-    """A ragged, leafy ellipse of radii rx, ry metres about (x, y, z), lit from above."""
-    camera = canvas.camera
-    s = camera.scale(z)
-    u, v = camera.project(x, y, z)
-    box = canvas.clip(u - rx * s * 1.3, v - ry * s * 1.3, u + rx * s * 1.3, v + ry * s * 1.3)
-    if box is None:
-        return
-    rows, cols = box[3] - box[1], box[2] - box[0]
-    du = (np.arange(box[0], box[2], dtype=np.float32) + 0.5 - np.float32(u)) / np.float32(rx * s)
-    dv = (np.arange(box[1], box[3], dtype=np.float32)[:, None] + 0.5 - np.float32(v)) / np.float32(ry * s)
-    clumps = window(noise().rough, rows, cols, 22 / s, rng)
-    leaves = window(noise().fine, rows, cols, max(9 / s, 0.25), rng)
-    mask = du * du + dv * dv + 0.22 * clumps + 0.13 * leaves < 1.0
-    bright = 0.92 - 0.32 * dv + 0.22 * clumps + 0.2 * leaves
-    paint = with_glow(np.asarray(colour, np.float32) * bright[..., None])
-    canvas.write(box[0], box[1], mask, paint, TREE, z)
+            leaves = tint(colour, float(rng.uniform(0.75, 1.2)))
+            _Foliage(self.x, middle, self.z, rx=self.crown, ry=self.tall - middle, colour=leaves).paint(canvas, rng)
 
 
 @dataclass(frozen=True)
 class Bush:
-    """A bush at (x, z), `tall` high and about as wide."""
+    """Describes a bush at (x, z); lengths in metres."""
 
     x: float
     z: float
     tall: float
+    """Height of the bush."""
     wide: float
+    """Half width of the bush."""
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the bush."""
         colour = _GREENS[int(rng.integers(len(_GREENS)))]
-        blob(
-            canvas,
-            self.x,
-            self.tall * 0.5,
-            self.z,
-            self.wide,
-            self.tall * 0.55,
-            tint(colour, float(rng.uniform(0.7, 1.0))),
-            rng,
-        )
+        leaves = tint(colour, float(rng.uniform(0.7, 1.0)))
+        foliage = _Foliage(self.x, self.tall * 0.5, self.z, rx=self.wide, ry=self.tall * 0.55, colour=leaves)
+        foliage.paint(canvas, rng)

@@ -1,4 +1,4 @@
-"""Cars, vans and buses: side profiles in metres, drawn in perspective."""
+"""Cars, vans and buses, painted in perspective from their side profiles in metres."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from taskwave.semantic.data.streets.canvas import CAR, Canvas, Colour, Point, Sk
 
 @dataclass(frozen=True)
 class Shape:
-    """Metres. `profile` runs from the rear bottom over the roof to the front bottom as (along, up); +along is ahead."""
+    """Describes the body of a vehicle; lengths in metres."""
 
     length: float
     width: float
     profile: tuple[Point, ...]
+    """Side profile from the rear bottom over the roof to the front bottom as (along, up); +along is ahead."""
     glass: tuple[int, ...]
     """Indices of the profile's strips that are glass."""
     roof: tuple[int, int]
@@ -22,7 +23,9 @@ class Shape:
     belt: float
     """Height of the lower edge of the side windows."""
     panes: int
+    """Number of side windows, 0 for a van with a window in the driver's door only."""
     wheel: float
+    """Radius of a wheel."""
 
 
 BODIES: dict[str, Shape] = {
@@ -70,7 +73,7 @@ BODIES: dict[str, Shape] = {
         glass=(1, 5), roof=(3, 4), belt=1.5, panes=7, wheel=0.48,
     ),
 }  # fmt: skip
-
+"""Bodies by name."""
 
 _PAINTS: tuple[Colour, ...] = (
     (190, 192, 196), (224, 226, 228), (36, 38, 42), (70, 74, 80), (120, 124, 130), (150, 28, 30), (28, 48, 110),
@@ -82,42 +85,45 @@ _BLACK: Colour = (24, 24, 26)
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle standing with its middle at (x, z); `yaw` is the direction of travel, 0 away from the camera."""
+    """Describes a vehicle with its middle at (x, z) metres."""
 
     shape: Shape
-    paint: Colour
+    colour: Colour
     x: float
     z: float
     yaw: float
+    """Direction of travel in radians, 0 away from the camera."""
     lights: bool
+    """Whether its lights are on."""
     sun: tuple[float, float]
     """Factors of light on faces that look left and right."""
 
-    def _place(self, along: float, across: float, up: float) -> tuple[float, float, float]:
+    def _world(self, along: float, across: float, up: float) -> tuple[float, float, float]:
+        """Return the world point of a point of the body."""
         s, c = math.sin(self.yaw), math.cos(self.yaw)
         return self.x + along * s + across * c, up, self.z + along * c - across * s
 
     def _half_width(self, up: float) -> float:
-        """Half width at a height: the cabin leans in above the belt line."""
+        """Return the half width at a height in metres; the cabin leans in above the belt line."""
         shape = self.shape
         top = max(p[1] for p in shape.profile)
         lean = max(up - shape.belt, 0.0) / max(top - shape.belt, 0.1)
         return shape.width / 2 * (1 - (0.2 if shape.panes and shape.panes < 5 else 0.05) * lean)
 
     def covers(self, x: float, z: float) -> bool:
-        """Whether the ground point lies under the vehicle or within half a metre of it."""
+        """Return whether the ground point lies under the vehicle or within half a metre of it."""
         s, c = math.sin(self.yaw), math.cos(self.yaw)
         along, across = (x - self.x) * s + (z - self.z) * c, (x - self.x) * c - (z - self.z) * s
         return abs(along) < self.shape.length / 2 + 0.5 and abs(across) < self.shape.width / 2 + 0.5
 
-    def draw(self, canvas: Canvas, rng: np.random.Generator) -> None:
-        """Paint the vehicle; nothing happens where it lies outside the picture or too near."""
+    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Paint the vehicle, unless it lies outside the image or nearer than 1.2 m."""
         camera, shape = canvas.camera, self.shape
-        edges = [[self._place(a, side * self._half_width(y), y) for a, y in shape.profile] for side in (-1.0, 1.0)]
+        edges = [[self._world(a, side * self._half_width(y), y) for a, y in shape.profile] for side in (-1.0, 1.0)]
         if min(p[2] for edge in edges for p in edge) < 1.2:
             return
         flat = [[camera.project(*p) for p in edge] for edge in edges]
-        ground = [camera.project(*self._place(a, side * shape.width / 2, 0.0))
+        ground = [camera.project(*self._world(a, side * shape.width / 2, 0.0))
                   for a in (-shape.length / 2, shape.length / 2) for side in (-1.0, 1.0)]  # fmt: skip
         points = flat[0] + flat[1] + ground
         us, vs = [p[0] for p in points], [p[1] for p in points]
@@ -126,30 +132,32 @@ class Vehicle:
             return
         sketch = Sketch(canvas, box, self.z)
         hull = [ground[i] for i in (0, 1, 3, 2)]
-        sketch.polygon(hull, (18, 18, 20), CAR)  # the dark underneath
-        self._wheels(sketch, canvas, far=True)
-        self._strips(sketch, flat, edges)
+        sketch.polygon(hull, (18, 18, 20), CAR)  # The space underneath is dark.
+        self._add_wheels(sketch, canvas, far=True)
+        self._add_strips(sketch, flat, edges)
         for side, edge in ((-1.0, flat[0]), (1.0, flat[1])):
             if self._faces(side):
-                self._side(sketch, canvas, side, edge)
-        self._wheels(sketch, canvas, far=False)
-        self._ends(sketch, canvas, rng)
+                self._add_side(sketch, canvas, side, edge)
+        self._add_wheels(sketch, canvas, far=False)
+        self._add_ends(sketch, canvas, rng)
         sketch.done()
 
     def _faces(self, side: float) -> bool:
-        """Whether the camera sees this side: the outward normal points towards it."""
+        """Return whether the camera sees this side (-1 left, +1 right): its outward normal points towards it."""
         nx, nz = side * np.cos(self.yaw), -side * np.sin(self.yaw)
-        cx, _, cz = self._place(0.0, side * self.shape.width / 2, 0.0)
+        cx, _, cz = self._world(0.0, side * self.shape.width / 2, 0.0)
         return bool(nx * -cx + nz * -cz > 0)
 
-    def _strips(self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]) -> None:
-        """Front, bonnet, windscreen, roof, rear: visible ones, far before near."""
+    def _add_strips(
+        self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]
+    ) -> None:
+        """Add front, bonnet, windscreen, roof and rear as far as they are visible, far ones before near ones."""
         profile = self.shape.profile
         order = sorted(range(len(profile) - 1), key=lambda i: -(edges[0][i][2] + edges[0][i + 1][2]))
         for i in order:
             quad = [flat[0][i], flat[1][i], flat[1][i + 1], flat[0][i + 1]]
             area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(quad, quad[1:] + quad[:1], strict=True))
-            if area >= 0:  # seen from inside
+            if area >= 0:  # The strip is seen from inside.
                 continue
             (a0, y0), (a1, y1) = profile[i], profile[i + 1]
             flatness = abs(a1 - a0) / float(np.hypot(a1 - a0, y1 - y0))
@@ -158,22 +166,23 @@ class Vehicle:
                 inner = [((q[0] * 0.9 + 0.1 * (quad[0][0] + quad[2][0]) / 2), q[1]) for q in quad]
                 sketch.polygon(inner, tint(_GLASS, 0.75 + 0.9 * flatness), CAR)
             else:
-                sketch.polygon(quad, tint(self.paint, 0.78 + 0.4 * flatness), CAR)
+                sketch.polygon(quad, tint(self.colour, 0.78 + 0.4 * flatness), CAR)
 
-    def _side(self, sketch: Sketch, canvas: Canvas, side: float, edge: list[Point]) -> None:
+    def _add_side(self, sketch: Sketch, canvas: Canvas, side: float, edge: list[Point]) -> None:
+        """Add a side with its sill and windows; `edge` is its profile in canvas pixels."""
         shape, camera = self.shape, canvas.camera
         nx = side * np.cos(self.yaw)
         light = self.sun[1] if nx > 0.3 else self.sun[0] if nx < -0.3 else 0.95
-        sketch.polygon(edge, tint(self.paint, 0.9 * light), CAR)
-        low = [camera.project(*self._place(a, side * shape.width / 2, y)) for a, y in (
+        sketch.polygon(edge, tint(self.colour, 0.9 * light), CAR)
+        low = [camera.project(*self._world(a, side * shape.width / 2, y)) for a, y in (
             (-shape.length / 2, 0.28), (-shape.length / 2, 0.52), (shape.length / 2, 0.52), (shape.length / 2, 0.28)
         )]  # fmt: skip
-        sketch.polygon(low, tint(self.paint, 0.66 * light), CAR)
+        sketch.polygon(low, tint(self.colour, 0.66 * light), CAR)
         (rear, top), (front, _) = shape.profile[shape.roof[0]], shape.profile[shape.roof[1]]
         foot_rear = shape.profile[shape.roof[0] - 1][0]
         foot_front = shape.profile[shape.roof[1] + 1][0]
         span = [(foot_rear + 0.18, foot_front - 0.15), (rear + 0.1, front - 0.02)]
-        if not shape.panes:  # a van: driver's door only
+        if not shape.panes:  # A van has a window in the driver's door only.
             span = [(0.75, foot_front - 0.15), (0.75, front + 0.05)]
         panes = max(shape.panes, 1)
         for i in range(panes):
@@ -182,10 +191,11 @@ class Vehicle:
                                         (i + 1, top - 0.09, span[1]), (i + 1, shape.belt + 0.04, span[0])):  # fmt: skip
                 gap = 0.05 if a == i else -0.05
                 along = begin + (stop - begin) * a / panes + gap
-                corners.append(camera.project(*self._place(along, side * self._half_width(y), y)))
+                corners.append(camera.project(*self._world(along, side * self._half_width(y), y)))
             sketch.polygon(corners, tint(_GLASS, 1.1 * light), CAR)
 
-    def _wheels(self, sketch: Sketch, canvas: Canvas, far: bool) -> None:
+    def _add_wheels(self, sketch: Sketch, canvas: Canvas, far: bool) -> None:
+        """Add the wheels of the far side or of the near one."""
         shape = self.shape
         large = canvas.camera.scale(self.z) * shape.wheel > 5
         turn = np.linspace(0, 2 * np.pi, 14 if large else 8, endpoint=False)
@@ -197,11 +207,11 @@ class Vehicle:
             for along in (-0.31 * shape.length, 0.31 * shape.length):
                 for r, colour in discs if large else discs[:2]:
                     radius, across = shape.wheel * r, side * (shape.width / 2 - 0.02)
-                    points = [self._place(along + radius * c, across, shape.wheel + radius * s) for c, s in rim]
+                    points = [self._world(along + radius * c, across, shape.wheel + radius * s) for c, s in rim]
                     sketch.polygon([canvas.camera.project(*p) for p in points], colour, CAR)
 
-    def _ends(self, sketch: Sketch, canvas: Canvas, rng: np.random.Generator) -> None:
-        """Lamps, number plate, bumper and grille on the end the camera sees."""
+    def _add_ends(self, sketch: Sketch, canvas: Canvas, rng: np.random.Generator) -> None:
+        """Add lamps, number plate, bumper and grille to the end that the camera sees."""
         shape = self.shape
         ahead = np.sin(self.yaw) * -self.x + np.cos(self.yaw) * -self.z > shape.length / 2
         behind = np.sin(self.yaw) * self.x + np.cos(self.yaw) * self.z > shape.length / 2
@@ -211,10 +221,11 @@ class Vehicle:
         half = shape.width / 2
 
         def quad(x0: float, x1: float, y0: float, y1: float, colour: Colour, glow: int = 0) -> None:
+            """Fill the rectangle from x0 to x1 metres across and from y0 to y1 metres up."""
             corners = ((x0, y0), (x0, y1), (x1, y1), (x1, y0))
-            sketch.polygon([canvas.camera.project(*self._place(along, a, y)) for a, y in corners], colour, CAR, glow)
+            sketch.polygon([canvas.camera.project(*self._world(along, a, y)) for a, y in corners], colour, CAR, glow)
 
-        quad(-half, half, 0.26, 0.46, tint(self.paint, 0.5))
+        quad(-half, half, 0.26, 0.46, tint(self.colour, 0.5))
         high = 0.62 if shape.length < 5 else 0.8
         lamp: Colour
         if ahead:
@@ -232,9 +243,9 @@ class Vehicle:
 def draw_vehicle(
     x: float, z: float, yaw: float, lights: bool, sun: tuple[float, float], rng: np.random.Generator
 ) -> Vehicle:
-    """A random vehicle at a place."""
+    """Draw a vehicle with its middle at (x, z) metres; see `Vehicle` for the arguments."""
     name = tuple(BODIES)[int(rng.choice(5, p=(0.38, 0.27, 0.2, 0.1, 0.05)))]
-    paint = tint(_PAINTS[int(rng.integers(len(_PAINTS)))], float(rng.uniform(0.85, 1.1)))
+    colour = tint(_PAINTS[int(rng.integers(len(_PAINTS)))], float(rng.uniform(0.85, 1.1)))
     if name == "bus":
-        paint = ((176, 34, 34), (40, 90, 150), (210, 210, 205), (60, 120, 80))[int(rng.integers(4))]
-    return Vehicle(BODIES[name], paint, x, z, yaw, lights, sun)
+        colour = ((176, 34, 34), (40, 90, 150), (210, 210, 205), (60, 120, 80))[int(rng.integers(4))]
+    return Vehicle(BODIES[name], colour, x, z, yaw, lights, sun)
