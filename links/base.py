@@ -1,4 +1,4 @@
-"""The one protocol every link obeys: images, tasks, a channel-use budget and the air in; answers and their cost out."""
+"""The protocol that every link obeys: images, tasks, a budget and the air in; answers and their cost out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ import torch
 from taskwave.phy.channel.air import AirInterface
 
 LinkKind = Literal["semantic", "bitwise", "bound", "answer"]
-"""Style of a curve: learned link, image codec over coded QAM, the same over an ideal code, task answer sent."""
+"""Kind of a link: learned, image codec over coded QAM, the same over an ideal code, task answer sent."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What one receiver wants to know: the classes its `prompt` (free wording) names."""
+    """Says what one receiver wants to know: the classes its `prompt` (free wording) names."""
 
     prompt: str
     classes: tuple[int, ...]
@@ -22,7 +22,7 @@ class Task:
 
 @dataclass
 class Delivery:
-    """What the receiver got for one task, for a batch of B images, and what it cost."""
+    """Holds what the receiver got for one task, for a batch of B images, and what it cost."""
 
     prediction: torch.Tensor
     """[B, H, W] uint8 class ids, or `NO_ANSWER` everywhere for an image in outage."""
@@ -31,23 +31,23 @@ class Delivery:
     feedback_uses: torch.Tensor
     """[B] int64, the part of `channel_uses` spent on the reverse link."""
     outage: torch.Tensor
-    """[B] bool, no answer was possible."""
+    """[B] bool, whether no answer was possible."""
     image: torch.Tensor | None = None
-    """[B, 3, H, W] float in [0, 1], what the receiver saw; None where no image is sent."""
+    """[B, 3, H, W] float in [0, 1], image that the receiver saw; None where no image is sent."""
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Inner signals for pictures (`coarse`, `attention`, …), each with leading dimension B."""
+    """Inner signals for figures (`coarse`, `attention`, …), each with leading dimension B."""
     messages: list[str] = field(default_factory=list)
-    """One per image, the textual prompt the receiver sent back, empty where it asked nothing (no list: never)."""
+    """Textual prompts that the receiver sent back, one per image, empty where it asked nothing (no list: never)."""
     heard: list[str | None] = field(default_factory=list)
-    """One per message, what the transmitter understood; None where nothing was sent or it was lost (or no list)."""
+    """What the transmitter understood of each message; None where nothing was sent or it was lost (or no list)."""
 
 
 class BudgetError(ValueError):
-    """The budget is too small for what the link cannot do without."""
+    """Raised when the budget is too small for what the link cannot do without."""
 
 
 class Link(Protocol):
-    """A scheme under test. Implementations are stateless between calls and deterministic given `air`."""
+    """Describes a scheme under test, stateless between calls and deterministic given `air`."""
 
     name: str
     kind: LinkKind
@@ -58,6 +58,7 @@ class Link(Protocol):
         Every task is a run of its own (its own budget, the same channel and noise); what does not depend on the task
         may be computed once. Image b of the batch is transmitted over realisation b of `air`.
 
-        Raises `BudgetError` when `budget` cannot carry even the smallest message of the link.
+        Raises:
+            BudgetError: `budget` cannot carry even the smallest message of the link.
         """
         ...

@@ -1,4 +1,4 @@
-"""What no code can do better on a channel, and image codecs over such codes: bounds on every bit-wise link.
+"""Bounds on every bit-wise link: the best that codes can do on a channel, and image codecs over such codes.
 
 Shannon capacity, outage, and the normal approximation for finite blocks.
 """
@@ -31,7 +31,7 @@ _DRAW = 2**20 + 1
 
 
 def information(link: SymbolLink, num_symbols: int, air: Air) -> tuple[torch.Tensor, torch.Tensor]:
-    """Capacity and dispersion of each image's realised channel over the data REs of a message, two [B] float64.
+    """Compute capacity and dispersion of each image's realised channel over the data REs of a message, [B] float64.
 
     In bits and bits squared, summed over the eigenmodes of all REs, with the true channel (layer powers included),
     Gaussian symbols and equal power on every layer; estimation costs nothing but the pilots' REs. Precoders are those
@@ -50,7 +50,7 @@ def information(link: SymbolLink, num_symbols: int, air: Air) -> tuple[torch.Ten
 
 
 def _eigenvalues(gram: torch.Tensor) -> torch.Tensor:
-    """[..., K] of Hermitian [..., K, K]; the small ones in closed form, as LAPACK takes them one by one."""
+    """Compute the eigenvalues [..., K] of Hermitian matrices; small ones in closed form, LAPACK takes them singly."""
     if gram.shape[-1] == 1:
         return gram.real[..., 0]
     if gram.shape[-1] == 2:
@@ -62,7 +62,7 @@ def _eigenvalues(gram: torch.Tensor) -> torch.Tensor:
 
 
 class Limit:
-    """How likely a block of the best code of fixed rate arrives when the transmitter knows only the mean SNR.
+    """Predicts whether a block of the best code of fixed rate arrives when the transmitter knows only the mean SNR.
 
     Args:
         radio: the radio.
@@ -77,16 +77,16 @@ class Limit:
         self._known: dict[tuple[int, float], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def success(self, payload_bytes: torch.Tensor, num_symbols: int, es_n0_db: float) -> torch.Tensor:
-        """Probability [N] float64 that payloads of `payload_bytes` [N] arrive, over channels of seeds of their own."""
+        """Compute the probability [N] float64 that payloads [N] arrive, over channels of seeds of their own."""
         capacity, dispersion = self._calibration(num_symbols, es_n0_db)
         return self._arrival(payload_bytes[:, None], capacity, dispersion, num_symbols).mean(1)
 
     def mean_capacity(self, num_symbols: int, es_n0_db: float) -> float:
-        """Bits that a message carries on average when the transmitter is told each channel (ergodic capacity)."""
+        """Count the mean bits of a message when the transmitter is told each channel (ergodic capacity)."""
         return float(self._calibration(num_symbols, es_n0_db)[0].mean())
 
     def arrives(self, payload_bytes: torch.Tensor, num_symbols: int, air: Air) -> torch.Tensor:
-        """Whether payloads of `payload_bytes` [B] arrive over the realised channels of `air`, [B] bool."""
+        """Decide whether payloads of `payload_bytes` [B] arrive over the realised channels of `air`, [B] bool."""
         chance = self._arrival(payload_bytes, *information(self.link, num_symbols, air), num_symbols)
         draws = [float(torch.rand((), generator=generator(air.seed, i, _DRAW))) for i in air.images.tolist()]
         return torch.tensor(draws, dtype=torch.float64) < chance
@@ -110,26 +110,26 @@ class Limit:
 
 @lru_cache(maxsize=8)
 def limit(radio: Radio, code: Code) -> Limit:
-    """The limit that all links of one radio share: a memo, it changes no result."""
+    """Return the limit that all links of one radio share: a memo, it changes no result."""
     return Limit(radio, code)
 
 
 _FINER = 1.04
-"""From one rate that is tried to the next."""
+"""Factor from one rate that is tried to the next."""
 
 
 @dataclass(frozen=True)
 class _Rate:
-    """A payload and its chance."""
+    """Holds a payload size and its chance to arrive."""
 
     payload_bytes: int
     success: float
 
 
 class IdealLink:
-    """Bounds by what the transmitter knows and how long the code is.
+    """Sends images over codes that are bounds, by what the transmitter knows and how long the code is.
 
-    - "ideal": it is told the capacity of each realised channel, and each picture gets as many whole bytes; there is no
+    - "ideal": it is told the capacity of each realised channel, and each image gets as many whole bytes; there is no
       outage unless not even the smallest rung fits.
     - "outage": it knows the mean SNR only; a code of infinite length arrives if the realised channel carries it.
     - "finite": the same with a code as long as the message, by the normal approximation.
@@ -150,7 +150,7 @@ class IdealLink:
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """See `taskwave.links.base.Link`; one transmission serves all tasks."""
+        """Implement `taskwave.links.base.Link.run`; one transmission serves all tasks."""
         num_symbols = self._symbols.capacity(budget)
         if num_symbols == 0:
             raise BudgetError(
@@ -163,13 +163,13 @@ class IdealLink:
         return self._source.deliver(received, images, len(tasks))
 
     def _told(self, images: torch.Tensor, num_symbols: int, air: AirInterface) -> list[bytes | None]:
-        """What arrives when each channel's capacity is known."""
+        """Find what arrives when each channel's capacity is known."""
         limits = (information(self._symbols, num_symbols, air.forward(0))[0] // 8).long().tolist()
         rungs = [self._source.ladder(image).best(most) for image, most in zip(images, limits, strict=True)]
         return [None if rung is None else rung.payload for rung in rungs]
 
     def _blind(self, images: torch.Tensor, num_symbols: int, air: AirInterface) -> list[bytes | None]:
-        """What arrives of the most promising rates."""
+        """Find what arrives of the most promising rates."""
         assert self._limit is not None
         rates = self._rates(self._source.smallest(images.shape[-2], images.shape[-1]), num_symbols, air.es_n0_db)
         chosen = [choose(rates, self._source.worth(image).offer) for image in images]
@@ -178,7 +178,7 @@ class IdealLink:
         return [c[1].payload if c is not None and ok else None for c, ok in zip(chosen, arrived, strict=True)]
 
     def _rates(self, smallest: int, num_symbols: int, es_n0_db: float) -> list[_Rate]:
-        """Payloads by falling chance, from the smallest message to twice what the mean channel carries."""
+        """List payloads by falling chance, from the smallest message to twice what the mean channel carries."""
         assert self._limit is not None
         most = self._limit.mean_capacity(num_symbols, es_n0_db) / 4
         sizes = [smallest]

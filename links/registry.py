@@ -1,4 +1,4 @@
-"""Link names to factories: the built-in links by name, those of other packages by entry points of `taskwave.links`.
+"""The registry of links: the built-in ones by name, those of other packages by entry points of `taskwave.links`.
 
 A factory is called as `factory(models, radio)` and returns an object that obeys `taskwave.links.base.Link`. Another
 package adds links in its own `pyproject.toml`:
@@ -23,13 +23,13 @@ GROUP = "taskwave.links"
 
 
 class _BuiltIn(NamedTuple):
-    """Where a built-in link lives, and the options that make it this one of its family."""
+    """Says where a built-in link lives, and which options make it this one of its family."""
 
     module: str
     factory: str
-    options: dict[str, str]
+    options: dict[str, str | int]
     networks: tuple[str, ...] | None = None
-    """Networks its results depend on, by their names in `Models.digests`; None: all."""
+    """Names of the networks in `Models.digests` that its results depend on; None: all."""
 
 
 _TASK_NETWORK = ("segmentation",)
@@ -39,6 +39,8 @@ _BUILT_IN = {
     "task-adaptive": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "attention"}),
     "task-adaptive-uniform": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "uniform"}),
     "task-adaptive-random": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "random"}),
+    "task-adaptive-2-rounds": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"rounds": 2}),
+    "task-adaptive-8-steps": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"steps": 8}),
     "jpeg": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg"}, _TASK_NETWORK),
     "jpeg2000": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
     "webp": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
@@ -66,13 +68,17 @@ _BUILT_IN = {
 
 
 def names() -> tuple[str, ...]:
-    """Every link that can be named in a scenario: the built-in ones first, then those of installed packages."""
+    """List every link that a scenario can name: the built-in ones first, then those of installed packages."""
     others = sorted(point.name for point in entry_points(group=GROUP))
     return (*_BUILT_IN, *(name for name in others if name not in _BUILT_IN))
 
 
 def check(name: str) -> None:
-    """Raise `ValueError`, with the names there are and the nearest one, when no link is called `name`."""
+    """Check that a link is called `name`.
+
+    Raises:
+        ValueError: there is none; the message has the names there are and the nearest one.
+    """
     known = names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -81,13 +87,13 @@ def check(name: str) -> None:
 
 
 def networks(name: str) -> tuple[str, ...] | None:
-    """The networks that results of a link depend on, by their names in `Models.digests`; None: all of them."""
+    """Return the names in `Models.digests` of the networks that results of a link depend on; None: all of them."""
     check(name)
     return _BUILT_IN[name].networks if name in _BUILT_IN else None
 
 
 def origin(name: str) -> str:
-    """The distribution and version a link comes from (`taskwave 0.1.0`): part of what determines its results."""
+    """Return the distribution and version a link comes from (`taskwave 0.1.0`), on which its results depend."""
     check(name)
     if name in _BUILT_IN:
         return f"taskwave {importlib.import_module('taskwave').__version__}"
@@ -96,7 +102,11 @@ def origin(name: str) -> str:
 
 
 def create(name: str, models: "Models", radio: "Radio") -> "Link":
-    """Make the link called `name` on `models` and `radio`; `ValueError` when there is none of that name."""
+    """Make the link called `name` on `models` and `radio`.
+
+    Raises:
+        ValueError: there is no link of that name, or several packages offer it.
+    """
     check(name)
     if name in _BUILT_IN:
         built_in = _BUILT_IN[name]

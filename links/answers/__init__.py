@@ -1,1 +1,5 @@
-"""Links that own the task network at the transmitter and send its answer."""
+"""Links whose transmitter owns the task network and sends the answer.
+
+In order of knowledge: `binary_coder` (adaptive arithmetic coding of bits), `label_map_coder` (label maps to bytes and
+back, without loss) and `label_map` (the link that sends a label map).
+"""

@@ -1,4 +1,4 @@
-"""An adaptive binary range coder: decisions in, bytes out, each decision predicted in its own context.
+"""An adaptive binary range coder: decisions to bytes, each decision predicted in its own context.
 
 The arithmetic is that of a 32-bit range coder with carry propagation (Martin 1979); the probability of a context moves
 towards each outcome by one over the number of decisions seen there, at least by 1/128. Bytes behind the end read as
@@ -11,7 +11,7 @@ _SLOWEST = 7
 
 
 class Contexts:
-    """Probability of a zero in 1/65536 and number of decisions seen, for each context."""
+    """Holds the probability of a zero in 1/65536 and the number of decisions seen, for each context."""
 
     def __init__(self, count: int) -> None:
         self.zero = [1 << (_BITS - 1)] * count
@@ -27,7 +27,7 @@ class Contexts:
 
 
 class BinaryEncoder:
-    """Collects decisions; `finish` gives the bytes."""
+    """Collects decisions; `finish` returns the bytes."""
 
     def __init__(self, contexts: Contexts) -> None:
         self.contexts = contexts
@@ -59,7 +59,7 @@ class BinaryEncoder:
         self._out[position] += 1
 
     def finish(self) -> bytes:
-        """The shortest bytes that decode to all decisions."""
+        """Return the shortest bytes that decode to all decisions."""
         for dropped in (24, 16, 8, 0):
             value = (self._low + (1 << dropped) - 1) >> dropped << dropped
             if value < self._low + self._range:
@@ -80,7 +80,7 @@ class BinaryDecoder:
         self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
 
     def code(self, context: int, bit: int = 0) -> int:
-        """The next decision of `context`; `bit` is not used, it lets encoder and decoder share their model."""
+        """Return the next decision of `context`; `bit` is not used, it lets encoder and decoder share their model."""
         bound = (self._range >> _BITS) * self.contexts.zero[context]
         if self._code < bound:
             self._range, found = bound, 0

@@ -1,4 +1,4 @@
-"""Infer at the transmitter and send the label map: the sceptic's baseline for a task known in advance."""
+"""The label map, inferred at the transmitter and sent: the sceptic's baseline for a task known in advance."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,12 +19,13 @@ from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.weights import Models
 
 _REMEMBERED = 4096
+"""Number of label maps whose codes are kept."""
 _SMALLEST = 2
-"""Bytes: the scale and at least one of code."""
+"""Bytes of the smallest message: the scale and at least one of code."""
 
 
 def rescale(labels: Labels, height: int, width: int, num_labels: int) -> Labels:
-    """Majority of the area each new pixel covers (downwards), straight borders (upwards): [height, width] uint8."""
+    """Rescale labels to [height, width] uint8: the majority of what a pixel covers, or straight borders."""
     if labels.shape == (height, width):
         return labels
     planes = functional.one_hot(torch.from_numpy(labels).long(), num_labels).movedim(-1, 0)[None].float()
@@ -36,7 +37,7 @@ def rescale(labels: Labels, height: int, width: int, num_labels: int) -> Labels:
 
 
 def overlap(labels: Labels, reference: Labels) -> float:
-    """Intersection over union of all labels but 0, summed over them; 1 where both maps are empty."""
+    """Compute the intersection over union of all labels but 0, summed over them; 1 where both maps are empty."""
     union = np.count_nonzero(labels) + np.count_nonzero(reference) - np.count_nonzero((labels > 0) & (reference > 0))
     wrong = np.count_nonzero((labels != reference) & (labels > 0) & (reference > 0))
     hit = np.count_nonzero((labels == reference) & (labels > 0))
@@ -44,26 +45,26 @@ def overlap(labels: Labels, reference: Labels) -> float:
 
 
 def decode_map(payload: bytes, height: int, width: int, num_labels: int) -> Labels:
-    """A payload (zero bytes behind it allowed) to the map at full size: [height, width] uint8."""
+    """Decode a payload (zero bytes behind it allowed) to the map at full size, [height, width] uint8."""
     return _decode_map(payload[0] % len(SCALES), payload[1:].rstrip(b"\0"), height, width, num_labels)
 
 
 @lru_cache(maxsize=1024)
 def _decode_map(scale: int, code: bytes, height: int, width: int, num_labels: int) -> Labels:
-    """Remembered: in a sweep the same map arrives at many SNRs."""
+    """Decode with a memory: in a sweep the same map arrives at many SNRs."""
     small = decode_labels(code, *scaled_size(scale, height, width), num_labels)
     return rescale(small, height, width, num_labels)
 
 
 class LabelMapSource:
-    """The ways to send one label map: at each scale, losslessly coded, one side byte in front."""
+    """Offers one label map at each scale, losslessly coded, one side byte in front."""
 
     def __init__(self, labels: Labels, num_labels: int) -> None:
         self._labels, self._num_labels = labels, num_labels
         self._offers: dict[int, Offer] = {}
 
     def offer(self, limit: int) -> Offer | None:
-        """The largest scale that fits into `limit` bytes, with its IoU against the map at full size; None if none."""
+        """Find the largest scale that fits into `limit` bytes, with its IoU against the map at full size, if any."""
         offers = (self._at_scale(scale) for scale in range(len(SCALES)))
         return next((offer for offer in offers if len(offer.payload) <= limit), None)
 
@@ -78,7 +79,7 @@ class LabelMapSource:
 
 
 class LabelMapLink:
-    """The task network runs on the clean picture at the transmitter; only the task's classes are sent.
+    """Runs the task network on the clean image at the transmitter, and sends only the task's classes.
 
     Transport, MCS choice and outage are those of `BitwiseLink`. Pixels outside the task's classes are answered with
     `NO_ANSWER`: they claim no class.
@@ -94,7 +95,7 @@ class LabelMapLink:
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """See `taskwave.links.base.Link`; each task is a transmission of its own."""
+        """Implement `taskwave.links.base.Link.run`; each task is a transmission of its own."""
         answers = self._segmentation.predict(images).cpu()
         return [self._run(answers, task, budget, air, images.device) for task in tasks]
 

@@ -16,7 +16,7 @@ from taskwave.links.answers.binary_coder import BinaryDecoder, BinaryEncoder, Co
 Labels = NDArray[np.uint8]
 
 _AROUND = ((0, -2), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (-2, 0), (-2, 1))
-"""Neighbours (row, column offset) whose equality with the left one forms the first context."""
+"""Neighbours (row, column offset) whose equality with the left pixel forms the first context."""
 _OTHERS = ((-1, 0), (-1, 1), (-1, -1))
 """Further candidates, in this order, when the label is not the left one."""
 _MARGIN = 2
@@ -76,9 +76,10 @@ def _blank(height: int, width: int) -> list[list[int]]:
 
 
 def encode_labels(labels: Labels, num_labels: int) -> bytes:
-    """[H, W] uint8 labels 0…num_labels-1 to bytes (none for a map of zeros).
+    """Encode [H, W] uint8 labels 0…num_labels-1 to bytes (none for a map of zeros).
 
-    Raises `ValueError` for a label outside the alphabet.
+    Raises:
+        ValueError: a label outside the alphabet.
     """
     if num_labels < 1 or int(labels.max()) >= num_labels:
         raise ValueError(f"label {int(labels.max())} is not in 0…{num_labels - 1}; give the size of the alphabet")
@@ -94,7 +95,7 @@ def encode_labels(labels: Labels, num_labels: int) -> bytes:
 
 
 def decode_labels(data: bytes, height: int, width: int, num_labels: int) -> Labels:
-    """The inverse of `encode_labels`, zero bytes behind `data` allowed: [height, width] uint8."""
+    """Decode what `encode_labels` made, zero bytes behind `data` allowed, to [height, width] uint8."""
     if num_labels == 1:
         return np.zeros((height, width), np.uint8)
     grid = _blank(height, width)

@@ -1,7 +1,7 @@
-"""Cutting an image file down to what the receiver cannot know, and building the file again from that.
+"""Image files cut down to what the receiver cannot know, and built again from that.
 
-The receiver knows the codec, its fixed settings and the size of the picture. Every byte of a file that follows from
-those is the same in a *template*: the file of a flat grey picture, made with the same settings at the receiver. Only
+The receiver knows the codec, its fixed settings and the size of the image. Every byte of a file that follows from
+those is the same in a *template*: the file of a flat grey image, made with the same settings at the receiver. Only
 the rest, the codestream, is put on the air. `rebuild(strip(file), template)` is a file that decodes to the same
 pixels, also when zero bytes (padding of the transport block) follow the codestream: no length has to be sent.
 """
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Container:
-    """How one file format is taken apart and put together."""
+    """Takes one file format apart and puts it together."""
 
     strip: Callable[[bytes, bytes], bytes]
-    """(file, template) -> codestream; `ValueError` when the file is not what the template promises."""
+    """Function (file, template) -> codestream; `ValueError` when the file is not what the template promises."""
     rebuild: Callable[[bytes, bytes], bytes]
-    """(codestream, possibly with zero bytes behind it; template) -> decodable file."""
+    """Function (codestream, possibly with zero bytes behind it; template) -> decodable file."""
 
 
 def _same(found: bytes, known: bytes, what: str) -> None:
@@ -27,7 +27,7 @@ def _same(found: bytes, known: bytes, what: str) -> None:
 
 
 def _jpeg_scan(file: bytes) -> int:
-    """Offset of the entropy-coded data: behind the start-of-scan segment (ITU-T T.81, B.2.3)."""
+    """Find the offset of the entropy-coded data: behind the start-of-scan segment (ITU-T T.81, B.2.3)."""
     position = 2
     while file[position + 1] != 0xDA:
         position += 2 + int(struct.unpack_from(">H", file, position + 2)[0])
@@ -45,7 +45,7 @@ def _rebuild_jpeg(codestream: bytes, template: bytes) -> bytes:
 
 
 def _jpeg2000_tile(file: bytes) -> tuple[int, int]:
-    """Offsets of the start-of-tile marker and of the packets behind start-of-data (ITU-T T.800, A.4)."""
+    """Find the offsets of the start-of-tile marker and of the packets behind start-of-data (ITU-T T.800, A.4)."""
     position = 2
     while file[position : position + 2] != b"\xff\x90":
         position += 2 + int(struct.unpack_from(">H", file, position + 2)[0])
@@ -89,7 +89,7 @@ def _rebuild_webp(codestream: bytes, template: bytes) -> bytes:
 
 
 def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
-    """Start of the content and end of the box at `path` (ISO/IEC 14496-12); `meta` is a full box."""
+    """Find the start of the content and the end of the box at `path` (ISO/IEC 14496-12); `meta` is a full box."""
     start, end = 0, len(file)
     for name in path:
         while True:
@@ -104,21 +104,21 @@ def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
 
 
 def _avif_extent(file: bytes) -> tuple[int, int, int]:
-    """Offset and length of the only item's data, and where in `iloc` that length is written (ISO/IEC 14496-12, 8.11.3).
+    """Find offset and length of the only item's data, and where `iloc` has that length (ISO/IEC 14496-12, 8.11.3).
 
-    Only what libavif writes for a still picture without alpha is accepted: version 0, 4-byte offsets and lengths,
+    Only what libavif writes for a still image without alpha is accepted: version 0, 4-byte offsets and lengths,
     no base offset, one item in one extent.
     """
     start, _ = _box(file, (b"meta", b"iloc"))
     fixed = file[start : start + 8], file[start + 12 : start + 14]
     if fixed != (b"\x00\x00\x00\x00\x44\x00\x00\x01", b"\x00\x01"):
-        raise ValueError("this AVIF file is not one still picture in one extent; it cannot be stripped")
+        raise ValueError("this AVIF file is not one still image in one extent; it cannot be stripped")
     offset, length = struct.unpack_from(">II", file, start + 14)
     return int(offset), int(length), start + 18
 
 
 def _obu(data: bytes, start: int) -> tuple[int, int]:
-    """Start of the payload and end of the open bitstream unit at `start` (AV1 specification, 5.3)."""
+    """Find the start of the payload and the end of the open bitstream unit at `start` (AV1 specification, 5.3)."""
     size, shift, position = 0, 0, start + 1
     while True:
         size |= (data[position] & 0x7F) << shift
@@ -136,7 +136,7 @@ def _leb128(value: int) -> bytes:
 
 
 def _avif_frame(file: bytes) -> tuple[bytes, bytes]:
-    """What precedes the size of the frame OBU (delimiter, sequence header, OBU header) and the frame itself."""
+    """Split what precedes the size of the frame OBU (delimiter, sequence header, OBU header) from the frame."""
     offset, length, _ = _avif_extent(file)
     data, start = file[offset : offset + length], 0
     while data[start] >> 3 & 15 != 6:  # OBU_FRAME
@@ -159,7 +159,7 @@ def _rebuild_avif(codestream: bytes, template: bytes) -> bytes:
     offset, _, field = _avif_extent(template)
     start, _ = _box(template, (b"mdat",))
     if start != offset:
-        raise ValueError("the template's picture does not start its mdat box; it cannot be rebuilt")
+        raise ValueError("the template's image does not start its mdat box; it cannot be rebuilt")
     file = template[:field] + struct.pack(">I", len(item)) + template[field + 4 : start - 8]
     return file + struct.pack(">I4s", 8 + len(item), b"mdat") + item
 

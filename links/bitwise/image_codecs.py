@@ -1,4 +1,4 @@
-"""JPEG, JPEG 2000, WebP and AVIF as codestream coders: pixels and a quality level in, the bytes put on the air out."""
+"""JPEG, JPEG 2000, WebP and AVIF as codestream coders: pixels and a quality level to bytes on the air."""
 
 import io
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from taskwave.links.bitwise.containers import Container
 Pixels = NDArray[np.uint8]
 
 LEVELS = 32
-"""Quality levels of every codec: five bits of the side byte."""
+"""Number of quality levels of every codec: five bits of the side byte."""
 
 _JPEG_QUALITY = (*range(1, 17), 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 62, 68, 75, 82, 90)
 _WEBP_QUALITY = (*range(21), 23, 26, 30, 35, 40, 46, 52, 60, 68, 76, 86)
@@ -27,7 +27,7 @@ _JPEG2000_BPP = tuple(0.05 * 1.15**level for level in range(LEVELS))
 
 @dataclass(frozen=True)
 class ImageCodec:
-    """One codec with settings fixed beforehand; only the quality level, 0 (fewest bytes) to 31, varies.
+    """Codes images with settings fixed beforehand; only the quality level, 0 (fewest bytes) to 31, varies.
 
     A codestream holds what the receiver cannot know (see `containers`); the receiver is told the size and the level.
     """
@@ -37,7 +37,7 @@ class ImageCodec:
     _templates: dict[tuple[int, int, int], bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def _settings(self, level: int, height: int, width: int) -> dict[str, Any]:
-        """Pillow's format and options for one picture."""
+        """Return Pillow's format and options for one image."""
         match self.name:
             case "jpeg":  # standard Huffman tables: optimised ones would have to be sent
                 return {"format": "JPEG", "quality": _JPEG_QUALITY[level], "subsampling": "4:2:0"}
@@ -64,9 +64,9 @@ class ImageCodec:
                     "advanced": {"tune": "psnr"},
                 }
 
-    def _file(self, picture: Image.Image, level: int) -> bytes:
+    def _file(self, image: Image.Image, level: int) -> bytes:
         stream = io.BytesIO()
-        picture.save(stream, **self._settings(level, picture.height, picture.width))
+        image.save(stream, **self._settings(level, image.height, image.width))
         return stream.getvalue()
 
     def _template(self, level: int, height: int, width: int) -> bytes:
@@ -76,16 +76,21 @@ class ImageCodec:
         return self._templates[key]
 
     def encode(self, pixels: Pixels, level: int) -> bytes:
-        """[H, W, 3] uint8 to a codestream. Raises `ValueError` for a level outside 0…31."""
+        """Encode [H, W, 3] uint8 to a codestream.
+
+        Raises:
+            ValueError: a level outside 0…31.
+        """
         if not 0 <= level < LEVELS:
             raise ValueError(f"quality level {level} is not in 0…{LEVELS - 1}")
         height, width, _ = pixels.shape
         return self.container.strip(self._file(Image.fromarray(pixels), level), self._template(level, height, width))
 
     def decode(self, codestream: bytes, level: int, height: int, width: int) -> Pixels:
-        """A codestream, zero bytes behind it allowed, to [H, W, 3] uint8.
+        """Decode a codestream, zero bytes behind it allowed, to [H, W, 3] uint8.
 
-        Raises `ValueError` when it does not decode.
+        Raises:
+            ValueError: it does not decode.
         """
         template = self._template(level, height, width)
         try:
@@ -105,7 +110,11 @@ CODEC_NAMES = tuple(_KNOWN)
 
 
 def image_codec(name: str) -> ImageCodec:
-    """The codec called `name`. Raises `ValueError` for an unknown one or one that this Pillow was built without."""
+    """Make the codec called `name`.
+
+    Raises:
+        ValueError: an unknown codec, or one that this Pillow was built without.
+    """
     if name not in _KNOWN:
         raise ValueError(f"codec {name!r} is unknown; choose one of {', '.join(CODEC_NAMES)}")
     feature, container = _KNOWN[name]

@@ -1,8 +1,8 @@
-"""Rate ladders: for one picture, the best (scale, quality) pair that fits a number of bytes.
+"""Rate ladders: for one image, the best (scale, quality) pair that fits a number of bytes.
 
-Small budgets are below what a codec needs at full size, so the picture may be downscaled (Lanczos) before it is
+Small budgets are below what a codec needs at full size, so the image may be downscaled (Lanczos) before it is
 encoded and upscaled (bicubic) after it is decoded. Of all pairs that fit, the one with the highest PSNR of the
-upscaled picture against the original is taken. The pair is sent as one side byte in front of the codestream.
+upscaled image against the original is taken. The pair is sent as one side byte in front of the codestream.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ from taskwave.links.bitwise.image_codecs import LEVELS, ImageCodec, Pixels, imag
 from taskwave.phy.recent import Recent
 
 SCALES: tuple[float, ...] = (1, 3 / 4, 1 / 2, 3 / 8, 1 / 4, 3 / 16, 1 / 8, 1 / 16)
-"""Three bits of the side byte."""
+"""Scales of the encoded image, three bits of the side byte."""
 
+REMEMBERED = 256
+"""Number of images whose ladders are kept."""
 _USUAL_BPP = 0.2
-"""Bits per pixel around which a picture is better sent at this scale than at its neighbours."""
+"""Bits per pixel around which an image is better sent at a scale than at the neighbours of that scale."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to send a picture: `payload` is the side byte and the codestream, all that is put on the air."""
+    """Holds one way to send an image: `payload` is the side byte and the codestream, all that is put on the air."""
 
     payload: bytes
     scale: int
@@ -33,17 +35,17 @@ class Rung:
     level: int
     """Quality level of the codec, 0…31."""
     psnr: float
-    """Of the upscaled decoded picture against the original, dB."""
+    """PSNR of the upscaled decoded image against the original, dB."""
 
 
 def psnr(pixels: Pixels, reference: Pixels) -> float:
-    """Peak signal-to-noise ratio of 8-bit pictures, dB, over all three channels; 99 for equal pictures."""
+    """Compute the peak signal-to-noise ratio of 8-bit pixels in dB, over all three channels; 99 for equal ones."""
     error = float(np.mean(np.square(pixels.astype(np.float32) - reference.astype(np.float32))))
     return 10 * float(np.log10(255**2 / error)) if error else 99.0
 
 
 def scaled_size(scale: int, height: int, width: int) -> tuple[int, int]:
-    """Height and width of the picture that is encoded at scale index `scale`, at least one pixel each."""
+    """Compute height and width of the image that is encoded at scale index `scale`, at least one pixel each."""
     return max(1, round(SCALES[scale] * height)), max(1, round(SCALES[scale] * width))
 
 
@@ -54,23 +56,24 @@ def _resize(pixels: Pixels, height: int, width: int, method: Image.Resampling) -
 
 
 def restore(codec: ImageCodec, payload: bytes, height: int, width: int) -> Pixels:
-    """What the receiver makes of a payload (zero bytes behind it allowed): [height, width, 3] uint8.
+    """Decode a payload (zero bytes behind it allowed) as the receiver does, to [height, width, 3] uint8.
 
-    Raises `ValueError` for a payload that is empty or does not decode.
+    Raises:
+        ValueError: a payload that is empty or does not decode.
     """
     if not payload:
-        raise ValueError("an empty payload holds no picture; it needs a side byte and a codestream")
+        raise ValueError("an empty payload holds no image; it needs a side byte and a codestream")
     scale, level = divmod(payload[0], LEVELS)
     pixels = codec.decode(payload[1:], level, *scaled_size(scale, height, width))
     return _resize(pixels, height, width, Image.Resampling.BICUBIC)
 
 
 class RateLadder:
-    """The rungs of one picture [H, W, 3] uint8, filled in as they are asked for; the answer depends on the limit only.
+    """Finds rungs of one image [H, W, 3] uint8 as they are asked for; the answer depends on the limit only.
 
     Size grows with the quality level, so that one scale needs five encodings to find its best level for a limit. PSNR
     rises and then falls with the scale, so that the search climbs from the scale that a usual rate suggests, to either
-    side, and leaves out a scale at which even the picture without any coding would be no better.
+    side, and leaves out a scale at which even the image without any coding would be no better.
     """
 
     def __init__(self, pixels: Pixels, codec: ImageCodec) -> None:
@@ -81,7 +84,7 @@ class RateLadder:
         self._rungs: dict[tuple[int, int], Rung] = {}
 
     def best(self, limit: int) -> Rung | None:
-        """The rung with the highest PSNR among those of at most `limit` bytes; None when nothing fits."""
+        """Find the rung with the highest PSNR among those of at most `limit` bytes; None when nothing fits."""
         if limit < 1:
             return None
         start = self._usual_scale(limit)
@@ -105,14 +108,14 @@ class RateLadder:
         return distances.index(min(distances))
 
     def _at_scale(self, scale: int, limit: int, best: Rung | None) -> Rung | None:
-        """The rung of the highest level that fits at this scale, or None where it cannot fit or cannot beat `best`."""
+        """Find the rung of the highest level that fits at this scale; None where none fits or none can beat `best`."""
         if best is not None and best.psnr >= self._downscaled(scale)[1]:
             return None
         level = self._highest_level(scale, limit)
         return None if level is None else self._rung(scale, level)
 
     def _downscaled(self, scale: int) -> tuple[Pixels, float]:
-        """The picture at this scale and the PSNR it would have if it were not coded at all."""
+        """Downscale the image, and compute the PSNR it would have if it were not coded at all."""
         if scale not in self._small:
             height, width, _ = self._pixels.shape
             small = _resize(self._pixels, *scaled_size(scale, height, width), Image.Resampling.LANCZOS)
@@ -121,7 +124,7 @@ class RateLadder:
         return self._small[scale]
 
     def _highest_level(self, scale: int, limit: int) -> int | None:
-        """Bisection for the last level that fits."""
+        """Bisect for the last level that fits."""
         if len(self._payload(scale, 0)) > limit:
             return None
         fits, too_large = 0, LEVELS
@@ -153,9 +156,9 @@ class RateLadder:
 class LadderStore:
     """Keeps the ladders of the images seen last, by content, so that a sweep encodes each image once."""
 
-    def __init__(self, codec: ImageCodec, capacity: int = 256) -> None:
+    def __init__(self, codec: ImageCodec) -> None:
         self.codec = codec
-        self._ladders: Recent[RateLadder] = Recent(capacity)
+        self._ladders: Recent[RateLadder] = Recent(REMEMBERED)
 
     def ladder(self, pixels: Pixels) -> RateLadder:
         """Return the ladder of [H, W, 3] uint8, new or remembered."""
@@ -165,12 +168,12 @@ class LadderStore:
 
 @lru_cache
 def ladder_store(codec: str) -> LadderStore:
-    """The store that the links of one process share for the codec called `codec`: a memo, it changes no result."""
+    """Return the store that the links of one process share for a codec: a memo, it changes no result."""
     return LadderStore(image_codec(codec))
 
 
 def smallest_payload(codec: ImageCodec, height: int, width: int) -> int:
-    """Bytes that a flat grey picture of this size needs: the least that any picture can be sent in, in practice."""
+    """Count the bytes that a flat grey image of this size needs: in practice the least that any image takes."""
     grey = np.full((height, width, 3), 128, np.uint8)
     return min(
         1 + len(codec.encode(grey[:h, :w], 0)) for h, w in (scaled_size(s, height, width) for s in range(len(SCALES)))

@@ -22,7 +22,7 @@ class BitwiseLink:
     nothing is averaged over the images of a batch. The choice is known to the receiver free of charge.
 
     Args:
-        models: with the task network.
+        models: networks, of which the task network is used.
         radio: the radio.
         codec: "jpeg", "jpeg2000", "webp" or "avif".
         link_adaptation: see `CodedTransport`; all that is sent for it is charged.
@@ -40,7 +40,7 @@ class BitwiseLink:
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """See `taskwave.links.base.Link`; one transmission serves all tasks."""
+        """Implement `taskwave.links.base.Link.run`; one transmission serves all tasks."""
         smallest = self._source.smallest(images.shape[-2], images.shape[-1])
         offers = [self._source.worth(image).offer for image in images]
         received = self.transport.run(offers, smallest, budget, air, self.name)

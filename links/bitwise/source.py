@@ -14,7 +14,7 @@ from taskwave.semantic.tasks.segmentation import SegmentationTask
 
 OUTAGE_GREY = 0.5
 _REMEMBERED = 256
-"""Images whose worths are kept."""
+"""Number of images whose worths are kept."""
 
 
 def to_pixels(image: torch.Tensor) -> Pixels:
@@ -29,7 +29,7 @@ def to_image(pixels: Pixels) -> torch.Tensor:
 
 
 class WorthOfRungs:
-    """How much of the task network's answer survives a codec: what the transmitter can know without any label.
+    """Tells how much of the task network's answer survives a codec, as the transmitter can know without any label.
 
     The worth of a rung is the mean IoU (over the classes that occur) between the answer on the decoded image and the
     answer on the original. It serves all tasks alike: the transmitter is not told the task.
@@ -56,7 +56,7 @@ class WorthOfRungs:
 
 
 class CodecSource:
-    """One codec and one task network; remembers what it found out about the images seen last."""
+    """Offers images through one codec, judged by one task network; remembers the images seen last."""
 
     def __init__(self, codec: str, segmentation: SegmentationTask) -> None:
         self._store = ladder_store(codec)
@@ -74,7 +74,7 @@ class CodecSource:
         return self._worths.get(ladder, lambda: WorthOfRungs(ladder, image, self.segmentation))
 
     def smallest(self, height: int, width: int) -> int:
-        """Bytes of the smallest message."""
+        """Count the bytes of the smallest message."""
         return smallest_payload(self.codec, height, width)
 
     def deliver(self, received: PayloadReception, like: torch.Tensor, tasks: int) -> list[Delivery]:

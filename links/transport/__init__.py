@@ -1,1 +1,6 @@
-"""Payloads over coded QAM for all bit-wise links: will a block arrive, and which rate promises most."""
+"""Payloads over coded QAM, for all links that send bytes.
+
+In order of knowledge: `arrival` (the probability that a block arrives, calibrated on channels of its own seeds),
+`quality` (what the receiver reports of the channel) and `rate` (the MCS that promises most within a budget, with or
+without HARQ).
+"""

@@ -1,4 +1,4 @@
-"""How likely a transport block is to arrive, without decoding anything.
+"""The probability that a transport block arrives, predicted without decoding anything.
 
 Arrival is predicted by mutual information, as link-to-system mappings do (mutual-information effective SINR mapping,
 Brueninghaus et al., PIMRC 2005), with the normal approximation for the finite block length (Polyanskiy, Poor and
@@ -24,33 +24,33 @@ from taskwave.phy.theory import awgn_dispersion, bicm_moments
 
 CALIBRATION_SEED = 0x7A5C
 CALIBRATION_NOISE_SEED = CALIBRATION_SEED + 1
-"""Channels and noise of calibrations have seeds of their own."""
+"""Seed of the noise of calibrations; channels and noise of runs have other seeds."""
 
 GAP_DB = 0.8
-"""How much better than the channel a code of the standard must find it, to do as the normal approximation says."""
+"""Distance in dB of codes of the standard from the normal approximation."""
 GRID_DB = torch.linspace(-25.0, 45.0, 281)
-"""SINRs at which curves are tabulated."""
+"""SINRs [dB] at which curves are tabulated."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The channels that a prediction is averaged over."""
+    """Describes the channels that a prediction is averaged over."""
 
     draws: int
     occasions: int
-    """Forward transmissions that each channel lasts."""
+    """Number of forward transmissions that each channel lasts."""
 
 
 @dataclass(frozen=True)
 class Transmission:
-    """One transmission of a block: where it lies in time, and its length."""
+    """Describes one transmission of a block: where it lies in time, and its length."""
 
     occasion: int
     num_symbols: int
 
 
 def arrival_probability(information: torch.Tensor, variance: torch.Tensor, needed: torch.Tensor) -> torch.Tensor:
-    """Probability [...] that a block of `needed` bits arrives which receives so much information, normal by mean.
+    """Compute the probability [...] that a block arrives whose information is normally distributed.
 
     Args:
         information: [...] mean information that the receiver gets, in bits.
@@ -63,7 +63,7 @@ def arrival_probability(information: torch.Tensor, variance: torch.Tensor, neede
 
 @cache
 def bicm_information(modulation_order: int) -> torch.Tensor:
-    """BICM capacity [len(GRID_DB)] float32 of the modulation over `GRID_DB`, in bits per symbol."""
+    """Tabulate the BICM capacity [len(GRID_DB)] float32 of the modulation over `GRID_DB`, in bits per symbol."""
     kept, _ = bicm_moments(modulation_order, GRID_DB.numpy())
     return torch.from_numpy(kept).clamp(min=0).float()
 
@@ -78,7 +78,7 @@ def at_sinr(curve: torch.Tensor, sinr_db: torch.Tensor) -> torch.Tensor:
 
 
 def information_variance(sinr_db: torch.Tensor) -> torch.Tensor:
-    """Variance [...] float64 of the information of each symbol, bits squared: the dispersion of complex AWGN."""
+    """Compute the variance [...] float64 of each symbol's information, bits squared: the dispersion of complex AWGN."""
     return torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10)))
 
 
@@ -93,7 +93,7 @@ def calibration_symbols(batch: int, num_symbols: int) -> torch.Tensor:
 
 
 def calibrated_sinr_db(reception: SymbolReception, sent: torch.Tensor) -> torch.Tensor:
-    """Post-equalisation SINR [B, n] in dB of every symbol of `sent`; hopeless in messages that were not detected.
+    """Measure the post-equalisation SINR [B, n] in dB of every symbol of `sent`, hopeless where none was detected.
 
     The receiver may be wrong about its noise (errors of channel estimation): what is there counts, where it detects.
     """
@@ -119,14 +119,14 @@ class ArrivalPrediction:
         self._moments: dict[tuple[Transmission, int], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def arrivals(self, mcs: Mcs, payload_bytes: int, transmissions: Sequence[Transmission]) -> list[torch.Tensor]:
-        """P(block has arrived) over each calibration channel, [draws] for each of `transmissions`, after it.
+        """Predict P(block has arrived) over each calibration channel, [draws] after each of `transmissions`.
 
         Incremental redundancy adds up the information of all transmissions.
 
         Args:
             mcs: modulation and coding scheme.
             payload_bytes: bytes of the block.
-            transmissions: of the block, in time.
+            transmissions: transmissions of the block, in time.
         """
         needed = torch.tensor(8 * payload_bytes + transport_crc_length(8 * payload_bytes))
         bits = variance = torch.zeros(())
@@ -139,7 +139,7 @@ class ArrivalPrediction:
         return found
 
     def _information(self, transmission: Transmission, order: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Information [draws] of one transmission in bits, and its variance."""
+        """Compute the information [draws] of one transmission in bits, and its variance."""
         key = transmission, order
         if key not in self._moments:
             sinr_db = self.sinr_db(transmission) - GAP_DB
@@ -148,7 +148,7 @@ class ArrivalPrediction:
         return self._moments[key]
 
     def sinr_db(self, transmission: Transmission) -> torch.Tensor:
-        """Post-equalisation SINR [draws, num_symbols] in dB of every symbol of every calibration channel."""
+        """Measure the post-equalisation SINR [draws, num_symbols] in dB over every calibration channel."""
         if transmission not in self._sinr:
             sent = calibration_symbols(self.air.batch, transmission.num_symbols)
             reception = self._link.send(sent, self.air.forward(transmission.occasion))

@@ -1,4 +1,4 @@
-"""What the receiver reports of its channel before a message, and what a report is worth to the transmitter.
+"""Channel quality reports before a message, and what they are worth to the transmitter.
 
 Every calibration channel is probed, measured and reported as an image's would be, error and age included. What is
 expected after a report is the mean over the channels for which the transmitter heard the same CQI. So a report is worth
@@ -30,32 +30,32 @@ from taskwave.phy.precoding.sounding import ChannelProbe
 from taskwave.phy.radio import Radio
 
 _LEAST_DRAWS = 24
-"""Calibration channels a probability is averaged over: where fewer reported this CQI, its neighbours count as well."""
+"""Least number of calibration channels to average over: where fewer reported a CQI, its neighbours count as well."""
 _SESSION_PASSES = 8
-"""Times the outer loop goes through the calibration channels; the offset is the mean over the second half."""
+"""Number of times the outer loop goes through the calibration channels; the second half gives the mean offset."""
 _OUT_OF_RANGE_DB = 3.0
-"""How far below the lowest scheme a CQI of 0 is taken to be."""
+"""Distance below the lowest scheme at which a CQI of 0 is taken to be."""
 
 
 class QualityReport:
-    """The receiver measures a probe of `num_prb` PRBs and reports a CQI for messages of `num_symbols`."""
+    """Reports a CQI for messages of `num_symbols`, which the receiver measures on a probe of `num_prb` PRBs."""
 
     def __init__(self, radio: Radio, num_prb: int, num_symbols: int) -> None:
         self._probe, self._feedback, self._num_symbols = ChannelProbe(radio, num_prb), UciLink(radio), num_symbols
 
     def channel_uses(self, air: AirInterface) -> tuple[int, int]:
-        """REs of the probe and of the report."""
+        """Count the REs of the probe and of the report."""
         return self._probe.channel_uses, self._feedback.channel_uses(CQI_BITS, air.reverse(0))
 
     def send(self, air: AirInterface) -> torch.Tensor:
-        """Probe on occasion 0 and report; the CQI [B] int64 that the transmitter understands, right or wrong."""
+        """Probe on occasion 0, report, and return the CQI [B] int64 that the transmitter hears, right or wrong."""
         cqi = self._measure(air)
         words = (cqi[:, None] >> torch.arange(CQI_BITS) & 1).to(torch.uint8)
         heard = self._feedback.send(words, air.reverse(0)).bits.long()
         return (heard << torch.arange(CQI_BITS)).sum(1)
 
     def _measure(self, air: AirInterface) -> torch.Tensor:
-        """The highest CQI [B] int64 whose scheme a block would survive with a BLER of at most a tenth; 0: none."""
+        """Find the highest CQI [B] int64 whose scheme a block would survive with a BLER of at most a tenth; 0: none."""
         sinr_db = 10 * self._probe.measure(air.forward(0)).log10() - GAP_DB
         margin = float(torch.special.ndtri(torch.tensor(1 - CQI_BLER))) / math.sqrt(self._num_symbols)
         deviation = information_variance(sinr_db).mean(1).sqrt()
@@ -67,7 +67,7 @@ class QualityReport:
 
 
 class ReportedQuality:
-    """What the calibration channels of a prediction reported, and what follows from it."""
+    """Knows what the calibration channels of a prediction reported, and what follows from it."""
 
     def __init__(self, prediction: ArrivalPrediction, report: QualityReport) -> None:
         self._prediction, self._report = prediction, report
@@ -79,13 +79,13 @@ class ReportedQuality:
         return self._report.send(self._prediction.air)
 
     def alike(self, cqi: int) -> torch.Tensor:
-        """Whether a calibration channel [draws] bool reported this CQI or, if few did, one near it."""
+        """Find the calibration channels [draws] bool that reported this CQI or, if few did, one near it."""
         distance = (self._heard - cqi).abs()
         within = next(d for d in range(16) if int((distance <= d).sum()) >= _LEAST_DRAWS)
         return distance <= within
 
     def settled_offset_db(self, schemes: Sequence[tuple[Mcs, int]], first: Transmission) -> float:
-        """Where the outer loop settles that has the first of `schemes` (MCS and its payload bytes, by rate) sent.
+        """Compute where the outer loop settles that has the first of `schemes` (MCS and its payload bytes) sent.
 
         A long session of blocks over the calibration channels, each probed, reported, aged and decoded (or not, by its
         probability). Both ends are in this state when a point begins: images stay independent of each other.
@@ -110,20 +110,20 @@ class ReportedQuality:
 
 
 def threshold_db(order: int, code_rate: float) -> float:
-    """SNR [dB] in AWGN at which QAM of this order carries a code of this rate, `GAP_DB` included."""
+    """Find the SNR [dB] in AWGN at which QAM of this order carries a code of this rate, `GAP_DB` included."""
     curve = bicm_information(order)
     above = int((curve >= min(order * code_rate, float(curve.max()) - 1e-4)).nonzero()[0])
     return float(GRID_DB[above]) + GAP_DB
 
 
 def reported_db(cqi: int) -> float:
-    """SNR [dB] that a CQI stands for; 0 is out of range, below the lowest scheme."""
+    """Return the SNR [dB] that a CQI stands for; 0 is out of range, below the lowest scheme."""
     scheme = cqi_table()[max(cqi, 1) - 1]
     return threshold_db(scheme.modulation_order, scheme.code_rate) - (_OUT_OF_RANGE_DB if cqi == 0 else 0.0)
 
 
 def affordable(thresholds: torch.Tensor, snr_db: float) -> int:
-    """Index of the last of rising `thresholds` [dB] that is not above `snr_db`; the first where all are."""
+    """Find the index of the last of rising `thresholds` [dB] that is not above `snr_db`; the first where all are."""
     return max(0, int((thresholds <= snr_db).sum()) - 1)
 
 

@@ -26,15 +26,15 @@ LinkAdaptation = Literal["none", "cqi", "harq", "nr", "olla"]
 
 @dataclass(frozen=True)
 class _Protocol:
-    """How the two ends use a budget."""
+    """Describes how the two ends use a budget."""
 
     reports: bool
-    """The receiver reports a CQI before the first transmission."""
+    """Whether the receiver reports a CQI before the first transmission."""
     shares: tuple[float, ...]
-    """Of the resources left for data, for each transmission."""
+    """Share of the resources left for data that each transmission gets."""
     calibration: Calibration
     outer_loop: bool = False
-    """The MCS holds a BLER of a tenth at the first transmission, instead of promising most."""
+    """Whether the MCS holds a BLER of a tenth at the first transmission, instead of promising most."""
 
 
 _ONE, _SEVERAL = Calibration(draws=128, occasions=1), Calibration(draws=256, occasions=4)
@@ -49,7 +49,7 @@ _PROTOCOLS: dict[LinkAdaptation, _Protocol] = {
 
 @dataclass(frozen=True)
 class RateOption:
-    """What one MCS offers within a budget at an SNR."""
+    """Describes what one MCS offers within a budget at an SNR."""
 
     mcs: Mcs
     payload_bytes: int
@@ -59,26 +59,28 @@ class RateOption:
 
 @dataclass(frozen=True)
 class Offer:
-    """The best a source coder can do within a number of bytes."""
+    """Holds the best that a source coder can do within a number of bytes."""
 
     payload: bytes
     worth: float
-    """How good the answer from it would be, 0…1; an erasure is worth nothing."""
+    """Worth of the answer from it, 0…1; an erasure is worth nothing."""
 
 
 class Gamble(Protocol):
-    """A payload size and the chance that it arrives, 0…1."""
+    """Describes what `choose` must know of an option."""
 
     @property
-    def payload_bytes(self) -> int: ...
+    def payload_bytes(self) -> int:
+        """Size of the payload in bytes."""
 
     @property
-    def success(self) -> float: ...
+    def success(self) -> float:
+        """Probability that the payload arrives, 0…1."""
 
 
 G = TypeVar("G", bound=Gamble)
 OfferWithin = Callable[[int], Offer | None]
-"""The best offer within a number of bytes; None where nothing fits."""
+"""Function that gives the best offer within a number of bytes; None where nothing fits."""
 
 
 def choose(options: Sequence[G], offer: OfferWithin) -> tuple[G, Offer] | None:
@@ -99,7 +101,7 @@ def choose(options: Sequence[G], offer: OfferWithin) -> tuple[G, Offer] | None:
 
 
 def _worth_considering(options: Sequence[RateOption]) -> list[RateOption]:
-    """The options by falling success, those left out that another one betters in success and payload."""
+    """Sort the options by falling success, those left out that another one betters in success and payload."""
     kept: list[RateOption] = []
     for option in sorted(options, key=lambda o: (-o.success, -o.payload_bytes)):
         if not kept or option.payload_bytes > kept[-1].payload_bytes:
@@ -109,7 +111,7 @@ def _worth_considering(options: Sequence[RateOption]) -> list[RateOption]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a budget is laid out."""
+    """Describes how a budget is laid out."""
 
     lengths: tuple[int, ...]
     """Channel uses of each data transmission at most; empty where one of them would carry no symbol."""
@@ -120,10 +122,10 @@ class _Layout:
 
 @dataclass
 class PayloadReception:
-    """What arrived of B payloads, and what it cost."""
+    """Holds what arrived of B payloads, and what it cost."""
 
     payloads: list[bytes | None]
-    """Zero bytes behind them; None: erased, or nothing to send."""
+    """Payloads with zero bytes behind them; None: erased, or nothing to send."""
     channel_uses: torch.Tensor
     """[B] int64, both directions."""
     feedback_uses: torch.Tensor
@@ -156,7 +158,7 @@ class CodedTransport:
     def run(
         self, offers: Sequence[OfferWithin], smallest: int, budget: int, air: AirInterface, name: str
     ) -> PayloadReception:
-        """Send for each image the best that its source `offers` for a number of bytes.
+        """Send for each image the best of its `offers`.
 
         An image for which nothing fits occupies its resources, those of the answers too, in vain.
 
@@ -206,7 +208,7 @@ class CodedTransport:
         return PayloadReception(payloads, uses, feedback)
 
     def options(self, budget: int, air: AirInterface, cqi: int | None = None) -> list[RateOption]:
-        """What can be sent within `budget`, given the CQI heard (None: no report).
+        """List what can be sent within `budget`, given the CQI heard (None: no report).
 
         By falling success, options left out that another one betters; with an outer loop by rising rate.
         """
@@ -238,7 +240,7 @@ class CodedTransport:
         return found[affordable(thresholds, reported_db(cqi) + offset) :]
 
     def _choose(self, options: Sequence[RateOption], offer: OfferWithin) -> tuple[RateOption, Offer] | None:
-        """The option that promises most; with an outer loop the one it affords, or a bolder one where that is empty."""
+        """Choose the option that promises most; with an outer loop the one it affords, or else a bolder one."""
         if not self.protocol.outer_loop:
             return choose(options, offer)
         offered = ((option, offer(option.payload_bytes)) for option in options)
@@ -263,7 +265,7 @@ class CodedTransport:
         return _Layout(lengths, tuple(Transmission(first + i, size) for i, size in enumerate(sizes)), probed)
 
     def _remedy(self, smallest: int, budget: int, air: AirInterface) -> str:
-        """A budget, not the least one, whose first transmission carries `smallest` bytes, if there is any."""
+        """Name a budget, not the least one, whose first transmission carries `smallest` bytes, if there is any."""
         highest, longest = list(self.links.values())[-1], self._symbols.allocator.capacity(10**9)
         while not (lengths := self._layout(budget, air).lengths) or highest.payload_bytes(lengths[0]) < smallest:
             if lengths and self._symbols.capacity(lengths[0]) == longest:
