@@ -1,4 +1,4 @@
-"""From a name or a file, with overrides, to a checked `Scenario`; every fault named by file, key, value and remedy."""
+"""Loading of scenario files by name or path, with overrides; every fault is named by file, key, value and remedy."""
 
 import difflib
 import tomllib
@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-if TYPE_CHECKING:  # `taskwave list` must not wait for torch
+if TYPE_CHECKING:  # `taskwave list` must not wait for torch.
     from taskwave.scenarios.config.scenario import Scenario
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be run as written."""
+    """Raised when a scenario cannot be run as written."""
 
 
 def built_in() -> dict[str, Path]:
-    """The scenarios that come with the package: name to file."""
+    """Return the scenarios that come with the package, name to file."""
     folder = Path(str(resources.files("taskwave.scenarios"))) / "library"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find(name_or_file: str) -> Path:
-    """The file of a built-in scenario, or the path itself; `ScenarioError` with the names there are otherwise."""
+    """Return the file of a built-in scenario, or the path itself.
+
+    Raises:
+        ScenarioError: neither exists; the message has the names of the built-in scenarios.
+    """
     known = built_in()
     if name_or_file in known:
         return known[name_or_file]
@@ -40,7 +44,11 @@ def find(name_or_file: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; `ScenarioError` where it is not TOML."""
+    """Return the tables of a TOML file.
+
+    Raises:
+        ScenarioError: the file is not TOML in UTF-8.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -50,7 +58,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """`a.b=value` to (`("a", "b")`, value); the value is TOML, a bare word (`awgn`, a path) is taken as a string."""
+    """Split `a.b=value` into (`("a", "b")`, value); the value is TOML, a bare word (`awgn`, a path) is a string.
+
+    Raises:
+        ScenarioError: the text cannot be read as one key and one value.
+    """
     key, separator, raw = text.partition("=")
     parts = tuple(part.strip() for part in key.split("."))
     if not separator or not all(parts):
@@ -70,7 +82,11 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
 
 
 def override(tables: dict[str, Any], parts: Sequence[str], value: Any) -> dict[str, Any]:
-    """`tables` with the value at the dotted key `parts` replaced; the argument is left as it was."""
+    """Return `tables` with the value at the dotted key `parts` replaced; the argument is left as it was.
+
+    Raises:
+        ScenarioError: the key leads through a value that is no table.
+    """
     head, *rest = parts
     if not rest:
         return {**tables, head: value}
@@ -81,9 +97,10 @@ def override(tables: dict[str, Any], parts: Sequence[str], value: Any) -> dict[s
 
 
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
-    """The checked scenario, with every `key=value` of `overrides` applied in turn.
+    """Return the checked scenario, with every `key=value` of `overrides` applied in turn.
 
-    Raises `ScenarioError` with one line per fault: file, key, value, what is allowed.
+    Raises:
+        ScenarioError: the file or an override is faulty; one line per fault: file, key, value, what is allowed.
     """
     from taskwave.scenarios.config.scenario import Scenario  # noqa: PLC0415  loads torch
 
@@ -99,11 +116,12 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
 
 
 def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
-    """One line per fault of a pydantic error: file, dotted key, value, allowed."""
+    """Return one line per fault of a pydantic error: file, dotted key, value, what is allowed."""
     return "\n".join(_fault(path, fault, model) for fault in error.errors())
 
 
 def _fault(path: Path, fault: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """Return the line of one fault, an entry of `ValidationError.errors()`."""
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
     message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     if fault["type"] == "extra_forbidden":
@@ -120,7 +138,7 @@ def _fault(path: Path, fault: Mapping[str, Any], model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel], tables: Sequence[str | int]) -> list[str]:
-    """The keys allowed in the table that `tables` leads to."""
+    """Return the keys allowed in the table that the names `tables` lead to from the root `model`."""
     for name in tables:
         annotation = model.model_fields[str(name)].annotation
         inner = [annotation, *getattr(annotation, "__args__", ())]
@@ -129,5 +147,6 @@ def _keys(model: type[BaseModel], tables: Sequence[str | int]) -> list[str]:
 
 
 def _short(value: Any) -> str:
+    """Return a value as Python writes it, cut to 60 characters where it has more than 80."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

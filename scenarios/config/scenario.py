@@ -1,4 +1,4 @@
-"""What a scenario file may say: pydantic models that refuse what they do not know and correct nothing silently."""
+"""The tables of a scenario file as pydantic models, which refuse unknown keys and correct nothing silently."""
 
 import difflib
 from collections import Counter
@@ -19,25 +19,29 @@ from taskwave.semantic.language import lexicon
 
 
 def _tuple(value: Any) -> Any:
-    """TOML has lists, a frozen model wants tuples; everything else stays what it is and fails by its type."""
+    """Turn a list of TOML into the tuple of a frozen model; everything else stays as it is and fails by its type."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _path(value: Any) -> Any:
+    """Turn text into a path, with ~ for the home folder; everything else stays as it is and fails by its type."""
     return Path(value).expanduser() if isinstance(value, str) and value else value
 
 
 def _decibels(value: float) -> float:
+    """Check an Es/N0 [dB] as `noise_variance` does; `ValueError` outside its range."""
     noise_variance(value)
     return value
 
 
 def _known_link(value: str) -> str:
+    """Check the name of a link; `ValueError` with similar names for an unknown one."""
     registry.check(value)
     return value
 
 
 def _known_source(value: str) -> str:
+    """Check the name of an image set; `ValueError` with similar names for an unknown one."""
     if value not in SOURCES:
         near = difflib.get_close_matches(value, SOURCES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -46,6 +50,7 @@ def _known_source(value: str) -> str:
 
 
 def _prompt(value: str) -> str:
+    """Check the wording of a task; `ValueError` for unknown words and for one that names a part of the image."""
     if lexicon.parse(value).columns != lexicon.COLUMNS:
         raise ValueError("a task is scored on the whole image: name classes only, without left, centre or right")
     unknown = lexicon.unknown_words(value)
@@ -63,96 +68,118 @@ Folder = Annotated[Path, BeforeValidator(_path)]
 
 
 class _Table(BaseModel):
+    """Refuses unknown keys and values of other types, and cannot be changed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class ImageConfig(_Table):
-    """`[images]`: which images, and how many go through a link at once."""
+    """Describes `[images]`: the images used, and how many go through a link at once."""
 
     source: Annotated[str, AfterValidator(_known_source)]
     """Name of an image set: `streets` (generated) or one that `open_images` knows, such as `camvid`."""
     split: Literal["train", "val", "test"]
+    """Split of the image set."""
     count: int = Field(ge=1)
-    """Images used, spread evenly over the split."""
+    """Number of images used, spread evenly over the split."""
     batch: int = Field(default=8, ge=1, le=256)
-    """Images of one point: a matter of memory and of how often results reach the disk. Channels and noise are drawn
-    batch by batch, so other batches are other realisations."""
+    """Number of images of one point. It decides the memory needed and how often results reach the disk. Channels and
+    noise are drawn batch by batch, so another number means other realisations."""
     folder: Folder | None = None
-    """Where the image set lies; relative paths start at the current folder. None: where `open_images` looks."""
+    """Folder of the image set; relative paths start at the current folder. None: the one that `open_images` finds."""
 
 
 class SweepConfig(_Table):
-    """`[sweep]`: the grid. Every combination of SNR or distance, budget and link is run on every batch of images."""
+    """Describes `[sweep]`, the grid: every combination of SNR or distance, budget and link is run on every batch."""
 
     es_n0_db: Annotated[tuple[Decibels, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
+    """SNRs [dB]. None: distances are swept."""
     distance_m: Annotated[tuple[Distance, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
-    """In place of `es_n0_db`: horizontal distances [m], from which `[radio.link_budget]` computes it."""
+    """Horizontal distances [m], from which `[radio.link_budget]` computes SNRs. None: `es_n0_db` is swept."""
     budgets: Annotated[tuple[Budget, ...], BeforeValidator(_tuple), Field(min_length=1)]
-    """Channel uses per image and task, both directions."""
+    """Budgets: channel uses allowed per image and task, both directions together."""
     links: Annotated[tuple[LinkName, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    """Names of the links under test."""
     occasions: int = Field(default=3, ge=1, le=16)
-    """Times the channel is realised per image: the first transmission and the later rounds a link may use."""
+    """Number of channel realisations per image: the first transmission and the later rounds that a link may use."""
 
 
 class StripConfig(_Table):
-    """`[strip]`: the picture strip drawn after a run, all rows at one SNR and budget."""
+    """Describes `[strip]`, the image strip drawn after a run, all rows at one SNR and budget."""
 
     es_n0_db: Decibels
+    """SNR of all transmissions [dB]."""
     budget: Budget
+    """Channel uses allowed per image, both directions together."""
     link: LinkName
+    """Name of the link whose stages are shown."""
     baseline: LinkName
+    """Name of the link that it is compared with."""
     task: Prompt
+    """Prompt of the task, one of those in `Scenario.tasks` in this or another wording."""
     images: int = Field(default=3, ge=1, le=8)
-    """Rows, the first images of the first batch."""
+    """Number of images shown, the first ones of the first batch."""
 
 
 class Condition(NamedTuple):
-    """One value of the sweep's first axis."""
+    """Holds one value of the first axis of a sweep."""
 
     es_n0_db: float
+    """SNR [dB]."""
     distance_m: float | None
-    """None where SNRs are swept."""
+    """Distance that the SNR belongs to [m]. None: SNRs are swept."""
 
 
 class Scenario(_Table):
-    """One scenario file: everything its results depend on, apart from the code and the weights."""
+    """Describes one scenario file: everything its results depend on, apart from the code and the weights."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of the scenario, which names the folder of its results."""
     description: str = Field(min_length=1)
+    """One line for `taskwave list`."""
     seed: int = Field(ge=0)
+    """Seed from which channels and noise of all points are derived."""
     weights: str = Field(min_length=1)
-    """A bundled set (`streets`, `camvid`) or the path of a folder with trained weights."""
+    """Name of a bundled set (`streets`, `camvid`) or path of a folder with trained weights."""
     text_encoder: str | None = Field(default=None, min_length=1)
-    """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …) in place of the bundled one."""
+    """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
     judge: Folder | None = None
-    """Folder of a task network that judges the pictures of all links. None: the one in `weights`."""
+    """Folder of a task network that judges the images of all links. None: the one in `weights`."""
     tasks: Annotated[tuple[Prompt, ...], BeforeValidator(_tuple), Field(min_length=1)]
-    """One prompt a task, in free wording."""
+    """Prompts of the tasks, one each, in free wording."""
     images: ImageConfig
+    """Table `[images]`."""
     radio: RadioConfig
+    """Table `[radio]`."""
     sweep: SweepConfig
+    """Table `[sweep]`."""
     strip: StripConfig | None = None
+    """Table `[strip]`. None: no strip is drawn."""
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """SNRs of the sweep, or its distances with the SNRs of the link budget, to a hundredth of a decibel."""
+        """SNRs of the sweep, or its distances with the SNRs of the link budget, rounded to a hundredth of a decibel."""
         if self.sweep.distance_m is None:
             return tuple(Condition(es_n0_db, None) for es_n0_db in self.sweep.es_n0_db or ())
         at = ((d, link_budget.es_n0_db(self.radio.at_distance(d))) for d in self.sweep.distance_m)
         return tuple(Condition(round(es_n0_db, 2), distance_m) for distance_m, es_n0_db in at)
 
     def radio_at(self, distance_m: float | None) -> RadioConfig:
-        """The radio of a condition: small-scale fading that does not know of distances is the same at all of them."""
+        """Return the radio of a condition.
+
+        Fading of a channel model that does not depend on distance is the same at all distances.
+        """
         if distance_m is None or self.radio.channel not in DROP_CHANNELS:
             return self.radio
         return self.radio.at_distance(distance_m)
 
     def parsed_tasks(self) -> tuple[Task, ...]:
-        """The tasks with the classes their prompts name."""
+        """Return the tasks with the classes that their prompts name."""
         return tuple(parse_task(prompt) for prompt in self.tasks)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        """Check what concerns several tables; `ValueError` names the keys that do not go together."""
         sweep = self.sweep
         if (sweep.es_n0_db is None) == (sweep.distance_m is None):
             raise ValueError(
@@ -187,10 +214,10 @@ class Scenario(_Table):
 
 
 def parse_task(prompt: str) -> Task:
-    """A task in free wording, with the classes it names."""
+    """Return a task in free wording with the classes that it names."""
     return Task(prompt, lexicon.parse(prompt).classes)
 
 
 def task_name(task: Task) -> str:
-    """Canonical name of a task in records and figures: its class names in the order of their ids, joined by `+`."""
+    """Return the name of a task in records and figures: its class names in the order of their ids, joined by `+`."""
     return "+".join(NAMES[c] for c in sorted(task.classes))

@@ -1,4 +1,4 @@
-"""Figures of task accuracy against SNR and against bandwidth, with 95 % bands."""
+"""Figures of task accuracy over SNR, distance and bandwidth, with 95 % bands."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,18 +14,22 @@ from taskwave.phy.drawing import dress
 from taskwave.scenarios.figures.style import KIND_NAMES, CurveStyle, channel_label, curve_styles
 
 MAX_ROWS = 3
+"""Largest number of rows of panels in a figure if the rows are not chosen by the user."""
 
 
-def spread(values: Sequence[float], most: int = MAX_ROWS) -> list[float]:
-    """At most `most` of the sorted values, the ends and what lies evenly between."""
+def spread(values: Sequence[float]) -> list[float]:
+    """Return at most `MAX_ROWS` of the values, sorted: the ends and those evenly between."""
     ordered = sorted(values)
-    if len(ordered) <= most:
+    if len(ordered) <= MAX_ROWS:
         return ordered
-    return [ordered[round(i * (len(ordered) - 1) / (most - 1))] for i in range(most)]
+    return [ordered[round(i * (len(ordered) - 1) / (MAX_ROWS - 1))] for i in range(MAX_ROWS)]
 
 
 def accuracy_vs_snr(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
-    """One panel a task (columns) and budget (rows): accuracy over Es/N0. `table` is that of `statistics.Pooled`."""
+    """Draw accuracy over Es/N0, a panel for each task (columns) and budget (rows).
+
+    `table` is that of `pooling.Pooled`.
+    """
 
     def ticks(axis: Axes) -> None:
         axis.xaxis.set_major_locator(MultipleLocator(5))
@@ -34,7 +38,7 @@ def accuracy_vs_snr(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
 
 
 def accuracy_vs_distance(table: pd.DataFrame, budgets: Sequence[float]) -> Figure:
-    """One panel a task (columns) and budget (rows): accuracy over distance, with the Es/N0 of each distance."""
+    """Draw accuracy over distance, with the Es/N0 of each, a panel for each task (columns) and budget (rows)."""
     swept = table[["distance_m", "es_n0_db"]].drop_duplicates().sort_values("distance_m")
     labels = [f"{row.distance_m:g}\n{row.es_n0_db:.0f}" for row in swept.itertuples()]
 
@@ -46,13 +50,13 @@ def accuracy_vs_distance(table: pd.DataFrame, budgets: Sequence[float]) -> Figur
     return _at_budgets(table, budgets, "distance_m", "distance (m)\n$E_s/N_0$ (dB)", ticks)
 
 
-def accuracy_vs_bandwidth(table: pd.DataFrame, ratios: Sequence[float]) -> Figure:
-    """One panel a task (columns) and Es/N0 in `ratios` (rows): accuracy over the bandwidth ratio spent."""
+def accuracy_vs_bandwidth(table: pd.DataFrame, es_n0_dbs: Sequence[float]) -> Figure:
+    """Draw accuracy over the bandwidth ratio spent, a panel for each task (columns) and Es/N0 [dB] (rows)."""
     tasks = list(table["task"].unique())
-    figure, axes = _grid(len(ratios), tasks)
+    figure, axes = _grid(len(es_n0_dbs), tasks)
     styles = curve_styles(table)
-    pixels = (table["channel_uses"] / table["bandwidth_ratio"]).median()
-    for row, es_n0_db in zip(axes, ratios, strict=True):
+    num_values = (table["channel_uses"] / table["bandwidth_ratio"]).median()
+    for row, es_n0_db in zip(axes, es_n0_dbs, strict=True):
         for axis, task in zip(row, tasks, strict=True):
             part = table[(table["task"] == task) & (table["es_n0_db"] == es_n0_db)]
             axis.set_xscale("log")
@@ -62,7 +66,7 @@ def accuracy_vs_bandwidth(table: pd.DataFrame, ratios: Sequence[float]) -> Figur
             axis.xaxis.set_minor_formatter(NullFormatter())
         row[0].set_ylabel(f"$E_s/N_0$ = {es_n0_db:g} dB\ntask accuracy (IoU)")
     for axis in axes[0]:
-        _uses_on_top(axis, pixels)
+        _uses_on_top(axis, num_values)
     for axis in axes[-1]:
         axis.set_xlabel("bandwidth ratio (uses / 3HW)")
     _finish(figure, axes, table, styles)
@@ -72,7 +76,7 @@ def accuracy_vs_bandwidth(table: pd.DataFrame, ratios: Sequence[float]) -> Figur
 def _at_budgets(
     table: pd.DataFrame, budgets: Sequence[float], x: str, label: str, ticks: Callable[[Axes], None]
 ) -> Figure:
-    """A row of panels for each budget, over column `x`, the axis of which `label` and `ticks` describe."""
+    """Draw a row of panels for each budget, over column `x`, the axis of which `label` and `ticks` describe."""
     tasks = list(table["task"].unique())
     figure, axes = _grid(len(budgets), tasks)
     styles = curve_styles(table)
@@ -88,6 +92,7 @@ def _at_budgets(
 
 
 def _grid(num_rows: int, tasks: Sequence[str]) -> tuple[Figure, list[list[Axes]]]:
+    """Return an empty figure and its panels, rows of one panel for each task."""
     figure = Figure(figsize=(2.75 * len(tasks) + 0.5, 2.35 * num_rows + 1.15), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(num_rows, len(tasks), sharex=True, sharey="col", squeeze=False).tolist()
@@ -99,7 +104,7 @@ def _grid(num_rows: int, tasks: Sequence[str]) -> tuple[Figure, list[list[Axes]]
 
 
 def _curves(axis: Axes, part: pd.DataFrame, x: str, styles: dict[str, CurveStyle]) -> None:
-    """Pooled accuracy and band of every link."""
+    """Draw pooled accuracy and band of every link."""
     for link, style in styles.items():
         curve = part[part["link"] == link].sort_values(x)
         if curve.empty:
@@ -117,9 +122,11 @@ def _curves(axis: Axes, part: pd.DataFrame, x: str, styles: dict[str, CurveStyle
         )
 
 
-def _uses_on_top(axis: Axes, pixels: float) -> None:
-    """Channel uses along the upper edge of a panel over the bandwidth ratio."""
-    top = axis.secondary_xaxis("top", functions=(lambda x: np.asarray(x) * pixels, lambda u: np.asarray(u) / pixels))
+def _uses_on_top(axis: Axes, num_values: float) -> None:
+    """Write channel uses along the upper edge of a panel over the bandwidth ratio; `num_values` is 3 H W."""
+    top = axis.secondary_xaxis(
+        "top", functions=(lambda x: np.asarray(x) * num_values, lambda u: np.asarray(u) / num_values)
+    )
     top.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     top.xaxis.set_major_formatter(FuncFormatter(lambda uses, _: f"{uses:,.0f}"))
     top.xaxis.set_minor_formatter(NullFormatter())
@@ -128,8 +135,8 @@ def _uses_on_top(axis: Axes, pixels: float) -> None:
 
 
 def _finish(figure: Figure, axes: list[list[Axes]], table: pd.DataFrame, styles: dict[str, CurveStyle]) -> None:
-    """Accuracy axes from zero, what the bands mean, and one legend below all panels: a column a kind."""
-    for axis in axes[0]:  # rows share their axes
+    """Start accuracy axes at zero, write what the bands mean, and draw a legend below with a column for each kind."""
+    for axis in axes[0]:  # Rows share their axes.
         axis.set_ylim(bottom=0)
     channels = ", ".join(map(channel_label, table["channel"].unique()))
     figure.suptitle(

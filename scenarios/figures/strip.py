@@ -1,4 +1,4 @@
-"""The picture strip: what each stage of a link and a baseline made of the same images, and their answers below."""
+"""The image strip: what each stage of a link and a baseline make of the same images, with their answers below."""
 
 from dataclasses import dataclass
 from textwrap import fill
@@ -22,47 +22,54 @@ from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 
 HIT, MISSED, FALSE = "#009678", "#D71978", "#FFB000"
-"""Colours of an answer against the label (told apart in every common colour blindness and in grey)."""
+"""Colours of pixels that are found, missed and false (they differ for every common colour blindness and in grey)."""
+_PLAIN, _IGNORED = 244, 225
+"""Grey levels of pixels without content and of pixels without a label."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One stage of B images; where a part is None its place stays empty."""
+    """Holds one stage of B images; panels of a part that is None stay empty."""
 
     title: str
+    """Title of the column."""
     images: torch.Tensor | None
-    """[B, 3, H, W] float in [0, 1]."""
+    """Images [B, 3, H, W] float in [0, 1]."""
     answers: torch.Tensor | None
-    """[B, H, W] uint8 class ids."""
+    """Answers [B, H, W] uint8 class ids."""
     heat: torch.Tensor | None = None
-    """[B, h, w] float, drawn over the images: where the link looked."""
+    """Attention of the link [B, h, w] float, drawn over the images."""
     notes: tuple[str, ...] = ()
-    """One line an image: what the receiver asked for."""
+    """Prompts of the receiver, one line for each image."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """What a strip shows."""
+    """Holds the content of an image strip."""
 
     columns: tuple[Column, ...]
+    """Stages from left to right."""
     labels: torch.Tensor
-    """[B, H, W] uint8."""
+    """True class ids [B, H, W] uint8."""
     classes: tuple[int, ...]
+    """Class ids of the task."""
     caption: str
+    """Caption of the figure."""
 
 
-def take(evaluator: Evaluator, config: StripConfig) -> Strip:
+def evaluate_strip(evaluator: Evaluator, config: StripConfig) -> Strip:
     """Run the two links of a strip on the first batch of a scenario, with the channels and noise of its records.
 
-    Raises what the links raise (`BudgetError` for a budget that is too small).
+    Raises:
+        BudgetError: the budget is too small for a link; also what the links raise.
     """
     classes = parse_task(config.task).classes
-    place = [task.classes for task in evaluator.tasks].index(classes)
+    task_index = [task.classes for task in evaluator.tasks].index(classes)
     batch = evaluator.batch(0)
     few = slice(min(config.images, len(batch.names)))
 
     def deliver(link: str) -> Delivery:
-        return evaluator.deliver(SweepPoint(0, config.es_n0_db, config.budget, link))[place]
+        return evaluator.deliver(SweepPoint(0, config.es_n0_db, config.budget, link))[task_index]
 
     scheme, baseline = deliver(config.link), deliver(config.baseline)
     columns = [Column("original, label", batch.images[few], batch.labels[few])]
@@ -81,19 +88,19 @@ def take(evaluator: Evaluator, config: StripConfig) -> Strip:
     return Strip(tuple(columns), batch.labels[few], classes, caption)
 
 
-def draw(strip: Strip) -> Figure:
-    """Two rows an image, pictures above answers; IoU of the prompted classes is written below each answer."""
+def strip_figure(strip: Strip) -> Figure:
+    """Draw two rows for each image, images above answers, with the IoU of the task's classes below each answer."""
     num_images, height, width = strip.labels.shape
     wide = 2.1
     size = (wide * len(strip.columns), num_images * (2 * wide * height / width + 0.32) + 0.75)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0))
     FigureCanvasAgg(figure)
     axes = figure.subplots(2 * num_images, len(strip.columns), squeeze=False).tolist()
-    for place, column in enumerate(strip.columns):
-        axes[0][place].set_title(column.title, fontsize=9, fontweight="bold")
+    for i, column in enumerate(strip.columns):
+        axes[0][i].set_title(column.title, fontsize=9, fontweight="bold")
         for b in range(num_images):
-            _picture(axes[2 * b][place], column, b, (height, width))
-            _answer(axes[2 * b + 1][place], column, b, strip, is_label=place == 0)
+            _draw_image(axes[2 * b][i], column, b, (height, width))
+            _draw_answer(axes[2 * b + 1][i], column, b, strip, is_label=i == 0)
     figure.suptitle(strip.caption, fontsize=9, color="#555555")
     marks = [Patch(color=colour) for colour in (HIT, MISSED, FALSE)]
     figure.legend(marks, ["found", "missed", "false"], loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -101,28 +108,31 @@ def draw(strip: Strip) -> Figure:
 
 
 def _bare(axis: Axes) -> None:
+    """Take ticks and frame from a panel."""
     axis.set_xticks([])
     axis.set_yticks([])
     axis.spines[:].set_visible(False)
 
 
-def _picture(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> None:
+def _draw_image(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> None:
+    """Draw image `b` of a column at `size` (H, W), in grey below the attention where there is one."""
     _bare(axis)
     if column.images is None:
-        axis.imshow(np.full((*size, 3), 244, dtype=np.uint8), interpolation="none")
+        axis.imshow(np.full((*size, 3), _PLAIN, dtype=np.uint8), interpolation="none")
         axis.text(size[1] / 2, size[0] / 2, "no image sent", ha="center", va="center", fontsize=8, color="#777777")
         return
-    picture = column.images[b].permute(1, 2, 0).numpy()
+    shown = column.images[b].permute(1, 2, 0).numpy()
     if column.heat is not None:
-        picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
-    axis.imshow(picture.clip(0, 1), interpolation="none")
+        shown = np.repeat(shown.mean(axis=2, keepdims=True), 3, axis=2)
+    axis.imshow(shown.clip(0, 1), interpolation="none")
     if column.heat is not None:
         heat = functional.interpolate(column.heat[b][None, None].float(), size, mode="bilinear")[0, 0]
         span = (heat.max() - heat.min()).clamp_min(1e-12)
         axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
 
 
-def _answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: bool) -> None:
+def _draw_answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: bool) -> None:
+    """Draw the answer for image `b` of a column and its IoU, or the prompt where the column has no answers."""
     _bare(axis)
     if column.answers is None:
         if column.notes:
@@ -130,19 +140,19 @@ def _answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: bool)
             axis.text(0.5, 0.95, text, ha="center", va="top", fontsize=7.5, transform=axis.transAxes)
         return
     answer, label = column.answers[b], strip.labels[b]
-    axis.imshow(compare(answer, label, strip.classes), interpolation="none")
+    axis.imshow(answer_pixels(answer, label, strip.classes), interpolation="none")
     intersection, union = (int(count) for count in iou_counts(answer[None], label[None], strip.classes))
     if not is_label:
         axis.set_xlabel(f"IoU {intersection / union:.2f}" if union else "nothing to find", fontsize=8)
 
 
-def compare(answer: torch.Tensor, label: torch.Tensor, classes: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """[H, W] answer and label to an RGB picture [H, W, 3]: found, missed and false pixels of the classes."""
+def answer_pixels(answer: torch.Tensor, label: torch.Tensor, classes: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Return found, missed and false pixels of the classes in their colours, [H, W, 3], for answer and label [H, W]."""
     wanted = torch.isin(label, torch.tensor(classes))
     told = torch.isin(answer, torch.tensor(classes)) & (label != IGNORE)
-    picture = np.full((*label.shape, 3), 244, dtype=np.uint8)
-    picture[(label == IGNORE).numpy()] = 225
-    picture[(wanted & (answer == label)).numpy()] = ImageColor.getrgb(HIT)
-    picture[(wanted & (answer != label)).numpy()] = ImageColor.getrgb(MISSED)
-    picture[(told & ~wanted).numpy()] = ImageColor.getrgb(FALSE)
-    return picture
+    pixels = np.full((*label.shape, 3), _PLAIN, dtype=np.uint8)
+    pixels[(label == IGNORE).numpy()] = _IGNORED
+    pixels[(wanted & (answer == label)).numpy()] = ImageColor.getrgb(HIT)
+    pixels[(wanted & (answer != label)).numpy()] = ImageColor.getrgb(MISSED)
+    pixels[(told & ~wanted).numpy()] = ImageColor.getrgb(FALSE)
+    return pixels

@@ -1,10 +1,11 @@
-"""What `taskwave radio` does: engine, flowgraph and keyboard brought together."""
+"""The live link of `taskwave radio`: brings engine, flowgraph and keyboard together."""
 
 import queue
 import shlex
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -16,41 +17,56 @@ from taskwave.phy.gnuradio.exchange import Exchange
 from taskwave.phy.gnuradio.interpreter import FlowgraphError
 from taskwave.phy.gnuradio.launch import RunningFlowgraph, bundled
 from taskwave.phy.waveform.ofdm import carrier_modem
-from taskwave.scenarios.config import loading
-from taskwave.scenarios.config.scenario import parse_task
-from taskwave.scenarios.live.images import open_pictures
+from taskwave.scenarios.config.scenario import Scenario, parse_task
+from taskwave.scenarios.live.images import open_live_images
 from taskwave.scenarios.live.session import LiveReport, LiveSession, panorama
 from taskwave.semantic.weights import load_models
 
-_JOIN_SECONDS = 30.0
 NO_FLOWGRAPH = "none"
+"""Value of `LiveOptions.flowgraph` with which the engine waits for a flowgraph that somebody else starts."""
+_JOIN_SECONDS = 30.0
+"""Longest time in which a flowgraph that was started here must join [s]."""
 
 
-def radio(
-    scenario_name: str,
-    overrides: list[str],
-    images: Path,
-    task_text: str,
-    flowgraph: str,
-    arguments: str,
-    listen: str,
-    out: Path | None,
-    count: int | None,
-    every: float,
-    console: Console,
-) -> None:
-    """Send the pictures of `images` for ever, or `count` of them; each line on the keyboard is the next task."""
-    scenario = loading.load(scenario_name, overrides)
-    pictures, task = open_pictures(images), parse_task(task_text)
+@dataclass(frozen=True)
+class LiveOptions:
+    """Holds the options of `taskwave radio`, apart from those of its scenario."""
+
+    images: Path
+    """Folder of images, or a camera of Video4Linux such as /dev/video0."""
+    task: str
+    """Prompt of the first task, in free wording."""
+    flowgraph: str
+    """Name of a bundled flowgraph, path of a .grc or .py file, or `NO_FLOWGRAPH`."""
+    arguments: str
+    """Arguments of the flowgraph, as a shell takes them."""
+    listen: str
+    """ZeroMQ address at which flowgraphs join."""
+    out: Path | None
+    """Folder in which an image of every transmission is kept. None: they are not kept."""
+    count: int | None
+    """Number of images to send. None: images are sent until the user interrupts."""
+    every: float
+    """Least time from one image to the next [s]."""
+
+
+def run_live(scenario: Scenario, options: LiveOptions, console: Console) -> None:
+    """Send the images of `options` over the link of a scenario; each line on the keyboard is the next task.
+
+    The link, the SNR that both ends plan for and the budget are the first ones of the scenario's sweep.
+
+    Raises:
+        ValueError: the radio cannot be on the air (see `live_config`), or the first task is not understood.
+        FlowgraphError: the flowgraph cannot be started, does not join or ends.
+        FileNotFoundError, RuntimeError: as in `open_live_images`.
+    """
+    images, task = open_live_images(options.images), parse_task(options.task)
     models = load_models(scenario.weights, scenario.text_encoder)
     config = live_config(scenario.radio)
-    exchange = Exchange(carrier_modem(config).sample_rate, listen)
+    exchange = Exchange(carrier_modem(config).sample_rate, options.listen)
     running: RunningFlowgraph | None = None
     try:
-        if flowgraph != NO_FLOWGRAPH:
-            path = bundled().get(flowgraph, Path(flowgraph))
-            address = listen.replace("*", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
-            running = RunningFlowgraph(path, [f"--address={address}", *shlex.split(arguments)])
+        running = _start_flowgraph(options)
         sweep = scenario.sweep
         session = LiveSession(
             models, config, exchange, sweep.links[0], scenario.conditions[0].es_n0_db, sweep.budgets[0]
@@ -58,16 +74,17 @@ def radio(
         _wait_for(exchange, running, console)
         threading.Thread(target=_read_keyboard, args=(exchange.prompts,), daemon=True).start()
         console.print("Type what the receiver shall look for (cars; signs and poles on the left; …), Ctrl-C to end.")
-        for number, (name, picture) in enumerate(islice(pictures, count)):
+        for number, (name, image) in enumerate(islice(images, options.count)):
             task = _latest(exchange.prompts, task, console)
             if running is not None:
                 running.check()
-            due = time.monotonic() + every
-            report = session.send(picture, task)
+            due = time.monotonic() + options.every
+            report = session.send(image, task)
             console.print(_line(name, task, report), markup=False, soft_wrap=True)
-            if out is not None:
-                out.mkdir(parents=True, exist_ok=True)
-                panorama(picture, report.delivery, task).save(out / f"{number:04d}-{Path(name).stem}.png")
+            if options.out is not None:
+                options.out.mkdir(parents=True, exist_ok=True)
+                path = options.out / f"{number:04d}-{Path(name).stem}.png"
+                panorama(image, report.delivery, task).save(path)
             time.sleep(max(0.0, due - time.monotonic()))
     finally:
         if running is not None:
@@ -76,7 +93,7 @@ def radio(
 
 
 def live_config(config: RadioConfig) -> RadioConfig:
-    """The radio of a scenario on the air.
+    """Return the radio of a scenario if it can be on the air.
 
     Raises:
         ValueError: it leaves synchronisation out of the count, or has impairments of its own.
@@ -93,8 +110,18 @@ def live_config(config: RadioConfig) -> RadioConfig:
     return config
 
 
+def _start_flowgraph(options: LiveOptions) -> RunningFlowgraph | None:
+    """Start the flowgraph of `options` and tell it where to join; None if somebody else starts it."""
+    if options.flowgraph == NO_FLOWGRAPH:
+        return None
+    path = bundled().get(options.flowgraph, Path(options.flowgraph))
+    # An engine that listens at all interfaces is joined at the local one.
+    address = options.listen.replace("*", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
+    return RunningFlowgraph(path, [f"--address={address}", *shlex.split(options.arguments)])
+
+
 def _wait_for(exchange: Exchange, running: RunningFlowgraph | None, console: Console) -> None:
-    """Until sources and sinks of both directions are there."""
+    """Wait until sources and sinks of both directions have joined; `FlowgraphError` if a flowgraph of ours is late."""
     deadline = time.monotonic() + _JOIN_SECONDS
     if running is None:
         console.print(f"Waiting at {exchange.address} for flowgraphs …")
@@ -110,12 +137,13 @@ def _wait_for(exchange: Exchange, running: RunningFlowgraph | None, console: Con
 
 
 def _read_keyboard(prompts: "queue.SimpleQueue[str]") -> None:
+    """Put every line of standard input into the queue of prompts, in a thread of its own."""
     for line in sys.stdin:
         prompts.put(line)
 
 
 def _latest(prompts: "queue.SimpleQueue[str]", task: Task, console: Console) -> Task:
-    """The task typed last, of those that are understood."""
+    """Return the task typed last of those that are understood, or `task` where there is none."""
     while not prompts.empty():
         text = prompts.get().strip()
         if not text:
@@ -128,6 +156,7 @@ def _latest(prompts: "queue.SimpleQueue[str]", task: Task, console: Console) -> 
 
 
 def _line(name: str, task: Task, report: LiveReport) -> str:
+    """Return the line that the terminal shows of one image."""
     delivery = report.delivery
     uses, back = int(delivery.channel_uses[0]), int(delivery.feedback_uses[0])
     asked = f", asked for {delivery.messages[0]!r}" if delivery.messages and delivery.messages[0] else ""

@@ -1,4 +1,4 @@
-"""Pictures for the live link: of a folder, over and over, or of a camera, always the latest."""
+"""Images for the live link: those of a folder over and over, or always the latest one of a camera."""
 
 import shutil
 import subprocess
@@ -16,24 +16,25 @@ from taskwave.links.bitwise.source import to_image
 from taskwave.phy.gnuradio.client import last_words
 
 SIZE = (192, 256)
-"""Height and width of the pictures on the air."""
+"""Height and width of the images on the air."""
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
-_FRAME_BYTES = 3 * SIZE[0] * SIZE[1]
+_IMAGE_BYTES = 3 * SIZE[0] * SIZE[1]
 _CAMERA_SECONDS = 15.0
-"""Until the first picture of a camera, and from one to the next."""
+"""Longest time until the first image of a camera, and from one image to the next [s]."""
 
-Named = tuple[str, torch.Tensor]
+NamedImage = tuple[str, torch.Tensor]
+"""Name of an image and the image [3, H, W] float in [0, 1]."""
 
 
-def open_pictures(path: Path) -> Iterator[Named]:
-    """Names and pictures [3, H, W] in [0, 1], without end.
+def open_live_images(path: Path) -> Iterator[NamedImage]:
+    """Return an iterator without end over images of `SIZE` and their names.
 
     Args:
-        path: a folder, or a camera of Video4Linux such as /dev/video0.
+        path: folder of images, or a camera of Video4Linux such as /dev/video0.
 
     Raises:
-        FileNotFoundError: there is no such thing, or no picture in the folder.
-        ValueError: a picture cannot be read.
+        FileNotFoundError: there is no such thing, or no image in the folder.
+        ValueError: an image cannot be read.
         RuntimeError: the camera gives none.
     """
     if path.is_char_device():
@@ -41,32 +42,32 @@ def open_pictures(path: Path) -> Iterator[Named]:
     found = sorted(p for p in path.glob("*") if p.suffix.lower() in _SUFFIXES)
     if not found:
         raise FileNotFoundError(
-            f"{path} is neither a camera nor a folder with pictures ({', '.join(sorted(_SUFFIXES))}): name one"
+            f"{path} is neither a camera nor a folder with images ({', '.join(sorted(_SUFFIXES))}): name one"
         )
-    return ((p.name, read_picture(p)) for p in cycle(found))
+    return ((p.name, read_image(p)) for p in cycle(found))
 
 
-def read_picture(path: Path) -> torch.Tensor:
-    """[3, H, W] float in [0, 1], the middle of a picture at `SIZE`.
+def read_image(path: Path) -> torch.Tensor:
+    """Read the middle of an image file, scaled to `SIZE`, as [3, H, W] float in [0, 1].
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the file cannot be read.
     """
     height, width = SIZE
     try:
         with Image.open(path) as file:
-            picture = file.convert("RGB")
+            original = file.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from None
-    scale = max(width / picture.width, height / picture.height)
+        raise ValueError(f"{path} cannot be read as an image: {error}") from None
+    scale = max(width / original.width, height / original.height)
     box_width, box_height = width / scale, height / scale
-    left, top = (picture.width - box_width) / 2, (picture.height - box_height) / 2
+    left, top = (original.width - box_width) / 2, (original.height - box_height) / 2
     box = (left, top, left + box_width, top + box_height)
-    return to_image(np.array(picture.resize((width, height), Image.Resampling.BICUBIC, box=box)))
+    return to_image(np.array(original.resize((width, height), Image.Resampling.BICUBIC, box=box)))
 
 
-def _camera(device: Path) -> Iterator[Named]:
-    """The latest picture each time it is asked for one, by ffmpeg."""
+def _camera(device: Path) -> Iterator[NamedImage]:
+    """Yield the latest image of a camera each time, read by ffmpeg."""
     program = shutil.which("ffmpeg")
     if program is None:
         raise RuntimeError("ffmpeg is not installed: it reads cameras (Debian: apt-get install ffmpeg).")
@@ -83,8 +84,8 @@ def _camera(device: Path) -> Iterator[Named]:
 
         def read() -> None:
             assert process.stdout is not None
-            while len(frame := process.stdout.read(_FRAME_BYTES)) == _FRAME_BYTES:
-                latest[:] = [frame]
+            while len(raw := process.stdout.read(_IMAGE_BYTES)) == _IMAGE_BYTES:
+                latest[:] = [raw]
                 arrived.set()
             latest.clear()
             arrived.set()
@@ -92,11 +93,11 @@ def _camera(device: Path) -> Iterator[Named]:
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         try:
-            while arrived.wait(_CAMERA_SECONDS) and (frames := latest[:]):
+            while arrived.wait(_CAMERA_SECONDS) and (newest := latest[:]):
                 arrived.clear()
-                pixels = np.frombuffer(frames[0], dtype=np.uint8).reshape(height, width, 3)
+                pixels = np.frombuffer(newest[0], dtype=np.uint8).reshape(height, width, 3)
                 yield device.name, to_image(pixels.copy())
-            raise RuntimeError(f"the camera {device} gives no picture{last_words(errors)}.")
+            raise RuntimeError(f"the camera {device} gives no image{last_words(errors)}.")
         finally:
             process.kill()
             thread.join()

@@ -1,4 +1,4 @@
-"""The semantic link live: one picture after another through a running flowgraph, each for a task of its own."""
+"""A session of the live link: one image after another through a running flowgraph, each for a task of its own."""
 
 import time
 from dataclasses import dataclass
@@ -18,38 +18,43 @@ from taskwave.phy.gnuradio.wire import Message, Pixels
 from taskwave.phy.radio import Radio
 from taskwave.semantic.weights import Models
 
-_ANSWER = np.array([0, 150, 120])
+_ANSWER_COLOUR = np.array([0, 150, 120])
 _MOST_SYMBOLS = 1000
-"""Of a message, to be shown."""
+"""Largest number of symbols of a message that the constellation shows."""
 _OCCASIONS = 3
+"""Largest number of forward transmissions of one image."""
 
 
 @dataclass(frozen=True)
 class LiveReport:
-    """What one picture took."""
+    """Describes the transmission of one image."""
 
     delivery: Delivery
+    """Delivery of the link, a batch of one image."""
     snr_db: float
-    """Mean over the bursts that were found, as the receiver estimates it; NaN where none was."""
+    """SNR [dB] that the receiver estimates, mean over the bursts that were found; NaN where none was."""
     carrier_offset_hz: float
-    """Of the first burst."""
+    """Carrier frequency offset of the first burst that was found [Hz]; NaN where none was."""
     lost: int
+    """Number of bursts that were not found."""
     bursts: int
+    """Number of bursts sent."""
     seconds: float
-    """From the picture to the answer, and how much of it bursts were on their way through the flowgraph:"""
+    """Time from the image to the answer [s]."""
     air_seconds: float
+    """Part of `seconds` in which bursts were on their way through the flowgraph [s]."""
 
 
 class LiveSession:
-    """Transmitter and receiver of one link, joined by nothing but the samples that a flowgraph carries.
+    """Runs transmitter and receiver of one link, joined by nothing but the samples that a flowgraph carries.
 
     Args:
         models: networks of both ends.
-        config: of the radio; without a flowgraph of its own, and with synchronisation charged.
-        exchange: where the flowgraph joins.
-        link: its name.
-        es_n0_db: Es/N0 [dB] that both ends plan for; the flowgraph's own is what it is.
-        budget: channel uses a picture.
+        config: configuration of the radio, without a flowgraph of its own and with synchronisation charged.
+        exchange: exchange of samples that the flowgraph joins.
+        link: name of the link.
+        es_n0_db: Es/N0 [dB] that both ends plan for; the one of the flowgraph may be another.
+        budget: channel uses of an image.
     """
 
     def __init__(
@@ -64,18 +69,18 @@ class LiveSession:
         self._link = registry.create(link, models, self._radio)
         self._symbols: list[torch.Tensor] = []
 
-    def send(self, picture: torch.Tensor, task: Task) -> LiveReport:
-        """One picture [3, H, W] for one task; what came of it is shown by the flowgraph, too.
+    def send(self, image: torch.Tensor, task: Task) -> LiveReport:
+        """Send one image [3, H, W] for one task, and let the flowgraph show the result.
 
         Raises:
-            FlowgraphError: no flowgraph is there.
+            FlowgraphError: no flowgraph has joined.
             BudgetError: the budget is too small for the link.
         """
         self._medium.receptions.clear()
         self._symbols.clear()
         start, on_air = time.monotonic(), self._medium.seconds
         air = AirInterface(self._radio.config, self._fading, self.es_n0_db, 0)
-        (delivery,) = self._link.run(picture[None], [task], self.budget, air)
+        (delivery,) = self._link.run(image[None], [task], self.budget, air)
         seconds = time.monotonic() - start
         found = [r for r in self._medium.receptions if bool(r.found.all())]
         noise = [float(r.no.mean()) for r in found]
@@ -91,31 +96,33 @@ class LiveSession:
         )
 
     def _take(self, name: str, value: torch.Tensor) -> None:
+        """Keep the symbols of a constellation, [B, N] complex64, that the tap of the radio hands out."""
         if name == "constellation":
             self._symbols.append(value[0, :_MOST_SYMBOLS])
 
     def _publish(self, delivery: Delivery, task: Task) -> None:
+        """Give the constellation, the image and its mask to the blocks of the flowgraph that show them."""
         symbols = torch.cat(self._symbols).numpy() if self._symbols else np.zeros(1, dtype=np.complex64)
         shown = {"constellation": symbols}
         if delivery.image is not None:
             shown |= {"image": to_pixels(delivery.image[0]), "mask": highlight(delivery, task)}
         prompt = delivery.messages[0] if delivery.messages else ""
         values = {"names": list(shown), "prompt": prompt}
-        self.exchange.publish(Message("picture", 0, values, list(shown.values())))
+        self.exchange.publish(Message("display", 0, values, list(shown.values())))
 
 
 def highlight(delivery: Delivery, task: Task) -> Pixels:
-    """[H, W, 3] uint8: the received picture in grey, what it holds of the task's classes in colour."""
+    """Return the received image in grey with the pixels of the task's classes in colour, [H, W, 3] uint8."""
     assert delivery.image is not None
     grey = to_pixels(delivery.image[0]).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     answer = np.isin(delivery.prediction[0].numpy(), task.classes)[..., None]
-    pixels: Pixels = np.where(answer, 0.4 * grey + 0.6 * _ANSWER, 0.7 * grey).astype(np.uint8)
+    pixels: Pixels = np.where(answer, 0.4 * grey + 0.6 * _ANSWER_COLOUR, 0.7 * grey).astype(np.uint8)
     return pixels
 
 
-def panorama(picture: torch.Tensor, delivery: Delivery, task: Task) -> Image.Image:
-    """Side by side: the picture, what first arrived, what arrived in the end, the answer."""
-    stages = [picture, *(stage[0] for name, stage in delivery.stages.items() if name == "coarse")]
+def panorama(image: torch.Tensor, delivery: Delivery, task: Task) -> Image.Image:
+    """Put side by side the image [3, H, W], what arrived first, what arrived in the end, and the answer."""
+    stages = [image, *(stage[0] for name, stage in delivery.stages.items() if name == "coarse")]
     if delivery.image is not None:
         stages.append(delivery.image[0])
     parts = [to_pixels(stage) for stage in stages]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from taskwave.scenarios.statistics.pooling import Floats
 
-GAINS = ["es_n0_db", "task", "accuracy", "scheme_uses", "baseline_uses", "baseline", "gain", "relation"]
-SUMMARY = [
+GAIN_COLUMNS = ["es_n0_db", "task", "accuracy", "scheme_uses", "baseline_uses", "baseline", "gain", "relation"]
+SUMMARY_COLUMNS = [
     *("es_n0_db", "task", "scheme_best", "baseline_best"),
     *("low", "high", "gain_at_low", "mean_gain", "gain_at_high"),
 ]
@@ -20,20 +20,23 @@ SUMMARY = [
 
 @dataclass(frozen=True)
 class Envelope:
-    """The best accuracy within a number of channel uses, for one task and SNR, over one or several links.
+    """Holds the best accuracy within a number of channel uses, for one task and SNR, over one or several links.
 
-    Whoever may spend more may also spend less, so accuracy never falls: points that another one beats with no more
-    channel uses are left out. Both arrays rise strictly.
+    A link that may spend more may also spend less, so accuracy never falls: points are left out where another one has
+    the same or a better accuracy with no more channel uses.
     """
 
     uses: Floats
+    """Channel uses [N], strictly rising."""
     accuracy: Floats
+    """Accuracies [N] within these channel uses, strictly rising."""
     links: tuple[str, ...]
+    """Names of the N links that reach them."""
 
     def uses_at(self, accuracy: float) -> float:
-        """Channel uses that reach `accuracy`, interpolated over log(uses); inf where it is not reached.
+        """Return the channel uses that reach `accuracy`, interpolated over log(uses); inf where it is not reached.
 
-        At or below the accuracy of the first point: the uses of that point (fewer were not measured).
+        At or below the accuracy of the first point these are the uses of that point (fewer were not measured).
         """
         if accuracy > self.accuracy[-1]:
             return math.inf
@@ -41,7 +44,7 @@ class Envelope:
 
 
 def envelope(points: pd.DataFrame) -> Envelope:
-    """Envelope of rows with `channel_uses`, `accuracy` and `link`, of one task and SNR."""
+    """Return the envelope of rows with `channel_uses`, `accuracy` and `link`, of one task and SNR."""
     ordered = points.sort_values(["channel_uses", "accuracy"], ascending=[True, False])
     best = ordered["accuracy"].cummax().shift(fill_value=-math.inf)
     kept = ordered[ordered["accuracy"] > best]
@@ -51,14 +54,15 @@ def envelope(points: pd.DataFrame) -> Envelope:
 
 
 def bjontegaard_gain(scheme: Envelope, baseline: Envelope) -> float:
-    """Gain averaged (geometrically) over the accuracies that both reach; NaN where they have none in common.
+    """Return the gain averaged (geometrically) over the accuracies that both reach; NaN where there are none.
 
-    Bjontegaard delta rate (VCEG-M33, 2001) with piecewise cubic Hermite interpolation of log(uses) over accuracy.
+    This is the Bjontegaard delta rate (VCEG-M33, 2001) with piecewise cubic Hermite interpolation of log(uses) over
+    accuracy.
     """
     if min(len(scheme.uses), len(baseline.uses)) < 2:
         return math.nan
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Curves do not overlap")  # told by NaN
+        warnings.filterwarnings("ignore", message="Curves do not overlap")  # NaN says so.
         percent = bjontegaard.bd_rate(
             baseline.uses,
             baseline.accuracy,
@@ -74,7 +78,7 @@ def bjontegaard_gain(scheme: Envelope, baseline: Envelope) -> float:
 def _pairs(
     table: pd.DataFrame, scheme: str, baselines: list[str]
 ) -> Iterator[tuple[dict[str, object], Envelope, Envelope]]:
-    """Task by task and SNR by SNR, the envelopes of `scheme` and of `baselines` where both have results."""
+    """Yield task and SNR, the envelope of `scheme` and that of `baselines`, wherever both have results."""
     for task in table["task"].unique():
         for es_n0_db in sorted(table["es_n0_db"].unique()):
             part = table[(table["task"] == task) & (table["es_n0_db"] == es_n0_db) & table["accuracy"].notna()]
@@ -83,22 +87,23 @@ def _pairs(
                 yield {"es_n0_db": es_n0_db, "task": task}, envelope(own), envelope(others)
 
 
-def gain_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.DataFrame:
-    """Channel uses that `scheme` and the best of `baselines` need, at every accuracy that the scheme was measured at.
+def gains(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.DataFrame:
+    """Return the channel uses that `scheme` and the best of `baselines` need at each measured accuracy of `scheme`.
 
-    `table`: that of `statistics.Pooled`. One row a (SNR, task, accuracy): `scheme_uses`, `baseline_uses`, `baseline`
-    (the link that is best there, or `not reached`), `gain`, and `relation`: `=`, or `>=` where the gain is a bound,
-    because no baseline reaches the accuracy with any measured budget, or `<=`, because the smallest measured
-    budget of the baseline exceeds it already.
+    `table` is that of `pooling.Pooled`. There is one row for each (SNR, task, accuracy): `scheme_uses`,
+    `baseline_uses`, `baseline` (the link that is best there, or `not reached`), `gain`, and `relation`. It is `=`, or
+    `>=` where the gain is a lower bound, because no baseline reaches the accuracy with any measured budget, or `<=`
+    where it is an upper bound, because the smallest measured budget of the baseline exceeds the accuracy already.
     """
     rows = []
     for cell, mine, theirs in _pairs(table, scheme, baselines):
         for uses, accuracy in zip(mine.uses, mine.accuracy, strict=True):
             rows.append({**cell, "accuracy": accuracy, "scheme_uses": uses, **_gain_at(accuracy, uses, theirs)})
-    return pd.DataFrame(rows, columns=GAINS)
+    return pd.DataFrame(rows, columns=GAIN_COLUMNS)
 
 
 def _gain_at(accuracy: float, uses: float, baseline: Envelope) -> dict[str, object]:
+    """Return the columns of `gains` that depend on the baseline, for `uses` channel uses at `accuracy`."""
     if accuracy > baseline.accuracy[-1]:
         most = float(baseline.uses[-1])
         return {"baseline_uses": most, "baseline": "not reached", "gain": most / uses, "relation": ">="}
@@ -108,11 +113,11 @@ def _gain_at(accuracy: float, uses: float, baseline: Envelope) -> dict[str, obje
     return {"baseline_uses": needed, "baseline": link, "gain": needed / uses, "relation": relation}
 
 
-def summary_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.DataFrame:
-    """One row a (SNR, task): accuracies reached by scheme and baselines, and the gain averaged over those both reach.
+def gain_summary(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.DataFrame:
+    """Return a row for each (SNR, task): accuracies that scheme and baselines reach, and gains where both reach them.
 
-    Columns: es_n0_db, task, `scheme_best`, `baseline_best` (accuracies), `low`, `high` (range both reach; NaN
-    where there is none), `mean_gain` (Bjontegaard), `gain_at_low`, `gain_at_high`.
+    Columns: es_n0_db, task, `scheme_best`, `baseline_best` (accuracies), `low`, `high` (range of accuracies that both
+    reach; NaN where there is none), `gain_at_low`, `mean_gain` (Bjontegaard), `gain_at_high`.
     """
     rows = []
     for cell, mine, theirs in _pairs(table, scheme, baselines):
@@ -131,4 +136,4 @@ def summary_table(table: pd.DataFrame, scheme: str, baselines: list[str]) -> pd.
                 "gain_at_high": theirs.uses_at(high) / mine.uses_at(high) if common else math.nan,
             }
         )
-    return pd.DataFrame(rows, columns=SUMMARY)
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)

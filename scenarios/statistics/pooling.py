@@ -2,7 +2,7 @@
 
 The image, with its own channel realisation, is the unit that is resampled (Efron & Tibshirani 1993, percentile
 method). One set of resamples serves all links, tasks, SNRs and budgets, so that the difference of two links is taken
-image by image and what both suffer from alike cancels.
+image by image and errors that both share cancel.
 """
 
 from dataclasses import dataclass
@@ -12,32 +12,35 @@ import numpy.typing as npt
 import pandas as pd
 
 GROUP = ["link", "kind", "channel", "es_n0_db", "budget", "task"]
+"""Columns that are equal in all records of a group."""
 MEAN_OF_TASKS = "mean of tasks"
-"""Task of the rows in which every task of the scenario counts alike, whatever its area."""
+"""Name of the task in rows in which every task of the scenario has the same weight, whatever its area."""
+RESAMPLES = 2000
+"""Number of bootstrap resamples."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """Accuracies of every (link, task, SNR, budget)."""
+    """Holds the accuracies of every (link, task, SNR, budget)."""
 
     table: pd.DataFrame
-    """One row a group: GROUP, `distance_m` (NaN where SNRs are swept), `accuracy`, `low`, `high`, mean `channel_uses`,
-    `feedback_uses`, `bandwidth_ratio`, rate of `outage`, number of `images`."""
+    """Table with one row for each group: GROUP, `distance_m` (NaN where SNRs are swept), `accuracy`, `low`, `high`,
+    mean `channel_uses`, `feedback_uses`, `bandwidth_ratio`, rate of `outage`, number of `images`."""
     resampled: Floats
-    """[resamples, rows of `table`] accuracies under the common resamples."""
+    """Accuracies under the common resamples, [`RESAMPLES`, rows of `table`]."""
 
 
-def pool(records: pd.DataFrame, resamples: int = 2000) -> Pooled:
+def pool(records: pd.DataFrame) -> Pooled:
     """Pool records into accuracies, sum(intersection) / sum(union) over images, with 95 % intervals.
 
-    Images that a group lacks (an interrupted run) count neither for nor against it. With several tasks, rows of task
+    Images that a group lacks (in an interrupted run) do not enter its accuracy. With several tasks, rows of task
     `MEAN_OF_TASKS` hold the mean of the tasks' accuracies.
     """
     images = np.sort(records["image"].unique())
     generator = np.random.default_rng(0)
-    weights = generator.multinomial(len(images), np.full(len(images), 1 / len(images)), size=resamples).astype(float)
+    weights = generator.multinomial(len(images), np.full(len(images), 1 / len(images)), size=RESAMPLES).astype(float)
     rows, columns = [], []
     for group, part in records.groupby(GROUP, sort=False):
         where = np.searchsorted(images, part["image"].to_numpy())
@@ -56,7 +59,7 @@ def pool(records: pd.DataFrame, resamples: int = 2000) -> Pooled:
 
 
 def interval(resampled: Floats) -> tuple[Floats, Floats]:
-    """95 % percentile interval of each column; a column without any defined value has NaN."""
+    """Return the ends of the 95 % percentile interval of each column, NaN for a column of nothing but NaN."""
     low, high = np.full(resampled.shape[1], np.nan), np.full(resampled.shape[1], np.nan)
     defined = ~np.isnan(resampled).all(axis=0)
     if defined.any():
@@ -65,7 +68,7 @@ def interval(resampled: Floats) -> tuple[Floats, Floats]:
 
 
 def _with_mean_of_tasks(table: pd.DataFrame, resampled: Floats) -> tuple[pd.DataFrame, Floats]:
-    """Add rows that average the tasks of each (link, SNR, budget); nothing to add where there is one task."""
+    """Add rows that average the tasks of each (link, SNR, budget); none are added where there is one task."""
     num_tasks = table["task"].nunique()
     if num_tasks == 1:
         return table, resampled
@@ -81,9 +84,9 @@ def _with_mean_of_tasks(table: pd.DataFrame, resampled: Floats) -> tuple[pd.Data
 
 
 def paired_differences(pooled: Pooled, link: str, other: str) -> pd.DataFrame:
-    """Accuracy of `link` minus that of `other` wherever both have the same task, SNR and budget.
+    """Return the accuracy of `link` minus that of `other` wherever both have the same task, SNR and budget.
 
-    Columns: channel, es_n0_db, budget, task, `difference`, `low`, `high` (95 %, paired).
+    Columns: channel, es_n0_db, budget, task, `difference`, `low`, `high` (95 % interval, paired).
     """
     keys = ["channel", "es_n0_db", "budget", "task"]
     numbered = pooled.table.reset_index(names="row")

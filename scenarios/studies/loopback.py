@@ -1,4 +1,4 @@
-"""The waveform through GNU Radio against the same radio in pure simulation: symbols, bits, detection, speed."""
+"""Study of the waveform through GNU Radio against the same radio in pure simulation."""
 
 import math
 import time
@@ -24,29 +24,38 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator
 
 ORDERS = {2: "QPSK", 4: "16-QAM", 6: "64-QAM"}
+"""Modulation orders (bits of a symbol) and their names."""
 BATCH = 25
-"""Bursts at a time: a matter of memory and of how often progress is shown."""
+"""Number of bursts at a time, which decides the memory needed and how often progress is shown."""
+ALLOWED_DB = 0.5
+"""Loss that the figure marks as allowed [dB]."""
 _LEAST_SECONDS = 5.0
-"""Of a measurement of speed."""
-_FINER_DB = 0.5
-_BEYOND_DB, _AHEAD_DB = 6.0, 1.0
+"""Least duration of a measurement of speed [s]."""
+_STEP_DB = 0.5
+"""Step of the SNRs at which the simulation is measured to find the loss [dB]."""
+_BEHIND_DB, _AHEAD_DB = 6.0, 1.0
+"""Largest loss and largest gain that can be measured [dB]."""
+_LOOPED = {"color": "#D55E00", "marker": "o", "linewidth": 1.8, "markersize": 4.5}
+_SIMULATED = {"color": "#555555", "linestyle": (0, (5, 1.6)), "marker": "x", "linewidth": 1.2, "markersize": 5}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73")
 
 
 @dataclass(frozen=True)
 class BurstScores:
-    """Of many bursts of one kind at one SNR."""
+    """Holds the scores of many bursts at one SNR."""
 
     error: float
-    """Mean squared error of the best linear estimate of symbols of energy one."""
+    """Mean squared error of the best linear estimate of the symbols, whose energy is one."""
     bit_error_rate: dict[int, float]
-    """By modulation order."""
+    """Uncoded bit error rate by modulation order."""
     detected: float
-    """Share of bursts."""
+    """Share of the bursts that were found."""
     bursts: int
+    """Number of bursts of each modulation order."""
 
 
-def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
-    """The radio of `config` through GNU Radio, and in pure simulation at the same cost.
+def radio_pair(config: RadioConfig) -> tuple[Radio, Radio]:
+    """Return the radio of `config` through GNU Radio, and the one in pure simulation at the same cost.
 
     Raises:
         ValueError: `config` has no flowgraph.
@@ -59,8 +68,8 @@ def both_ways(config: RadioConfig) -> tuple[Radio, Radio]:
     return Radio(config), Radio(config.model_copy(update={"flowgraph": None, "sync_symbols": True}))
 
 
-def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[BurstScores]:
-    """Send `bursts` bursts of random symbols of every order; one `BurstScores` for each batch."""
+def score_bursts(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: int) -> Iterator[BurstScores]:
+    """Send `bursts` bursts of random symbols of every modulation order, and yield scores batch by batch."""
     link = SymbolLink(radio)
     for first in range(0, bursts, BATCH):
         batch = min(BATCH, bursts - first)
@@ -81,8 +90,8 @@ def score(radio: Radio, es_n0_db: float, bursts: int, num_symbols: int, seed: in
         yield BurstScores(float(np.mean(errors)), rates, 1 - float(np.mean(lost)), batch)
 
 
-def mean(scores: Sequence[BurstScores]) -> BurstScores:
-    """Over all bursts of several batches."""
+def mean_scores(scores: Sequence[BurstScores]) -> BurstScores:
+    """Return the scores over all bursts of several batches."""
     counts = [s.bursts for s in scores]
 
     def average(values: Sequence[float]) -> float:
@@ -96,20 +105,23 @@ def mean(scores: Sequence[BurstScores]) -> BurstScores:
     )
 
 
-def curves(
-    config: RadioConfig, ratios: Iterable[float], bursts: int, num_symbols: int, seed: int
+def measure_curves(
+    config: RadioConfig, es_n0_dbs: Iterable[float], bursts: int, num_symbols: int, seed: int
 ) -> Iterator[dict[str, float]]:
-    """A row for each SNR: what both ways reach, and how many decibels of Es/N0 the loopback is behind.
+    """Yield a row for each SNR: scores through GNU Radio and in simulation, and the loss of the former.
 
-    `loss_db` is the Es/N0 at which the simulation has the loopback's error, below that of the row; infinite beyond
-    `_BEYOND_DB`.
+    `loss_db` is the Es/N0 of the row minus the one at which the simulation has the same error as GNU Radio; infinite
+    beyond `_BEHIND_DB`.
+
+    Raises:
+        ValueError: `config` has no flowgraph.
     """
-    looped, simulated = both_ways(config)
-    for es_n0_db in ratios:
-        real = mean(list(score(looped, es_n0_db, bursts, num_symbols, seed)))
-        ideal = mean(list(score(simulated, es_n0_db, bursts, num_symbols, seed)))
-        around = np.arange(es_n0_db - _BEYOND_DB, es_n0_db + _AHEAD_DB + 1e-9, _FINER_DB)
-        errors = [mean(list(score(simulated, float(x), bursts, num_symbols, seed))).error for x in around]
+    looped, simulated = radio_pair(config)
+    for es_n0_db in es_n0_dbs:
+        real = mean_scores(list(score_bursts(looped, es_n0_db, bursts, num_symbols, seed)))
+        ideal = mean_scores(list(score_bursts(simulated, es_n0_db, bursts, num_symbols, seed)))
+        around = np.arange(es_n0_db - _BEHIND_DB, es_n0_db + _AHEAD_DB + 1e-9, _STEP_DB)
+        errors = [mean_scores(list(score_bursts(simulated, float(x), bursts, num_symbols, seed))).error for x in around]
         equal = float(np.interp(-math.log(real.error), -np.log(errors), around, left=-math.inf))
         row = {
             "es_n0_db": es_n0_db,
@@ -124,27 +136,27 @@ def curves(
         yield row
 
 
-def false_alarms(config: RadioConfig, windows: int, num_symbols: int, seed: int) -> Iterator[int]:
-    """Bursts of `num_symbols` found in windows of GNU Radio's noise alone, batch by batch; `windows` in all."""
-    radio, _ = both_ways(config)
+def count_false_alarms(config: RadioConfig, windows: int, num_symbols: int, seed: int) -> Iterator[int]:
+    """Yield, batch by batch, how many of `windows` windows of GNU Radio's noise pass for bursts of `num_symbols`."""
+    radio, _ = radio_pair(config)
     assert isinstance(radio.medium, FlowgraphMedium)
     allocations = radio.allocator(config.num_layers).allocate(num_symbols)
-    burst = radio.medium.burst(allocations)
+    burst = radio.medium.bursts.of(allocations)
     silence = torch.zeros(BATCH, config.num_layers, burst.length, dtype=torch.complex64)
     for first in range(0, windows, BATCH):
         batch = min(BATCH, windows - first)
         air = AirInterface(radio.config, radio.draw(batch, 1, seed), 0.0, seed + first).forward(0)
-        heard = radio.medium.transport(silence[:batch], air, "data")
-        yield int(burst.receive(heard).found.sum())
+        noise = radio.medium.transport(silence[:batch], air, "data")
+        yield int(burst.receive(noise).found.sum())
 
 
-def speed(config: RadioConfig, num_symbols: int) -> pd.DataFrame:
-    """Time of each stage for bursts of `num_symbols`: columns stage, ms (a burst), msps (million samples a second)."""
-    radio, _ = both_ways(config)
+def measure_speed(config: RadioConfig, num_symbols: int) -> pd.DataFrame:
+    """Time each stage for bursts of `num_symbols`: columns stage, ms (a burst), msps (million samples a second)."""
+    radio, _ = radio_pair(config)
     medium = radio.medium
     assert isinstance(medium, FlowgraphMedium)
     allocations = radio.allocator(config.num_layers).allocate(num_symbols)
-    burst = medium.burst(allocations)
+    burst = medium.bursts.of(allocations)
     air = AirInterface(radio.config, radio.draw(BATCH, 1, 1), 10.0, 1).forward(0)
     grids = [
         torch.randn(BATCH, a.num_layers, a.num_ofdm_symbols, a.num_subcarriers, dtype=torch.complex64)
@@ -158,28 +170,22 @@ def speed(config: RadioConfig, num_symbols: int) -> pd.DataFrame:
         times = [time.perf_counter()]
         samples = burst.transmit(grids)
         times.append(time.perf_counter())
-        heard = medium.transport(samples, air, "data")
+        received = medium.transport(samples, air, "data")
         times.append(time.perf_counter())
-        burst.receive(heard)
+        burst.receive(received)
         times.append(time.perf_counter())
         for stage, start, end in zip(stages, times, times[1:], strict=False):
             stages[stage] += end - start
         rounds += 1
     count = rounds * BATCH
-    carried = heard.shape[-1] * len(samples[0]) * count
+    carried = received.shape[-1] * len(samples[0]) * count
     return pd.DataFrame(
         [{"stage": stage, "ms": 1e3 * spent / count, "msps": carried / spent / 1e6} for stage, spent in stages.items()]
     )
 
 
-_LOOPED = {"color": "#D55E00", "marker": "o", "linewidth": 1.8, "markersize": 4.5}
-_SIMULATED = {"color": "#555555", "linestyle": (0, (5, 1.6)), "marker": "x", "linewidth": 1.2, "markersize": 5}
-_COLOURS = ("#0072B2", "#D55E00", "#009E73")
-ALLOWED_DB = 0.5
-
-
-def curves_table(curves: pd.DataFrame) -> Table:
-    """Symbol errors, loss and detection, a row for each SNR."""
+def curve_table(curves: pd.DataFrame) -> Table:
+    """Return symbol errors, loss, detection and bit error rates of `measure_curves`, a row for each SNR."""
     rows = [
         [
             f"{row['es_n0_db']:g} dB",
@@ -199,16 +205,16 @@ def curves_table(curves: pd.DataFrame) -> Table:
 
 
 def speed_table(stages: pd.DataFrame, num_symbols: int) -> Table:
-    """Time of a burst, stage by stage."""
+    """Return the time of a burst as `measure_speed` gives it, a row for each stage."""
     rows = [[row.stage, f"{row.ms:.2f}", f"{row.msps:.1f}"] for row in stages.itertuples()]
     return make_table(f"Time of a burst of {num_symbols:,} symbols", ["stage", "ms", "MS/s"], rows)
 
 
-def curves_figure(curves: pd.DataFrame, title: str) -> Figure:
-    """Symbol error, bit error rates, and loss with detection, over Es/N0."""
-    picture = Figure(figsize=(11, 3.9), layout="constrained")
-    FigureCanvasAgg(picture)
-    symbols, bits, loss = picture.subplots(1, 3)
+def curve_figure(curves: pd.DataFrame, title: str) -> Figure:
+    """Draw symbol error, bit error rates, and loss with detection, over Es/N0."""
+    figure = Figure(figsize=(11, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    symbols, bits, loss = figure.subplots(1, 3)
     x = curves["es_n0_db"]
     symbols.plot(x, curves["simulated_error_db"], label="simulation, ideal synchronisation", **_SIMULATED)
     symbols.plot(x, curves["error_db"], label="GNU Radio, synchronised", **_LOOPED)
@@ -232,11 +238,12 @@ def curves_figure(curves: pd.DataFrame, title: str) -> Figure:
     found.spines["top"].set_visible(False)
     handles = [h for axis in (loss, found) for h in axis.get_legend_handles_labels()[0]]
     loss.legend(handles=handles, frameon=False, fontsize=8, loc="center right")
-    picture.suptitle(title, fontsize=9, color="#555555")
-    return picture
+    figure.suptitle(title, fontsize=9, color="#555555")
+    return figure
 
 
 def _label(axis: Axes, label: str) -> None:
+    """Dress a panel over Es/N0 with `label` along its other axis."""
     axis.set_xlabel("$E_s/N_0$ (dB)", fontsize=9)
     axis.set_ylabel(label, fontsize=9)
     dress(axis, "black")

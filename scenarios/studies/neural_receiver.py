@@ -1,13 +1,11 @@
-"""The neural receiver: symbols of every kind over moving channels to train it on, its scores, and the comparison."""
+"""Study of the neural receiver: training on symbols of every kind over moving channels, scores and a comparison."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from taskwave.phy.channel.air import AirInterface
@@ -17,39 +15,58 @@ from taskwave.phy.links.open_loop import SymbolReception
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.estimator import NeuralEstimator
-from taskwave.phy.receiver.neural.network import build_network, save_estimator
+from taskwave.phy.receiver.neural.network import build_network
 from taskwave.phy.seeds import generator
 from taskwave.semantic.training.fit import Fit, FitConfig
 
 SymbolKind = Literal["analog", "qpsk", "16qam", "64qam"]
 KINDS: tuple[SymbolKind, ...] = ("analog", "qpsk", "16qam", "64qam")
+"""Kinds of symbols that training draws from."""
 _ORDERS: dict[SymbolKind, int] = {"qpsk": 2, "16qam": 4, "64qam": 6}
+"""Modulation order (bits of a symbol) of each kind but analog."""
+CHANNELS = ("cdl-a", "cdl-c", "cdl-d", "tdl-b")
+"""Channel models that training draws from."""
+DELAY_SPREADS_NS = (30.0, 100.0, 180.0)
+"""Delay spreads that training draws from [ns]."""
+SPEEDS_MPS = (1.0, 20.0, 40.0, 60.0)
+"""Speeds that training draws from [m/s]: Doppler shifts of up to 0.025 of the subcarrier spacing (3.5 GHz, 30 kHz)."""
+ES_N0_DB = (-5.0, 25.0)
+"""Range of the SNR in training [dB]."""
+NUM_SYMBOLS = (40, 1200)
+"""Range of the number of symbols of a message in training; its logarithm is uniform."""
+BATCH = 16
+"""Number of messages in a batch."""
+SEEDS = 2**31
+"""Bound of the seeds of channels and noise in training; validation and comparison use this one and the next."""
+COUNT = 384
+"""Number of symbols of a message in validation and comparison, that of the general part of an image."""
 
 
 @dataclass(frozen=True)
 class ReceptionScore:
-    """Means over symbols, given that their energy is one."""
+    """Holds means over received symbols, given that their energy is one."""
 
     loss: float
-    """See `log_likelihood_loss`."""
+    """Negative log-likelihood as in `log_likelihood_loss`."""
     squared_error: float
-    """Of the posterior mean: 1 if nothing is known."""
+    """Squared error of the posterior mean: 1 if nothing is known."""
     bit_error_rate: float
-    """Of hard decisions without a code; NaN for analog symbols."""
+    """Bit error rate of hard decisions without a code; NaN for analog symbols."""
 
 
-def draw_symbols(kind: SymbolKind, batch: int, count: int, seed: torch.Generator) -> torch.Tensor:
-    """[batch, count] complex64 of mean energy one: Gaussian, as analog codes send them, or QAM."""
+def draw_symbols(kind: SymbolKind, batch: int, count: int, draws: torch.Generator) -> torch.Tensor:
+    """Draw symbols [batch, count] complex64 of mean energy one: Gaussian, as analog codes send them, or QAM."""
     if kind == "analog":
-        return torch.randn((batch, count), dtype=torch.complex64, generator=seed)
+        return torch.randn((batch, count), dtype=torch.complex64, generator=draws)
     order = _ORDERS[kind]
-    return _modulation(order).map(torch.randint(2, (batch, count * order), generator=seed))
+    return _modulation(order).map(torch.randint(2, (batch, count * order), generator=draws))
 
 
 def log_likelihood_loss(reception: SymbolReception, sent: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-likelihood of the sent symbols, up to a constant, after a Gaussian prior of energy one.
+    """Return the mean negative log-likelihood of the sent symbols, up to a constant, after a Gaussian prior.
 
-    Without the prior a receiver would gain by bias: symbols of zero and noise of one beat the truth at low SNR.
+    The prior has energy one. Without it a receiver would gain by bias: symbols of zero and noise of one beat the truth
+    at low SNR.
     """
     mean, variance = _posterior(reception)
     return (variance.log() + (mean - sent).abs().square() / variance).mean()
@@ -57,7 +74,7 @@ def log_likelihood_loss(reception: SymbolReception, sent: torch.Tensor) -> torch
 
 @torch.no_grad()
 def score(radio: Radio, kind: SymbolKind, es_n0_db: float, images: int, count: int, seed: int) -> ReceptionScore:
-    """Of messages of `count` symbols over `images` channels."""
+    """Score the reception of messages of `count` symbols of one kind over `images` channels."""
     sent = draw_symbols(kind, images, count, generator(seed))
     reception = SymbolLink(radio).send(
         sent, AirInterface(radio.config, radio.draw(images, 1, seed), es_n0_db, seed).forward(0)
@@ -73,6 +90,7 @@ def score(radio: Radio, kind: SymbolKind, es_n0_db: float, images: int, count: i
 
 
 def _posterior(reception: SymbolReception) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and variance [B, n] of the sent symbols given the received ones and a prior of energy one."""
     trust = 1 / (1 + reception.noise_variance)
     return trust * reception.symbols, trust * reception.noise_variance
 
@@ -82,27 +100,23 @@ def _modulation(order: int) -> Modulation:
     return Modulation(order)
 
 
-CHANNELS = ("cdl-a", "cdl-c", "cdl-d", "tdl-b")
-DELAY_SPREADS_NS = (30.0, 100.0, 180.0)
-SPEEDS_MPS = (1.0, 20.0, 40.0, 60.0)
-"""At 3.5 GHz and 30 kHz: Doppler shifts of up to 0.025 of the subcarrier spacing."""
-ES_N0_DB = (-5.0, 25.0)
-NUM_SYMBOLS = (40, 1200)
-"""Of a message; their logarithm is uniform."""
-BATCH = 16
-SEEDS = 2**31
-"""Those of channels and noise are smaller."""
-
-
 class Course:
-    """Draws random receptions over random radios. Each radio is built when it first occurs."""
+    """Draws random receptions over random radios, each of which is built when it first occurs.
+
+    Args:
+        estimator: channel estimator of all radios, the one in training.
+    """
 
     def __init__(self, estimator: NeuralEstimator) -> None:
         self.estimator = estimator
         self._radios: dict[tuple[int, ...], Radio] = {}
 
     def loss(self, draws: torch.Generator) -> torch.Tensor:
-        """Loss of one batch: a radio, an SNR, a size and a kind of symbols, all random."""
+        """Return the loss of one batch with a random radio, SNR, number and kind of symbols.
+
+        Args:
+            draws: generator of everything random.
+        """
 
         def below(count: int) -> int:
             return int(torch.randint(count, (), generator=draws))
@@ -135,24 +149,11 @@ class Course:
         return self._radios[key]
 
 
-COUNT = 384
-"""Symbols of a message: the general part of an image."""
-
-
-def train_receiver(
-    out: Annotated[Path, typer.Argument(help="Folder for the weights.")],
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 4000,
-    seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
-    folder: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/receiver"),
-    images: Annotated[int, typer.Option(help="Channels of the comparison at the end.")] = 256,
-) -> None:
-    """Train the channel estimator of csi = "neural" (needs the extra tensorflow, which computes on the processor)."""
-    save_estimator(fit(steps, seed, folder), out)
-    Console().print(comparison(out, images))
-
-
 def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
-    """Train an estimator, from the last checkpoint in `folder` if there is one. Same arguments, same weights."""
+    """Train an estimator, from the last checkpoint in `folder` if there is one.
+
+    The same arguments give the same weights.
+    """
     estimator = NeuralEstimator(build_network(seed))
     config = FitConfig(steps=steps, lr=2e-3, warmup=50, averaging=0.99, seed=seed, validate_every=250)
     training = Fit(estimator, config, folder)
@@ -160,7 +161,7 @@ def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
     radio.neural = averaged = cast(NeuralEstimator, training.averaged)
 
     def loss(draws: torch.Generator) -> torch.Tensor:
-        with torch.autocast("cpu", enabled=False):  # equalisation needs the precision
+        with torch.autocast("cpu", enabled=False):  # Equalisation needs the precision.
             return course.loss(draws)
 
     def validate() -> dict[str, float]:
@@ -171,8 +172,13 @@ def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
     return averaged
 
 
-def comparison(weights: Path | None, images: int) -> Table:
-    """Receivers over CDL-C 100 ns at 40 m/s with one DMRS a slot, 2x2, on channels that training does not see."""
+def comparison_table(weights: Path | None, images: int) -> Table:
+    """Compare receivers over CDL-C 100 ns at 40 m/s with one DMRS a slot, 2x2, on channels that training does not see.
+
+    Args:
+        weights: folder of the weights of the estimator. None: the bundled ones.
+        images: number of channels.
+    """
     receivers = get_args(Csi)
     table = Table("symbols", "Es/N0 [dB]", *receivers)
     radios = [_radio(csi, weights) for csi in receivers]
@@ -188,6 +194,7 @@ def comparison(weights: Path | None, images: int) -> Table:
 
 
 def _radio(csi: Csi, weights: Path | None = None) -> Radio:
+    """Return the radio of validation and comparison with one kind of channel knowledge."""
     return Radio(
         RadioConfig(
             channel="cdl-c",

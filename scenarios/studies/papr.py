@@ -1,4 +1,4 @@
-"""Peaks of OFDM symbols, analog against QAM in the same resource elements, and what amplifiers make of both."""
+"""Study of peaks of OFDM symbols and what amplifiers do to them: analog against QAM in the same resource elements."""
 
 from collections.abc import Iterator
 
@@ -22,9 +22,13 @@ from taskwave.phy.waveform.transmitter import Transmitter, exceedance, papr_db
 from taskwave.semantic.weights import Models
 
 BACKOFFS_DB = (-3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
+"""Input back-offs of the amplifier [dB]."""
 _ORDERS = {2: "QPSK", 4: "16-QAM", 8: "256-QAM"}
+"""Modulation orders (bits of a symbol) and their names."""
 _LEVELS_DB = torch.linspace(0, 18, 181)
+"""PAPR of the points of a CCDF [dB]."""
 _RARE = 0.01
+"""Share of OFDM symbols that exceed the PAPR in the table."""
 _COLOURS = {
     "analog": "#D55E00",
     "interleaved": "#E69F00",
@@ -36,20 +40,20 @@ _COLOURS = {
 
 
 def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> Iterator[tuple[str, str, torch.Tensor]]:
-    """Name of a message, of what fills it, and its grids [B, L, S, F].
+    """Yield the name of a message, the kind of its symbols, and its grids [B, L, S, F].
 
-    Messages are the general part of `images` [B, 3, H, W], and all layers of its detail, in their own order and
+    Messages are the general part of `images` [B, 3, H, W], and all code layers of its detail, in their own order and
     interleaved. Others of the same allocation hold random QAM or complex Gaussian symbols.
     """
     _, scenes = models.look(images)
-    symbols, first = models.general.encode(scenes), models.general.layers[0]
+    symbols, first = models.general.encode(scenes), models.general.code_layers[0]
     for name, part in (("general part", symbols[:, :first]), ("detail", symbols[:, first:])):
         analog = part.flatten(1)
         analog = analog / analog.abs().square().mean(1, keepdim=True).sqrt()
         (allocation,) = radio.allocator(radio.config.num_layers).allocate(analog.shape[1])
         slot = SlotTransceiver(radio, allocation)
         shape = (len(images), allocation.num_data_symbols)
-        # Free places hold symbols of the same kind: padding is no matter here.
+        # Free positions are filled with symbols of the same kind, because padding would have other peaks.
         filled = analog.repeat(1, 2)[:, : shape[1]]
         yield name, "analog", _data(slot, filled, allocation)
         yield name, "interleaved", _data(slot, filled[:, interleaver(shape[1])], allocation)
@@ -61,16 +65,16 @@ def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> I
 
 
 def _data(slot: SlotTransceiver, symbols: torch.Tensor, allocation: Allocation) -> torch.Tensor:
-    """Grids without their DMRS, which are the same for all."""
+    """Return grids without their DMRS, which are the same for all kinds of symbols."""
     return slot.transmit(symbols)[:, :, list(allocation.data_ofdm_symbols)]
 
 
 @torch.no_grad()
-def measure(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """CCDFs (message, symbols, subcarriers, papr_db, share) and errors (message, symbols, backoff_db, evm_db).
+def measure_peaks(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure CCDFs (message, symbols, subcarriers, papr_db, share) and errors (message, symbols, backoff_db, evm_db).
 
-    `evm_db` is the power of distortion on data REs over that of the symbols [dB], behind the amplifier of the scenario,
-    or one of Rapp's with p = 2, at each input back-off.
+    `evm_db` is the power of distortion on data REs over that of the symbols [dB], behind the amplifier of the radio,
+    or a Rapp amplifier with p = 2 where it has none, at each input back-off.
     """
     table = radio.config.impairments
     amplifier = (table and table.amplifier) or AmplifierConfig(model="rapp", input_backoff_db=0)
@@ -91,8 +95,8 @@ def measure(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> tu
     return pd.DataFrame(peaks), pd.DataFrame(errors)
 
 
-def report(peaks: pd.DataFrame, errors: pd.DataFrame) -> Table:
-    """A row for each message and what fills it: the PAPR that one OFDM symbol in 100 exceeds, EVM at each back-off."""
+def papr_table(peaks: pd.DataFrame, errors: pd.DataFrame) -> Table:
+    """Return the PAPR that one OFDM symbol in 100 exceeds and the EVM at each back-off, for each kind of message."""
     rows = []
     for (message, kind), part in peaks.groupby(["message", "symbols"], sort=False):
         rare = part.loc[part["share"] <= _RARE, "papr_db"].min()
@@ -103,12 +107,12 @@ def report(peaks: pd.DataFrame, errors: pd.DataFrame) -> Table:
     return make_table("PAPR that 1 % of OFDM symbols exceed (dB), and EVM (dB) at input back-offs", columns, rows)
 
 
-def figure(peaks: pd.DataFrame, errors: pd.DataFrame, title: str) -> Figure:
-    """CCDFs of PAPR, a panel a message, and EVM over back-off of both."""
+def papr_figure(peaks: pd.DataFrame, errors: pd.DataFrame, title: str) -> Figure:
+    """Draw CCDFs of PAPR, a panel for each of two messages, and their EVM over back-off."""
     names = list(peaks["message"].unique())
-    picture = Figure(figsize=(3.6 * (len(names) + 1), 3.6), layout="constrained")
-    FigureCanvasAgg(picture)
-    *panels, last = picture.subplots(1, len(names) + 1)
+    figure = Figure(figsize=(3.6 * (len(names) + 1), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    *panels, last = figure.subplots(1, len(names) + 1)
     for axis, name in zip(panels, names, strict=True):
         mine = peaks[peaks["message"] == name]
         for kind, part in mine.groupby("symbols", sort=False):
@@ -124,11 +128,12 @@ def figure(peaks: pd.DataFrame, errors: pd.DataFrame, title: str) -> Figure:
     last.set_title(f"solid: {names[0]}, dashed: {names[1]}", fontsize=9)
     last.xaxis.set_major_locator(MultipleLocator(3))
     _label(last, "input back-off (dB)", "EVM (dB)")
-    picture.suptitle(title, fontsize=9, color="#555555")
-    return picture
+    figure.suptitle(title, fontsize=9, color="#555555")
+    return figure
 
 
 def _label(axis: Axes, x: str, y: str) -> None:
+    """Dress a panel and label its axes."""
     axis.set_xlabel(x, fontsize=9)
     axis.set_ylabel(y, fontsize=9)
     dress(axis, "black")

@@ -1,4 +1,4 @@
-"""How many bytes a budget carries over the radio of a scenario: bounds of information theory, and coded QAM."""
+"""Study of the bytes that a budget carries over a radio: bounds of information theory, and coded QAM."""
 
 from collections.abc import Sequence
 
@@ -19,20 +19,25 @@ from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 
 BLOCK_ERROR_RATE = 0.1
+"""Largest share of blocks that may be lost."""
 _LOOKS = {
     "capacity": ("capacity: each channel known at both ends", "#333333", "-"),
     "outage": ("outage: infinite block, mean SNR known", "#D55E00", "--"),
     "finite": ("finite block: as long as the message (normal approximation)", "#0072B2", ":"),
     "nr": ("NR MCS: LDPC and QAM (predicted)", "#009E73", "-."),
 }
-"""Columns of the table in bytes: name, colour and line of their curves."""
+"""Columns of bytes, with name, colour and line of their curves."""
 
 
-def rates(conditions: Sequence[tuple[Radio, float]], budgets: Sequence[int]) -> pd.DataFrame:
-    """A row for each budget, radio and its SNR: budget, es_n0_db and the columns of `_LOOKS`, in bytes.
+def measure_rates(conditions: Sequence[tuple[Radio, float]], budgets: Sequence[int]) -> pd.DataFrame:
+    """Return a row for each budget and condition: budget, es_n0_db and the columns of `_LOOKS`, in bytes.
 
     Capacity is the mean over channels; the others are the largest payloads lost at most one time in ten, zero if there
     is none. Budgets too small for a symbol are left out.
+
+    Args:
+        conditions: radios, each with its Es/N0 [dB].
+        budgets: channel uses of a message.
     """
     transports = {radio: CodedTransport(radio) for radio, _ in conditions}
     fadings = {radio: radio.draw(1, 1, 0) for radio in transports}
@@ -55,7 +60,7 @@ def rates(conditions: Sequence[tuple[Radio, float]], budgets: Sequence[int]) -> 
 
 
 def _largest(radio: Radio, code: Code, num_symbols: int, es_n0_db: float, most: float) -> float:
-    """Bytes of the largest payload that arrives nine times in ten, by bisection."""
+    """Return the bytes of the largest payload up to `most` that arrives nine times in ten, by bisection."""
     low, high = 0.0, most
     while high - low > max(1e-3 * high, 0.05):
         middle = (low + high) / 2
@@ -64,8 +69,8 @@ def _largest(radio: Radio, code: Code, num_symbols: int, es_n0_db: float, most: 
     return low
 
 
-def table(values: pd.DataFrame) -> Table:
-    """For the terminal."""
+def rate_table(values: pd.DataFrame) -> Table:
+    """Return the bytes of `measure_rates` as a table for the terminal."""
     rows = [
         [f"{row.budget:,}", f"{row.es_n0_db:g} dB", *(f"{getattr(row, column):,.0f}" for column in _LOOKS)]
         for row in values.itertuples()
@@ -74,12 +79,12 @@ def table(values: pd.DataFrame) -> Table:
     return make_table(title, ["channel uses", "Es/N0", "capacity", "outage", "finite block", "NR MCS"], rows)
 
 
-def figure(values: pd.DataFrame, channel: str) -> Figure:
-    """One panel a budget, all on one logarithmic axis of bytes."""
+def rate_figure(values: pd.DataFrame, channel: str) -> Figure:
+    """Draw bytes over Es/N0, a panel for each budget, all on one logarithmic axis of bytes."""
     budgets = list(values["budget"].unique())
-    drawing = Figure(figsize=(2.75 * len(budgets) + 0.5, 3.4), layout="constrained")
-    FigureCanvasAgg(drawing)
-    panels: list[Axes] = drawing.subplots(1, len(budgets), sharex=True, sharey=True, squeeze=False)[0].tolist()
+    figure = Figure(figsize=(2.75 * len(budgets) + 0.5, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: list[Axes] = figure.subplots(1, len(budgets), sharex=True, sharey=True, squeeze=False)[0].tolist()
     for axis, budget in zip(panels, budgets, strict=True):
         part = values[values["budget"] == budget]
         for column, (name, colour, line) in _LOOKS.items():
@@ -92,7 +97,7 @@ def figure(values: pd.DataFrame, channel: str) -> Figure:
         axis.set_xlabel("$E_s/N_0$ (dB)")
         dress(axis)
     panels[0].set_ylabel("bytes that arrive")
-    drawing.suptitle(f"{channel}; mean of capacity, else 10 % of blocks lost", fontsize=9, color="#555555")
+    figure.suptitle(f"{channel}; mean of capacity, else 10 % of blocks lost", fontsize=9, color="#555555")
     handles, labels = panels[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8, handlelength=3.2)
-    return drawing
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8, handlelength=3.2)
+    return figure

@@ -1,11 +1,11 @@
-"""A point of a sweep as a pure function: models, radio and links of a scenario, brought together once."""
+"""Evaluation of a point of a sweep as a pure function, with models, radio and links that all points share."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -25,66 +25,43 @@ from taskwave.scenarios.sweep.records import identity
 from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.data import ImageSet, open_images
 from taskwave.semantic.metrics import iou_counts
-from taskwave.semantic.weights import load_task_network
-
-
-class Judge:
-    """Answers in place of the links' own task network wherever a picture was delivered.
-
-    Args:
-        folder: a segmentation network, as `taskwave train set … --stage segmentation` leaves it.
-
-    Raises:
-        FileNotFoundError, ValueError: there is none, or it is damaged.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._task, self.digest = load_task_network(folder)
-
-    def __call__(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """The deliveries with other predictions; those without a picture (an answer was sent) as they are."""
-        judged = []
-        for delivery in deliveries:
-            if delivery.image is not None:
-                prediction = self._task.predict(delivery.image)
-                prediction[delivery.outage.to(prediction.device)] = NO_ANSWER
-                delivery = replace(delivery, prediction=prediction)  # noqa: PLW2901 - the judged one from here on
-            judged.append(delivery)
-        return judged
-
-
-if TYPE_CHECKING:
-    from taskwave.semantic.weights import Models
+from taskwave.semantic.weights import Models, load_task_network
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One cell of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
+    """Names one point of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
 
     batch: int
+    """Index of the batch."""
     es_n0_db: float
+    """SNR [dB]."""
     budget: int
+    """Channel uses allowed per image and task, both directions together."""
     link: str
+    """Name of the link."""
     distance_m: float | None = None
-    """Where distances are swept."""
+    """Distance that the SNR belongs to [m]. None: SNRs are swept."""
 
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """The images of one batch, as links and metrics want them."""
+    """Holds the images of one batch, as links and metrics take them."""
 
     index: int
+    """Index of the batch."""
     names: tuple[str, ...]
+    """Names of its B images."""
     images: torch.Tensor
-    """[B, 3, H, W] float32 in [0, 1]."""
+    """Images [B, 3, H, W] float32 in [0, 1]."""
     labels: torch.Tensor
-    """[B, H, W] uint8."""
+    """True class ids [B, H, W] uint8."""
     digest: str
-    """Of the pixels and labels: other images, other results."""
+    """SHA-256 digest of pixels and labels, by which results of other images are told apart."""
 
 
 def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
-    """Every point of a scenario; batch by batch, so that an interrupted run has whole curves over fewer images."""
+    """Yield every point of a scenario, batch by batch: an interrupted run has whole curves over fewer images."""
     sweep = scenario.sweep
     for batch in range(-(-scenario.images.count // scenario.images.batch)):
         for es_n0_db, distance_m in scenario.conditions:
@@ -94,9 +71,10 @@ def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
 
 
 def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
-    """The image set of a scenario and the indices it uses, spread evenly over the split.
+    """Return the image set of a scenario and the indices that it uses, spread evenly over the split.
 
-    Raises `ValueError` when the split has fewer images than asked for, and what `open_images` raises.
+    Raises:
+        ValueError: the split has fewer images than asked for; also what `open_images` raises.
     """
     images = open_images(config.source, config.split, config.folder)
     if config.count > len(images):
@@ -108,7 +86,7 @@ def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
 
 
 def code_digest() -> str:
-    """Digest of the code that results depend on (phy, semantic, links): to notice results of other code."""
+    """Return the SHA-256 digest of the code that results depend on (phy, semantic, links), to notice other code."""
     root = Path(str(taskwave.__file__)).parent
     digest = hashlib.sha256()
     for package in ("phy", "semantic", "links"):
@@ -117,8 +95,34 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+class Judge:
+    """Answers in place of the links' own task network wherever an image was delivered.
+
+    Args:
+        folder: folder of a segmentation network, as `taskwave train set … --stage segmentation` leaves it.
+
+    Raises:
+        FileNotFoundError: there is no network in the folder.
+        ValueError: the network is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._task, self.digest = load_task_network(folder)
+
+    def __call__(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return deliveries with predictions of its own; those without an image (an answer was sent) as they are."""
+        judged = []
+        for delivery in deliveries:
+            if delivery.image is not None:
+                prediction = self._task.predict(delivery.image)
+                prediction[delivery.outage.to(prediction.device)] = NO_ANSWER
+                delivery = replace(delivery, prediction=prediction)  # noqa: PLW2901  the judged one from here on
+            judged.append(delivery)
+        return judged
+
+
 def _check_turnaround(radio: Radio, budget: int) -> None:
-    """Raise `ValueError` if a message could last into its answer."""
+    """Raise `ValueError` if a message of `budget` channel uses could last until its answer starts."""
     allocator = radio.allocator(radio.config.num_layers)
     symbols, turnaround = allocator.capacity(budget), radio.config.turnaround_slots
     slots = len(allocator.allocate(symbols)) if symbols else 0
@@ -130,9 +134,19 @@ def _check_turnaround(radio: Radio, budget: int) -> None:
 
 
 class Evaluator:
-    """Everything the points of one scenario share. Deterministic: a point gives the same records every time."""
+    """Runs the points of one scenario and holds what they share; a point gives the same records every time.
 
-    def __init__(self, scenario: Scenario, models: "Models", profile: StageTimes | None = None) -> None:
+    Args:
+        scenario: scenario of the points.
+        models: networks of all links.
+        profile: collector of the times of links. None: they are not timed.
+
+    Raises:
+        ValueError: a budget lasts longer than the turnaround, or the image set is too small.
+        FileNotFoundError: there is no network of the judge; also what `open_images` raises.
+    """
+
+    def __init__(self, scenario: Scenario, models: Models, profile: StageTimes | None = None) -> None:
         self.scenario = scenario
         self.models = models
         self._radios = {
@@ -150,18 +164,18 @@ class Evaluator:
 
     @property
     def radios(self) -> tuple[Radio, ...]:
-        """One, or one a distance."""
+        """Radios of the scenario: one, or one for each distance where the channel depends on it."""
         return tuple(self._radios.values())
 
-    def link(self, name: str, distance_m: float | None = None) -> Link:
-        """The link called `name` over the radio at a distance of the sweep, made on first use."""
+    def link(self, name: str, distance_m: float | None) -> Link:
+        """Return the link called `name` over the radio at a distance of the sweep, made on first use."""
         config = self.scenario.radio_at(distance_m)
         if (name, config) not in self._links:
             self._links[name, config] = registry.create(name, self.models, self._radios[config])
         return self._links[name, config]
 
     def batch(self, index: int) -> ImageBatch:
-        """Read batch `index` (the last one read is kept)."""
+        """Return the images of a batch; the batch read last is kept."""
         if self._batch is None or self._batch.index != index:
             size = self.scenario.images.batch
             samples = [self.image_set[i] for i in self.indices[index * size : (index + 1) * size]]
@@ -174,18 +188,18 @@ class Evaluator:
         return self._batch
 
     def air(self, point: SweepPoint) -> AirInterface:
-        """A fresh air interface for a point: fading and noise are those of every other link, budget and SNR."""
+        """Return a fresh air interface for a point, with the fading and noise of all links, budgets and SNRs."""
         batch, seed = self.batch(point.batch), self.scenario.seed
         config = self.scenario.radio_at(point.distance_m)
         radio = self._radios[config]
-        # Points come distance by distance: the last one's is enough, with the responses that it keeps.
+        # Points come distance by distance, so the fading of the last one is enough, with the responses that it keeps.
         if self._fading is None or self._fading[0] != config:
             fading_seed = stream_seed(seed, "fading", batch.index)
             self._fading = config, radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
         return AirInterface(radio.config, self._fading[1], point.es_n0_db, stream_seed(seed, "noise", batch.index))
 
     def key(self, point: SweepPoint) -> str:
-        """Name of everything that determines the records of a point."""
+        """Return a name that stands for everything that determines the records of a point."""
         scenario, config = self.scenario, self.scenario.radio_at(point.distance_m)
         recorded = self._radios[config].channel.digest
         return identity(
@@ -208,14 +222,16 @@ class Evaluator:
         )
 
     def _weights(self, link: str) -> dict[str, str]:
-        """Digests of the networks that `link` depends on: retraining others leaves its results valid."""
+        """Return digests of the networks that `link` depends on: retraining others leaves its results valid."""
         used = registry.networks(link)
         return {name: digest for name, digest in self.models.digests.items() if used is None or name in used}
 
     def deliver(self, point: SweepPoint) -> list[Delivery]:
-        """Run the link of a point on its images, one delivery a task.
+        """Run the link of a point on its images and return one delivery for each task.
 
-        Raises `BudgetError` where the budget is too small, `ValueError` where the link breaks its contract.
+        Raises:
+            BudgetError: the budget is too small for the link.
+            ValueError: the link breaks its contract.
         """
         images = self.batch(point.batch).images
         link, air = self.link(point.link, point.distance_m), self.air(point)
@@ -235,7 +251,7 @@ class Evaluator:
         return self._judge(deliveries) if self._judge is not None else deliveries
 
     def records(self, point: SweepPoint, deliveries: list[Delivery]) -> list[dict[str, Any]]:
-        """The records of a point, in the columns of `records.SCHEMA`."""
+        """Return the records of a point, in the columns of `records.SCHEMA`, one for each task and image."""
         batch, link = self.batch(point.batch), self.link(point.link, point.distance_m)
         height, width = batch.labels.shape[-2:]
         rows = []

@@ -1,4 +1,4 @@
-"""Where a link spends its time: seconds per stage, without a line of timing code in any link.
+"""Times of the stages of a link, measured from outside: links have no timing code.
 
 A stage is the first call from a link's own module into another module of the package (a codec, a prior, a symbol
 link). What remains is the link's own work and the libraries it calls directly.
@@ -16,27 +16,32 @@ from typing import Any
 import pandas as pd
 
 OWN = "(in the link itself)"
+"""Name of the stage that holds the work of a link outside all other stages."""
 
 
 @dataclass
 class LinkRun:
-    """One call of a link: `answers` = images x tasks, wall-clock seconds in all and by stage."""
+    """Holds the times of one call of a link."""
 
     link: str
+    """Name of the link."""
     answers: int
+    """Number of images times number of tasks."""
     seconds: float = 0.0
+    """Wall-clock time of the call [s]."""
     stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Wall-clock time [s] by stage, `module.function` without the name of the package."""
 
 
 class StageTimes:
-    """Collects the runs of a scenario."""
+    """Collects the times of all calls of links in a run."""
 
     def __init__(self) -> None:
         self.runs: list[LinkRun] = []
 
     @contextmanager
     def measure(self, link: str, module: str, answers: int) -> Iterator[None]:
-        """Time the body, one call of a link that is defined in `module`; only this thread's calls are seen."""
+        """Time the body, one call of a link that is defined in `module`; calls of other threads are not seen."""
         run = LinkRun(link, answers)
         outermost: FrameType | None = None
         entered = 0.0
@@ -63,9 +68,9 @@ class StageTimes:
         self.runs.append(run)
 
     def table(self) -> pd.DataFrame:
-        """Columns link, stage, `ms` (per image and task), `share` (of the link's time); slowest stage first.
+        """Return columns link, stage, `ms` (per image and task), `share` (of the link's time); slowest stage first.
 
-        The first run of each link fills caches and is left out where there is another. Stages below one percent
+        The first run of each link fills caches and is left out where there is another one. Stages below one percent
         are added to `OWN`.
         """
         rows = []

@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal, an occasional line in a log."""
+"""Progress of a run: a live bar on a terminal, an occasional line in a log."""
 
 import time
 from collections.abc import Iterator
@@ -11,16 +11,18 @@ from taskwave.scenarios.sweep.evaluation import SweepPoint
 from taskwave.scenarios.sweep.runner import Observer
 
 LOG_SECONDS = 15.0
+"""Least time between two lines in a log [s]."""
 
 
 def _describe(point: SweepPoint) -> str:
+    """Return the text that tells a point from others."""
     where = "" if point.distance_m is None else f"{point.distance_m:g} m, "
     return f"batch {point.batch}, {where}{point.es_n0_db:g} dB, {point.budget:,} uses, {point.link}"
 
 
 @contextmanager
 def progress(console: Console) -> Iterator[Observer]:
-    """An observer for `runner.run` that shows points done, the time left and what is being computed."""
+    """Give the body an observer for `runner.run` that shows points done, the time left and the next point."""
     if console.is_terminal:
         with _bar(console) as observe:
             yield observe
@@ -30,6 +32,7 @@ def progress(console: Console) -> Iterator[Observer]:
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Observer]:
+    """Give the body an observer that moves a bar at the bottom of the terminal."""
     bar = Progress(
         MofNCompleteColumn(),
         BarColumn(),
@@ -39,7 +42,7 @@ def _bar(console: Console) -> Iterator[Observer]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
         console=console,
-        speed_estimate_period=600,  # links differ in cost: average over many of them
+        speed_estimate_period=600,  # Links differ in cost, so the average is over many of them.
         transient=True,
     )
     with bar:
@@ -50,7 +53,7 @@ def _bar(console: Console) -> Iterator[Observer]:
 
 
 class _Log:
-    """Prints a line now and then; time left from the points computed since the start."""
+    """Prints a line now and then, with the time left judged by the points computed since the start."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

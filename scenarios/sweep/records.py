@@ -1,4 +1,4 @@
-"""Flat records, one per (link, task, SNR, budget, image), and the folder in which finished points are kept."""
+"""Flat records, one for each link, task, SNR, budget and image, and the folder in which finished points are kept."""
 
 import hashlib
 import json
@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 SCHEMA = pa.schema(
     [
         ("link", pa.string()),
-        ("kind", pa.string()),  # declared by the link: semantic, bitwise, bound, answer
+        ("kind", pa.string()),  # kind that the link declares: semantic, bitwise, bound, answer
         ("task", pa.string()),  # class names joined by +
-        ("prompt", pa.string()),  # what the receiver sent back; the task's own wording where it sends nothing
+        ("prompt", pa.string()),  # prompt that the receiver sent back; the task's own wording where it sends none
         ("channel", pa.string()),
         ("es_n0_db", pa.float64()),
         ("distance_m", pa.float64()),  # null where SNRs are swept
         ("budget", pa.int64()),  # channel uses allowed
         ("channel_uses", pa.int64()),  # channel uses spent, both directions
-        ("feedback_uses", pa.int64()),  # of these, on the reverse link
+        ("feedback_uses", pa.int64()),  # channel uses spent on the reverse link
         ("bandwidth_ratio", pa.float64()),  # channel_uses / (3 H W)
         ("image", pa.string()),
         ("accuracy", pa.float64()),  # intersection / union; null where neither label nor answer has the classes
@@ -33,17 +33,21 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
     ]
 )
+"""Columns of records, with their types."""
 CSV, PARQUET = "records.csv", "records.parquet"
 
 
 class StorageError(OSError):
-    """Results could not be written."""
+    """Raised when results cannot be written, or when written ones are damaged."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file beside `path`, force it to the disk, then put it in the place of `path` in one step.
 
-    A crash, a full disk or Ctrl-C leaves either the old file or the new one. Raises `StorageError`.
+    A crash, a full disk or Ctrl-C leaves either the old file or the new one.
+
+    Raises:
+        StorageError: the file cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -64,31 +68,49 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def identity(what: Mapping[str, Any]) -> str:
-    """A file name for everything that determines a result: equal content, equal name. 32 hexadecimal digits."""
+    """Return the name of a result, 32 hexadecimal digits, from everything that determines it.
+
+    Args:
+        what: values that JSON can hold; equal content gives an equal name.
+    """
     return hashlib.sha256(json.dumps(what, sort_keys=True, allow_nan=False).encode()).hexdigest()[:32]
 
 
 class PointStore:
-    """Finished points in `out/points`, one Parquet file each, named by what determines the point."""
+    """Keeps finished points in `out/points`, one Parquet file each, named by what determines the point."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.folder = out / "points"
 
     def _path(self, key: str) -> Path:
+        """Return the file of a point."""
         return self.folder / f"{key}.parquet"
 
     def has(self, key: str) -> bool:
-        """Whether this point is finished."""
+        """Return whether a point is finished."""
         return self._path(key).is_file()
 
     def put(self, key: str, rows: Sequence[Mapping[str, Any]], notes: Mapping[str, str]) -> None:
-        """Keep one point: its records, and notes (`code`: digest of the code; `skipped`: why there are no records)."""
+        """Keep one finished point.
+
+        Args:
+            key: name of the point, see `identity`.
+            rows: records of the point.
+            notes: `code`, the digest of the code, and `skipped`, the reason why there are no records.
+
+        Raises:
+            StorageError: the point cannot be written.
+        """
         table = pa.Table.from_pylist(list(rows), SCHEMA).replace_schema_metadata(notes)
         write_atomically(self._path(key), lambda file: pq.write_table(table, file))
 
     def get(self, key: str) -> pa.Table:
-        """One finished point; `StorageError` names a file that something else has damaged."""
+        """Return the records of one finished point.
+
+        Raises:
+            StorageError: the file is damaged or has other columns; the message names it.
+        """
         try:
             table = pq.read_table(self._path(key))
         except (pa.ArrowInvalid, OSError) as error:
@@ -106,13 +128,19 @@ class PointStore:
         return table.to_pandas()
 
     def notes(self, key: str) -> dict[str, str]:
-        """The notes kept with a finished point."""
+        """Return the notes kept with a finished point."""
         metadata = self.get(key).schema.metadata or {}
         return {name.decode(): text.decode() for name, text in metadata.items()}
 
 
 def read_records(out: Path) -> pd.DataFrame:
-    """The records of a finished or interrupted run; `FileNotFoundError` where there are none."""
+    """Return the records of a finished or interrupted run.
+
+    Raises:
+        FileNotFoundError: there are none in `out`.
+        StorageError: the file is damaged, or is not one of records.
+        ValueError: no point is finished yet.
+    """
     path = out / PARQUET
     if not path.is_file():
         raise FileNotFoundError(f"{out}: no {PARQUET} here; give the --out folder of a `taskwave run`")

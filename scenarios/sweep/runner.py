@@ -1,4 +1,4 @@
-"""Run a scenario: compute the points that are not on disk yet, keep each as it finishes, join them into records."""
+"""The run of a scenario: points that are not on disk yet are computed and kept, and all are joined into records."""
 
 import contextlib
 from collections.abc import Callable
@@ -12,40 +12,50 @@ from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint, code_dige
 from taskwave.scenarios.sweep.records import PointStore, StorageError, write_atomically
 
 SCENARIO_FILE = "scenario.json"
-"""The scenario as it was run, overrides included, beside its records."""
+"""Name of the file beside the records that holds the scenario as it was run, overrides included."""
 
 Observer = Callable[[int, int, SweepPoint], None]
-"""Called before each point with (points finished, points in all, the point that is next)."""
+"""Function called before each point with (points finished, points in all, the point that is next)."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A link that cannot work within a budget, at which SNRs, and its reason at the first of them."""
+    """Describes a link that cannot work within a budget."""
 
     link: str
+    """Name of the link."""
     budget: int
-    es_n0_db: tuple[float, ...]
+    """Budget that is too small."""
+    es_n0_dbs: tuple[float, ...]
+    """SNRs [dB] at which it is too small, in ascending order."""
     reason: str
+    """Message of the link at the first of these points."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind."""
+    """Holds the results of a run."""
 
     records: pd.DataFrame
+    """Records of all points, in the columns of `records.SCHEMA`."""
     computed: int
-    """Points computed now; the others were on disk."""
+    """Number of points computed now; the others were on disk."""
     total: int
+    """Number of points of the scenario."""
     skipped: tuple[Skipped, ...]
+    """Links and budgets that were skipped anywhere."""
     other_code: int
-    """Points on disk that another state of the code had computed."""
+    """Number of points on disk that another state of the code computed."""
 
 
 def run(evaluator: Evaluator, out: Path, observe: Observer) -> Outcome:
-    """Compute what is missing in `out` and assemble records.csv and records.parquet.
+    """Compute the points that are missing in `out` and assemble records.csv and records.parquet.
 
     Whatever ends the run early (`KeyboardInterrupt` included) passes through after the finished points were
-    assembled; running again continues. Raises `StorageError` when results cannot be written.
+    assembled; running again continues.
+
+    Raises:
+        StorageError: results cannot be written.
     """
     store, code = PointStore(out), code_digest()
     description = evaluator.scenario.model_dump_json(indent=2).encode()
@@ -76,7 +86,7 @@ def run(evaluator: Evaluator, out: Path, observe: Observer) -> Outcome:
 
 
 def _compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: str, code: str) -> None:
-    """Run one point and keep it; a budget that is too small is a result as well."""
+    """Run one point and keep its records; a budget that is too small is kept as a result as well."""
     try:
         rows = evaluator.records(point, evaluator.deliver(point))
         store.put(key, rows, {"code": code})
@@ -85,12 +95,12 @@ def _compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: st
 
 
 def _skipped(points: list[SweepPoint], notes: list[dict[str, str]]) -> tuple[Skipped, ...]:
-    """One entry for each link and budget that were skipped anywhere."""
+    """Return one entry for each link and budget that were skipped anywhere."""
     found: dict[tuple[str, int], tuple[set[float], str]] = {}
     for point, note in zip(points, notes, strict=True):
         if "skipped" in note:
-            ratios, _ = found.setdefault((point.link, point.budget), (set(), note["skipped"]))
-            ratios.add(point.es_n0_db)
+            es_n0_dbs, _ = found.setdefault((point.link, point.budget), (set(), note["skipped"]))
+            es_n0_dbs.add(point.es_n0_db)
     return tuple(
-        Skipped(link, budget, tuple(sorted(ratios)), reason) for (link, budget), (ratios, reason) in found.items()
+        Skipped(link, budget, tuple(sorted(es_n0_dbs)), reason) for (link, budget), (es_n0_dbs, reason) in found.items()
     )
