@@ -45,7 +45,7 @@ def test_the_wheel_holds_code_scenarios_weights_and_licence(wheel: Path) -> None
         assert code <= names
         data = [
             p
-            for kind in ("toml", "json", "safetensors", "yml", "grc", "npz")
+            for kind in ("toml", "json", "safetensors", "yml", "grc", "npz", "j2")
             for p in (ROOT / package).rglob(f"*.{kind}")
         ]
         assert {f"taskwave/{package}/{p.relative_to(ROOT / package)}" for p in data} <= names

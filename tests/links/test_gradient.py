@@ -32,7 +32,7 @@ def test_gradient_of_the_task_at_the_transmitter(models: Models, radio: RadioCon
     images, labels = picture.image[None].float() / 255, picture.label[None].long()
     latents, scenes = models.look(images)
     link, general = SymbolLink(Radio(radio)), models.general
-    first = general.layers[0]
+    first = general.code_layers[0]
     air = AirInterface(link.radio.config, link.radio.draw(1, 1, 7), 8.0, 7).forward(0)
 
     def loss() -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""SNR, noise variance and bandwidth ratio."""
+"""Tests of SNR, noise variance and bandwidth ratio."""
 
 import math
 
@@ -13,13 +13,13 @@ def test_noise_variance_is_of_the_complex_sample(es_n0_db: float, expected: floa
 
 
 @pytest.mark.parametrize("es_n0_db", [math.nan, math.inf, -math.inf, 101.0, -101.0])
-def test_noise_variance_refuses_what_is_no_snr(es_n0_db: float) -> None:
+def test_noise_variance_refuses_numbers_that_are_no_snr(es_n0_db: float) -> None:
     with pytest.raises(ValueError, match=r"es_n0_db is .*finite"):
         noise_variance(es_n0_db)
 
 
 def test_eb_n0_counts_bits_not_points() -> None:
-    # 16-QAM of rate 1/2 carries two bits a symbol; with 2**m in place of m it would be eight.
+    # 16-QAM of rate 1/2 carries two bits in a symbol; 2**m in place of m would give eight.
     assert eb_n0_to_es_n0_db(1.0, 4, 0.5) == pytest.approx(1.0 + 10 * math.log10(2))
     assert eb_n0_to_es_n0_db(1.0, 2) == pytest.approx(1.0 + 10 * math.log10(2))
 

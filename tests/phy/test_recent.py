@@ -1,4 +1,4 @@
-"""What is kept between SNRs and links is what would be computed anew, and never more than the bound."""
+"""Tests of the cache: it returns the values that would be computed anew, and keeps no more than its limit."""
 
 import torch
 
@@ -10,7 +10,7 @@ from taskwave.phy.recent import Recent
 
 
 def test_responses_and_noise_are_those_of_a_fresh_draw() -> None:
-    """Whatever was asked before: other directions, occasions, slots, allocations, images, seeds."""
+    """Requests for other directions, occasions, slots, allocations, images and seeds before do not change a value."""
     radio = Radio(RadioConfig(channel="tdl-c", num_tx_ant=2, num_rx_ant=2, max_prb=4, max_slots=2))
     used = radio.draw(4, 2, 3)
     every = [
@@ -32,10 +32,10 @@ def test_responses_and_noise_are_those_of_a_fresh_draw() -> None:
 def test_least_recently_used_goes_first() -> None:
     made: list[str] = []
 
-    def ask(recent: Recent, key: str, size: int = 10) -> None:
+    def ask(recent: Recent[torch.Tensor], key: str, size: int = 10) -> None:
         assert len(recent.get(key, lambda: (made.append(key), torch.zeros(size))[1])) == size
 
-    recent = Recent(limit_bytes=100)  # two tensors of ten float32, not three
+    recent = Recent(100, lambda tensor: tensor.nbytes)  # two tensors of ten float32, not three
     for key in "abacab":
         ask(recent, key)
     assert "".join(made) == "abcb", "c drove out b, not a, which had been used since"

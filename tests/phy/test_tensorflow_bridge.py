@@ -1,4 +1,4 @@
-"""The TensorFlow bridge: gradients against finite differences and PyTorch, errors, state."""
+"""Tests of the TensorFlow bridge: gradients against finite differences and PyTorch, errors and state."""
 
 import copy
 import os
@@ -67,7 +67,7 @@ def test_complex_numbers_several_inputs_and_outputs(tf: Any) -> None:
 
 
 def test_each_backward_pass_sees_the_weights_of_its_forward_pass(tf: Any) -> None:
-    """Also when other weights went through the same variables in between, and when it is played twice."""
+    """It does so when other weights went through the same variables in between, and when it runs twice."""
     module, x = network(tf), normal(5, 4)
     module(x).sum().backward()
     alone, x.grad = x.grad, None
@@ -100,7 +100,7 @@ def test_memory_is_shared_only_where_it_is_safe(tf: Any) -> None:
     assert to_torch(to_tensorflow(x)).data_ptr() != x.data_ptr()
     shared = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(to_tensorflow(x)))
     assert shared.data_ptr() == x.data_ptr()
-    # One float off the alignment: matrix products of TensorFlow would end the process.
+    # This tensor is one float off the alignment: matrix products of TensorFlow would end the process.
     odd = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(to_tensorflow(torch.zeros(65)[1:])))
     assert odd.data_ptr() % 64 == 0
     constant = TensorFlowModule(lambda x: tf.constant([1.0, 2.0]), [tf.TensorSpec([1])])

@@ -1,4 +1,4 @@
-"""Closed forms against published values, limits and one another."""
+"""Tests of closed forms against published values, limits and one another."""
 
 import math
 

@@ -1,18 +1,18 @@
-"""Codec, general code, attention, segmentation network and metric on small real tensors."""
+"""Codec, analog code, attention, segmentation network and metrics on small tensors."""
 
 import pytest
 import torch
 from torch.nn import functional
 
 from taskwave.semantic.attention import PromptAttention
-from taskwave.semantic.classes import IGNORE, NO_ANSWER
+from taskwave.semantic.classes import IGNORE, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.codec.analog import GeneralCode, scene
-from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder, psnr
-from taskwave.semantic.metrics import confusion_matrix, iou_counts, mean_iou
+from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.metrics import confusion_matrix, iou_counts, mean_iou, psnr
 from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 
-def pictures(count: int = 6) -> torch.Tensor:
+def smooth_images(count: int = 6) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     rough = torch.rand(count, 3, 6, 8, generator=generator)
     smooth = torch.nn.functional.interpolate(rough, scale_factor=16, mode="bicubic", align_corners=False)
@@ -20,26 +20,28 @@ def pictures(count: int = 6) -> torch.Tensor:
 
 
 def test_codec_starts_as_the_karhunen_loeve_transform() -> None:
-    """Its error is the energy of the principal components left out, and its latents have unit power."""
-    images = pictures() * 2 - 1
+    """The error is the energy of the principal components left out, and the latents have unit power."""
+    images = smooth_images() * 2 - 1
     codec = PatchAutoencoder(latent_channels=16, encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
     codec.start_linear(images)
     latents = codec.encode(images).latent_dist.mode().detach()
     decoded = codec.decode(latents).sample
-    patches = torch.nn.functional.pixel_unshuffle(images, 8).movedim(1, -1).flatten(0, -2).double()
-    power = torch.linalg.eigvalsh(torch.cov(patches.T))
-    error = (decoded - images).square().mean() * 192 * len(patches) / (len(patches) - 1)
+    blocks = torch.nn.functional.pixel_unshuffle(images, 8).movedim(1, -1).flatten(0, -2).double()
+    power = torch.linalg.eigvalsh(torch.cov(blocks.T))
+    error = (decoded - images).square().mean() * 192 * len(blocks) / (len(blocks) - 1)
     assert float(error.detach()) == pytest.approx(float(power[:-16].sum()), rel=1e-3)
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(16), atol=1e-3, rtol=1e-3)
 
 
 def test_latent_codec_normalises_and_undoes_it() -> None:
     vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
-    vae.start_linear(pictures() * 2 - 1)
+    vae.start_linear(smooth_images() * 2 - 1)
     plain = LatentCodec(vae, torch.zeros(16), torch.ones(16))
     shifted = LatentCodec(vae, torch.linspace(-1, 1, 16), torch.linspace(0.5, 2, 16))
-    torch.testing.assert_close(shifted.decode(shifted.encode(pictures())), plain.decode(plain.encode(pictures())))
-    assert float(psnr(plain.decode(plain.encode(pictures())).detach(), pictures()).mean()) > 25
+    torch.testing.assert_close(
+        shifted.decode(shifted.encode(smooth_images())), plain.decode(plain.encode(smooth_images()))
+    )
+    assert float(psnr(plain.decode(plain.encode(smooth_images())).detach(), smooth_images()).mean()) > 25
 
 
 def test_codec_refuses_ragged_images() -> None:
@@ -124,9 +126,9 @@ def test_untrained_keys_of_attention_are_the_shares_of_the_scene() -> None:
     torch.testing.assert_close(PromptAttention(width=16).keys(scenes), scenes[:, 16:], atol=0.012, rtol=0)
 
 
-def test_segmentation_answers_at_the_size_of_the_picture() -> None:
+def test_segmentation_answers_at_the_size_of_the_image() -> None:
     task = SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
-    answer = task.predict(pictures(2))
+    answer = task.predict(smooth_images(2))
     assert answer.shape == (2, 96, 128) and answer.dtype == torch.uint8 and int(answer.max()) < 11
 
 
@@ -151,3 +153,26 @@ def test_mean_iou_leaves_out_absent_classes() -> None:
     label = torch.tensor([[[0, 0, 1, IGNORE]]], dtype=torch.uint8)
     predicted = torch.tensor([[[0, 1, 1, 5]]], dtype=torch.uint8)
     assert mean_iou(confusion_matrix(predicted, label)) == pytest.approx((1 / 2 + 1 / 2) / 2)
+
+
+def test_confusion_matrix_counts_every_pair_of_label_and_answer() -> None:
+    """Checked against a count by hand, with pixels that have no label or no answer."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.tensor([*range(NUM_CLASSES), NO_ANSWER, IGNORE], dtype=torch.uint8)
+    predicted, label = ids[torch.randint(len(ids), (2, 3, 40, 50), generator=generator)]
+    matrix = confusion_matrix(predicted, label)
+    assert matrix.dtype == torch.int64 and matrix.shape == (NUM_CLASSES, NUM_CLASSES)
+    for true in range(NUM_CLASSES):
+        for answer in range(NUM_CLASSES):
+            assert matrix[true, answer] == ((label == true) & (predicted == answer)).sum()
+    assert int(confusion_matrix(label, torch.full_like(label, IGNORE)).sum()) == 0
+
+
+def test_psnr_is_the_mean_squared_error_in_decibels() -> None:
+    generator = torch.Generator().manual_seed(0)
+    reference = torch.rand(8, 3, 48, 64, generator=generator)
+    spread = torch.logspace(0, -3, 8).reshape(-1, 1, 1, 1)
+    images = reference + spread * torch.randn(reference.shape, generator=generator)
+    expected = -10 * (images - reference).double().square().mean((1, 2, 3)).log10()
+    torch.testing.assert_close(psnr(images, reference).double(), expected, atol=1e-4, rtol=0)
+    assert bool(psnr(reference, reference).isposinf().all())

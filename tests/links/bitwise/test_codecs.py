@@ -8,6 +8,7 @@ from PIL import Image
 
 from taskwave.links.bitwise.image_codecs import CODEC_NAMES, LEVELS, Pixels, image_codec
 from taskwave.links.bitwise.ladder import (
+    REMEMBERED,
     SCALES,
     LadderStore,
     RateLadder,
@@ -112,12 +113,12 @@ def test_downscaling_wins_when_bytes_are_few() -> None:
 
 
 def test_store_remembers_by_content_and_is_bounded() -> None:
-    store = LadderStore(image_codec("jpeg"), capacity=2)
-    first = store.ladder(picture(24, 32, 0))
-    assert store.ladder(picture(24, 32, 0)) is first
-    store.ladder(picture(24, 32, 1))
-    store.ladder(picture(24, 32, 2))
-    assert store.ladder(picture(24, 32, 0)) is not first
+    store = LadderStore(image_codec("jpeg"))
+    first = store.ladder(picture(4, 4, 0))
+    assert store.ladder(picture(4, 4, 0)) is first
+    for seed in range(1, REMEMBERED + 1):
+        store.ladder(picture(4, 4, seed))
+    assert store.ladder(picture(4, 4, 0)) is not first
 
 
 @pytest.mark.parametrize("name", CODEC_NAMES)

@@ -15,7 +15,7 @@ from taskwave.links.bitwise.link import BitwiseLink
 from taskwave.links.bitwise.source import CodecSource, to_image, to_pixels
 from taskwave.links.bounds import IdealLink, information
 from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission, at_sinr, bicm_information
-from taskwave.links.transport.rate import CodedTransport, Offer, RateOption, choose
+from taskwave.links.transport.rate import CodedTransport, Offer, PayloadReception, RateOption, choose
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.coding.mcs import mcs, mcs_table
 from taskwave.phy.config.radio import RadioConfig
@@ -43,11 +43,12 @@ def rayleigh() -> Radio:
     return Radio(RadioConfig(channel="rayleigh", num_layers=2))
 
 
-def test_a_payload_that_decodes_to_no_picture_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
+def test_a_payload_that_decodes_to_no_image_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
     """A CRC of 16 bits lets one wrong block in 65,536 pass."""
     source = CodecSource("avif", colour_models.segmentation)
     payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
-    (delivery,) = source.deliver(payloads, torch.full((3,), 500), images, 1)
+    received = PayloadReception(payloads, torch.full((3,), 500), torch.zeros(3, dtype=torch.int64))
+    (delivery,) = source.deliver(received, images, 1)
     assert delivery.outage.tolist() == [True, True, False]
     assert bool((delivery.prediction[:2] == NO_ANSWER).all())
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from taskwave.links.base import BudgetError, Task
-from taskwave.links.task_adaptive.detail import Attender, DetailTransfer, EncodedImages, View
+from taskwave.links.task_adaptive.detail import Attender, DetailOrder, DetailTransfer, EncodedImages, Holdings, View
 from taskwave.links.task_adaptive.link import TaskAdaptiveLink
 from taskwave.links.task_adaptive.plan import error_left, longest_header, make_plan
 from taskwave.links.task_adaptive.prompts import PromptTransfer, effective_snr
@@ -40,12 +40,12 @@ def random_source(batch: int = 3) -> EncodedImages:
     return EncodedImages(scenes, scenes[:, :16], torch.view_as_complex(reals) / 2**0.5)
 
 
-def holdings(source: EncodedImages, general_noise: float = 0.5) -> tuple[Holding, Holding]:
+def holdings(source: EncodedImages, general_noise: float = 0.5) -> Holdings:
     """Receiver's and transmitter's after the general part."""
-    received = Holding.empty(source.symbols, source.latents)
-    first = slice(0, LAYERS[0])
-    received.symbols[:, first], received.symbol_noise[:, first] = source.symbols[:, first], general_noise
-    return received, received.copy()
+    general = source.symbols[:, : LAYERS[0]]
+    held = Holding.empty(source.symbols, source.latents)
+    held = held.with_general(general, torch.full(general.shape, general_noise))
+    return Holdings(held, held)
 
 
 def snr(air: AirInterface) -> list[float]:
@@ -67,21 +67,21 @@ def scores() -> torch.Tensor:
 def test_the_best_cells_arrive_where_they_belong(scores: torch.Tensor) -> None:
     radio = Radio(RadioConfig(channel="awgn", num_layers=1, csi="perfect"))
     transfer, source = DetailTransfer(radio, LAYERS, named=True), random_source()
-    received, sent = holdings(source)
+    held = holdings(source)
     allowed, air = torch.tensor([700, 1500, 2500]), air_at(radio, 40.0)
-    uses = transfer.send(source, scores, received, sent, allowed, snr(air), air, 1)
+    held, uses = transfer.send(source, held, DetailOrder(scores, allowed, snr(air)), air, 1)
     assert bool((uses <= allowed).all()) and bool((uses > 0.8 * allowed).all())
     for i in range(3):
         plan = transfer.plan(int(allowed[i]), CELLS, snr(air)[i], air, 1)
-        arrived = refined(received)[i]
+        arrived = refined(held.received)[i]
         assert int(arrived.sum()) in {sum(tier.count for tier in option) for option in plan.options}
         assert scores[i][arrived].min() > scores[i][~arrived].max()
-    assert torch.equal(received.latent_noise.isfinite(), sent.latent_noise.isfinite())
-    got = received.symbol_noise.isfinite()
-    torch.testing.assert_close(received.symbols[got], source.symbols[got], atol=0.2, rtol=0)
-    got = received.latent_noise.isfinite()
+    assert torch.equal(held.received.latent_noise.isfinite(), held.sent.latent_noise.isfinite())
+    got = held.received.symbol_noise.isfinite()
+    torch.testing.assert_close(held.received.symbols[got], source.symbols[got], atol=0.2, rtol=0)
+    got = held.received.latent_noise.isfinite()
     assert bool(got.any())
-    torch.testing.assert_close(received.latents[got], source.latents[got], atol=0.3, rtol=0)
+    torch.testing.assert_close(held.received.latents[got], source.latents[got], atol=0.3, rtol=0)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -90,24 +90,24 @@ def test_receiver_and_transmitter_agree_on_the_cells(scores: torch.Tensor, named
     """Also when no header names them."""
     radio = Radio(RadioConfig(channel="awgn", num_layers=1, csi="perfect"))
     source, air = random_source(), air_at(radio, 40.0)
-    received, sent = holdings(source)
+    held = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named)
-    transfer.send(source, scores, received, sent, torch.full((3,), allowed), snr(air), air, 1)
-    assert bool(refined(sent).any(1).all())
-    assert torch.equal(refined(received), refined(sent))
-    assert torch.equal(received.symbol_noise.isfinite(), sent.symbol_noise.isfinite())
-    assert torch.equal(received.latent_noise.isfinite(), sent.latent_noise.isfinite())
+    held, _ = transfer.send(source, held, DetailOrder(scores, torch.full((3,), allowed), snr(air)), air, 1)
+    assert bool(refined(held.sent).any(1).all())
+    assert torch.equal(refined(held.received), refined(held.sent))
+    assert torch.equal(held.received.symbol_noise.isfinite(), held.sent.symbol_noise.isfinite())
+    assert torch.equal(held.received.latent_noise.isfinite(), held.sent.latent_noise.isfinite())
 
 
 def test_few_relevant_cells_get_a_finer_format_than_many(radio: Radio) -> None:
     transfer, source = DetailTransfer(radio, LAYERS, named=True), random_source(2)
     scores = torch.stack([torch.zeros(CELLS), torch.ones(CELLS)])
     scores[0, 20:23] = 1
-    received, sent = holdings(source)
+    held = holdings(source)
     air = air_at(radio, 30.0, 2)
-    transfer.send(source, scores, received, sent, torch.full((2,), 600), snr(air), air, 1)
-    assert bool(refined(sent)[0, 20:23].all()) and bool(sent.latent_noise[0].isfinite().any())
-    assert not bool(sent.latent_noise[1].isfinite().any()) and int(refined(sent)[1].sum()) > 20
+    held, _ = transfer.send(source, held, DetailOrder(scores, torch.full((2,), 600), snr(air)), air, 1)
+    assert bool(refined(held.sent)[0, 20:23].all()) and bool(held.sent.latent_noise[0].isfinite().any())
+    assert not bool(held.sent.latent_noise[1].isfinite().any()) and int(refined(held.sent)[1].sum()) > 20
 
 
 def test_at_low_snr_the_general_part_is_repeated_and_at_high_snr_refined() -> None:
@@ -127,20 +127,20 @@ def test_error_falls_with_snr_and_with_everything_that_arrives() -> None:
 
 def test_a_lost_header_costs_its_channel_uses_and_changes_nothing(radio: Radio, scores: torch.Tensor) -> None:
     source, air = random_source(), air_at(radio, -25.0)
-    received, sent = holdings(source)
+    held = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named=True)
-    uses = transfer.send(source, scores, received, sent, torch.full((3,), 900), snr(air), air, 1)
+    held, uses = transfer.send(source, held, DetailOrder(scores, torch.full((3,), 900), snr(air)), air, 1)
     assert bool((uses > 700).all())
-    assert not bool(refined(received).any())
-    assert bool(refined(sent).any()), "the transmitter cannot know"
+    assert not bool(refined(held.received).any())
+    assert bool(refined(held.sent).any()), "the transmitter cannot know"
 
 
 def test_blind_detail_is_placed_without_its_header(radio: Radio, scores: torch.Tensor) -> None:
     source, air = random_source(), air_at(radio, -25.0)
-    received, sent = holdings(source)
+    held = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named=False)
-    transfer.send(source, scores, received, sent, torch.full((3,), 900), snr(air), air, 1)
-    assert bool(refined(sent).any()) and torch.equal(refined(received), refined(sent))
+    held, _ = transfer.send(source, held, DetailOrder(scores, torch.full((3,), 900), snr(air)), air, 1)
+    assert bool(refined(held.sent).any()) and torch.equal(refined(held.received), refined(held.sent))
 
 
 def test_asking_does_not_pay_where_little_or_nearly_everything_can_be_sent(radio: Radio, tiny_models: Models) -> None:
@@ -151,14 +151,14 @@ def test_asking_does_not_pay_where_little_or_nearly_everything_can_be_sent(radio
 
 def test_a_second_round_sends_other_cells(radio: Radio, scores: torch.Tensor) -> None:
     source = random_source()
-    received, sent = holdings(source)
+    held = holdings(source)
     transfer = DetailTransfer(radio, LAYERS, named=True)
     air = air_at(radio, 30.0)
     for occasion in (1, 2):
-        before = int(refined(sent).sum())
-        transfer.send(source, scores, received, sent, torch.full((3,), 250), snr(air), air, occasion)
-        assert int(refined(sent).sum()) >= before + 3
-    assert bool((refined(sent).sum(1) > 1).all())
+        before = int(refined(held.sent).sum())
+        held, _ = transfer.send(source, held, DetailOrder(scores, torch.full((3,), 250), snr(air)), air, occasion)
+        assert int(refined(held.sent).sum()) >= before + 3
+    assert bool((refined(held.sent).sum(1) > 1).all())
 
 
 def test_a_plan_says_every_choice_in_its_header() -> None:

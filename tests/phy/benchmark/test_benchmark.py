@@ -1,4 +1,4 @@
-"""The benchmark runs, and its two chains do the same work: they make the same errors."""
+"""The benchmark runs, and its two chains make the same errors, so they do the same work."""
 
 import sys
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_command_writes_tables_and_figure(
 )
 @torch.no_grad()
 def test_both_chains_have_the_same_bit_error_rate(setting: Setting) -> None:
-    """Messages are independent, bits of a message are not: five standard errors of the difference of means."""
+    """Allow five standard errors of the difference of means over messages, since bits of a message are dependent."""
     ours, theirs = (run(build(side, setting), 8.0, 5) for side in ("taskwave", "sionna"))
     error = ((ours.var() + theirs.var()) / setting.batch).sqrt()
     assert abs(ours.mean() - theirs.mean()) < 5 * error
@@ -63,6 +63,6 @@ def test_coded_chains_correct_what_the_channel_did() -> None:
 
 
 def test_interval_of_a_median_is_that_of_the_sign_test() -> None:
-    """Of 17 values the 5th and the 13th (0.951 confidence), of five the extremes."""
+    """Expect the 5th and 13th of 17 values (0.951 confidence), and the extremes of five."""
     assert median_interval([float(i) for i in range(17, 0, -1)]) == (5.0, 13.0)
     assert median_interval([3.0, 1.0, 2.0, 5.0, 4.0]) == (1.0, 5.0)

@@ -1,4 +1,4 @@
-"""Spatial correlation against the matrices of TS 38.101-4 annex B.2.3.1, in numbers and in realisations."""
+"""Tests of spatial correlation against TS 38.101-4 annex B.2.3.1: the matrices and realisations of channels."""
 
 import numpy as np
 import pytest
@@ -21,10 +21,10 @@ def test_matrices_are_those_of_the_standard() -> None:
 def test_realisations_have_the_correlation(channel: str, level: str, alpha: float, beta: float) -> None:
     radio = Radio(RadioConfig.model_validate({"channel": channel, "spatial_correlation": level}))
     a = radio.draw(1000, 1, 1).a[..., 0]
-    h = a.sum(dim=3).flatten(1)  # receive antenna first
+    h = a.sum(dim=3).flatten(1)  # [images, receive antennas x transmit antennas]
     measured = (h[:, :, None] * h.conj()[:, None, :]).mean(0)
     expected = np.kron(np.array([[1, beta], [beta, 1]]), np.array([[1, alpha], [alpha, 1]]))
-    # Standard deviation of a sample covariance of unit variances is at most 1 / sqrt(n).
+    # The standard deviation of a sample covariance of unit variances is at most 1 / sqrt(n).
     assert float((measured - torch.from_numpy(expected)).abs().max()) <= 5 / np.sqrt(1000)
 
 

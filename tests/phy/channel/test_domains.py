@@ -1,4 +1,4 @@
-"""The same realisation applied to samples and to resource elements."""
+"""Tests that one realisation has the same effect on samples and on resource elements."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ HALF_WIDTH = 16
 
 
 def difference_db(radio: dict[str, Any]) -> float:
-    """Energy of samples minus resource elements over that of resource elements, on data REs, four images."""
+    """Return the energy of samples minus resource elements over that of resource elements, on data REs [dB]."""
     config = RadioConfig(**radio)
     chosen, modem = Radio(config), carrier_modem(config)
     air = AirInterface(chosen.config, chosen.draw(4, 1, 5), 100.0, 1).forward(0)
@@ -28,7 +28,7 @@ def difference_db(radio: dict[str, Any]) -> float:
     symbols = torch.randn(4, allocation.num_data_symbols, dtype=torch.complex64, generator=generator)
     grid = SlotTransceiver(chosen, allocation).transmit(symbols)
     sent = modem.modulate(grid)
-    # Each path by itself, so that it can change from sample to sample: [4, paths, layers, samples].
+    # Every path is delayed by itself, so that it can change from sample to sample: [4, paths, layers, samples].
     paths = air.path_delays().shape[-1]
     shapes = multipath_taps(torch.eye(paths, dtype=torch.complex64), air.path_delays(), modem.sample_rate)
     length = sent.shape[-1] + shapes.shape[-1]
@@ -36,14 +36,14 @@ def difference_db(radio: dict[str, Any]) -> float:
     late = torch.fft.ifft(torch.fft.fft(shapes, size)[:, :, None] * torch.fft.fft(sent, size)[:, None])
     late = late[..., HALF_WIDTH : HALF_WIDTH + sent.shape[-1]]
     times = torch.arange(sent.shape[-1]) / modem.sample_rate
-    heard = torch.zeros(4, config.num_rx_ant, sent.shape[-1], dtype=torch.complex64)
+    arrived = torch.zeros(4, config.num_rx_ant, sent.shape[-1], dtype=torch.complex64)
     for first in range(0, len(times), 2048):
         piece = slice(first, first + 2048)
         a = air.fading.coefficients(air.images, 0, times[piece])[:, :, :2]
-        heard[..., piece] = torch.einsum("brlpt,bplt->brt", a, late[..., piece])
+        arrived[..., piece] = torch.einsum("brlpt,bplt->brt", a, late[..., piece])
     start = torch.full((4,), modem.prefix)
     width = allocation.num_subcarriers
-    received = modem.demodulate(heard, start, torch.arange(allocation.num_ofdm_symbols), width)
+    received = modem.demodulate(arrived, start, torch.arange(allocation.num_ofdm_symbols), width)
     expected = (air.frequency_response(allocation, 0) * grid[:, None]).sum(2)
     data = list(allocation.data_ofdm_symbols)
     error = (received - expected)[:, :, data].abs().square().mean() / expected[:, :, data].abs().square().mean()
@@ -58,9 +58,9 @@ FAR = DropConfig(los="never", distance_m=200.0)
     [
         ({"channel": "tdl-a", "speed_mps": 0.0}, -80),
         ({"channel": "cdl-d", "speed_mps": 0.0}, -80),
-        # Every receiver has its own delays.
+        # Every receiver has delays of its own.
         ({"channel": "umi", "speed_mps": 0.0, "drop": DropConfig(los="always", distance_m=50.0)}, -80),
-        # Samples see the channel change within a symbol, resource elements that at its beginning.
+        # Samples see the channel change within a symbol, resource elements see the channel at its beginning.
         ({"channel": "tdl-a", "speed_mps": 0.83}, -55),
         ({"channel": "tdl-a", "speed_mps": 30.0}, -25),
     ],
@@ -70,7 +70,7 @@ def test_time_and_frequency_domain_agree(radio: dict[str, Any], tolerance_db: fl
 
 
 def test_only_samples_suffer_from_paths_beyond_the_prefix() -> None:
-    """By less than the energy of these paths, most of whose window holds the right symbol."""
+    """The difference is below the energy of these paths, most of whose window holds the right symbol."""
     radio = {"channel": "uma", "speed_mps": 0.0, "drop": FAR}
     chosen = Radio(RadioConfig(**radio))
     air = AirInterface(chosen.config, chosen.draw(4, 1, 5), 100.0, 1).forward(0)
@@ -80,7 +80,10 @@ def test_only_samples_suffer_from_paths_beyond_the_prefix() -> None:
 
 
 def distance(base: dict[str, Any]) -> float:
-    """Amplitude of samples minus resource elements over that of resource elements; a full slot and a part of one."""
+    """Return the amplitude of samples minus resource elements over that of resource elements.
+
+    The message has a full slot and a part of one.
+    """
     radio = Radio(RadioConfig.model_validate({**base, "impairments": {}}))
     air = AirInterface(radio.config, radio.draw(4, 1, 3), 100.0, 1).forward(0)
     allocations = radio.allocator(2).allocate(radio.allocator(2).full_slot.num_data_symbols + 500)
@@ -111,13 +114,16 @@ def distance(base: dict[str, Any]) -> float:
     ],
 )
 def test_a_static_channel_is_that_of_the_frequency_domain(base: dict[str, Any]) -> None:
-    """Within 1e-3 of the received amplitude, 3e-3 where the prefix has nine samples."""
+    """Both agree within 1e-3 of the received amplitude, 3e-3 where the prefix has nine samples."""
     assert distance(base) < (3e-3 if base.get("max_prb") == 8 else 1e-3)
 
 
 @pytest.mark.parametrize("speed_mps", [0, 10])
 def test_recorded_channels_move_as_recorded(speed_mps: float) -> None:
-    """At 50 km/h, whatever `speed_mps` says: samples see it within a symbol, resource elements at its beginning."""
+    """Channels move at 50 km/h whatever `speed_mps` is.
+
+    Samples see the motion within a symbol, resource elements see the channel at its beginning.
+    """
     assert (
         1e-3 < distance({"channel": "recorded", "speed_mps": speed_mps, "recorded": {"file": "street-canyon"}}) < 0.03
     )

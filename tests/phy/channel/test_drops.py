@@ -1,4 +1,4 @@
-"""UMi, UMa, RMa: path loss, line of sight and delay spread of TR 38.901; energy, beyond the prefix; link budgets."""
+"""Tests of UMi, UMa and RMa (path loss, line of sight, delay spread and energy of TR 38.901) and of link budgets."""
 
 import math
 from typing import Any
@@ -33,7 +33,7 @@ def config(**drop: Any) -> RadioConfig:
 @pytest.mark.parametrize(
     ("channel", "distance_m", "los", "expected"),
     [
-        # By hand from table 7.4.1-1 at 3.5 GHz, receivers at 1.5 m.
+        # The values are by hand from table 7.4.1-1 at 3.5 GHz for receivers at 1.5 m.
         ("umi", 100.0, True, 32.4 + 21 * math.log10(math.hypot(100, 8.5)) + 20 * math.log10(3.5)),
         ("umi", 300.0, False, 35.3 * math.log10(math.hypot(300, 8.5)) + 22.4 + 21.3 * math.log10(3.5)),
         ("uma", 200.0, True, 28 + 22 * math.log10(math.hypot(200, 23.5)) + 20 * math.log10(3.5)),
@@ -90,7 +90,7 @@ def test_losses_are_a_distribution(channel: DropChannel, indoor: bool) -> None:
     assert mean_loss_db(channel, on_top, 3.5) == pytest.approx(power_db, abs=0.5)
 
 
-# Medians of the delay spread: 10^mu of table 7.5-6 at 3.5 GHz (UMa: at 6 GHz, as it has no lower one), in ns.
+# Medians of the delay spread are 10^mu of table 7.5-6 at 3.5 GHz (UMa: at 6 GHz, its lowest frequency), in ns.
 @pytest.mark.parametrize(
     ("channel", "los", "median_ns"), [("umi", "always", 40), ("umi", "never", 97), ("uma", "always", 74)]
 )
@@ -114,7 +114,7 @@ def test_large_scale_fading_is_on_top_of_a_mean_of_one() -> None:
     a = Radio(config(large_scale_fading=True, los="never", distance_m=200.0)).draw(512, 1, 3).a[..., 0]
     energy = a.abs().square().sum(dim=3).mean(dim=(1, 2))
     assert abs(float(energy.mean()) - 1) <= 5 * float(energy.std()) / math.sqrt(512)
-    # 7.82 dB of shadow fading, and small-scale fading besides.
+    # Shadow fading of 7.82 dB and small-scale fading add up.
     assert 6.5 < float((10 * energy.log10()).std()) < 10
 
 
@@ -123,11 +123,11 @@ def test_receivers_have_delays_of_their_own() -> None:
     assert fading.tau.shape[0] == 20 and not torch.equal(fading.tau[0], fading.tau[1])
     few = Radio(config()).draw(3, 1, 3)
     assert torch.equal(few.tau, fading.tau[:3]) and torch.equal(few.a, fading.a[:3])
-    # Clusters that do not exist are neither heard nor waited for.
+    # Clusters that do not exist have no meaningless delays.
     assert float(fading.tau.max()) < 1e-4
 
 
-def test_every_image_is_heard_over_its_own_delays() -> None:
+def test_every_image_arrives_over_its_own_delays() -> None:
     radio = Radio(config())
     fading, rows = radio.draw(5, 1, 3), torch.tensor([4, 1])
     allocation = Allocation(52, 2, 2, (0,))

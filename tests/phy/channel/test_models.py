@@ -1,4 +1,4 @@
-"""Channel realisations: energy, statistics, ageing, reciprocity, and what they depend on."""
+"""Tests of channel realisations: energy, statistics, ageing, reciprocity, and independence of the batch."""
 
 import math
 from typing import get_args
@@ -25,7 +25,7 @@ def test_channel_energy_is_one_in_expectation(channel: Channel) -> None:
     radio = Radio(RadioConfig(channel=channel))
     pairs = Allocation(52, 2, 2, (0,))
     energy = responses(radio, 256, pairs).abs().square().mean(dim=(1, 2, 3, 4))
-    # Energy of independent images: five standard errors, and those of the model's own normalisation (512 draws).
+    # Five standard errors of independent images and of the model's own normalisation (512 draws) are allowed.
     assert abs(float(energy.mean()) - 1) <= 5 * float(energy.std()) * math.sqrt(1 / 256 + 1 / 512) + 1e-5
     if channel != "awgn":
         assert energy.std() > 0.05, "fading must stay fading: no realisation is normalised"
@@ -91,11 +91,11 @@ def test_ageing_follows_jakes() -> None:
     assert abs(float(products.mean()) - expected) <= 5 * float(products.std()) / math.sqrt(400)
 
 
-def test_interpolation_in_time_is_exact_to_what_it_claims() -> None:
+def test_interpolation_in_time_is_as_exact_as_documented() -> None:
     config = RadioConfig(channel="tdl-a", speed_mps=30.0, num_tx_ant=1, num_rx_ant=1, num_layers=1)
     fading = Radio(config).draw(64, 1, 3)
     assert fading.sample_s is not None
-    # At every other sample, against interpolation between its neighbours: twice the spacing, four times the error.
+    # Interpolation between the neighbours of a sample has twice the spacing, so four times the error.
     a = fading.a
     error = (a[..., 1:-1] - (a[..., :-2] + a[..., 2:]) / 2).abs().square().sum(dim=3).mean()
     assert float(error) / 16 < 10**-5.4
@@ -132,7 +132,7 @@ def test_empty_draws_are_refused(batch: int, occasions: int) -> None:
 
 
 def test_streams_of_shorter_and_longer_identities_are_apart() -> None:
-    """One seed for channels (seed, block) and for noise (seed, image, message, slot) gives unrelated draws."""
+    """Channels (seed, block) and noise (seed, image, message, slot) have unrelated draws from one seed."""
     draws = [torch.rand(4, generator=generator(*identity)) for identity in [(7, 3), (7, 3, 0), (7, 3, 0, 0), (7,)]]
     assert len({tuple(draw.tolist()) for draw in draws}) == len(draws)
 
@@ -143,7 +143,7 @@ def test_negative_seeds_are_refused() -> None:
 
 
 @pytest.mark.parametrize("es_n0_db", [math.nan, math.inf, -math.inf])
-def test_air_refuses_what_is_no_snr(es_n0_db: float) -> None:
+def test_air_refuses_numbers_that_are_no_snr(es_n0_db: float) -> None:
     radio = Radio(RadioConfig(channel="awgn"))
     with pytest.raises(ValueError, match="finite number of decibels"):
         AirInterface(radio.config, radio.draw(1, 1, 1), es_n0_db, 1)

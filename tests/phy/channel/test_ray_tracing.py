@@ -1,4 +1,4 @@
-"""Ray tracing: routes, what is refused without Sionna RT, and that the bundled set can be made again."""
+"""Tests of ray tracing: routes, refusals with and without Sionna RT, and reproduction of the bundled set."""
 
 import importlib.util
 from pathlib import Path
@@ -8,19 +8,19 @@ import numpy.typing as npt
 import pytest
 
 from taskwave.phy.channel.impulse_responses import ImpulseResponses, bundled, read
-from taskwave.phy.channel.ray_tracing import Drive, positions, trace_to_file
+from taskwave.phy.channel.ray_tracing import MAX_PATHS, Drive, positions, trace_to_file
 
 TRACER = importlib.util.find_spec("sionna.rt") is not None
 
 
 def test_a_vehicle_follows_its_route_at_its_speed() -> None:
-    drive = Drive(route_m=((0.0, 0.0), (30.0, 0.0), (30.0, 10.0)), num_records=4, speed_mps=5.0)
-    places, velocities = positions(drive)
-    assert places.tolist() == [[5, 0], [15, 0], [25, 0], [30, 5]]
+    drive = Drive(route_m=((0.0, 0.0), (30.0, 0.0), (30.0, 10.0)), num_positions=4, speed_mps=5.0)
+    points, velocities = positions(drive)
+    assert points.tolist() == [[5, 0], [15, 0], [25, 0], [30, 5]]
     assert velocities.tolist() == [[5, 0], [5, 0], [5, 0], [0, 5]]
 
 
-def test_routes_that_are_none_are_refused() -> None:
+def test_routes_without_two_different_corners_are_refused() -> None:
     for route in (((0.0, 0.0),), ((0.0, 0.0), (0.0, 0.0), (1.0, 0.0))):
         with pytest.raises(ValueError, match="two corners or more"):
             positions(Drive(route_m=route))
@@ -35,27 +35,28 @@ def test_without_the_extra_the_remedy_is_named(tmp_path: Path) -> None:
 def test_the_bundled_set_is_small_and_fits_its_scenario() -> None:
     path = bundled()["street-canyon"]
     assert path.stat().st_size <= 200_000
-    records, drive = read(path), Drive()
-    *shape, paths, samples = records.a.shape
-    assert shape == [drive.num_records, drive.num_rx_ant, drive.num_tx_ant]
-    assert paths <= drive.num_paths and samples == 1
-    assert records.carrier_hz == drive.carrier_ghz * 1e9
-    assert records.doppler_hz is not None
+    stored, drive = read(path), Drive()
+    *shape, paths, samples = stored.a.shape
+    assert shape == [drive.num_positions, drive.num_rx_ant, drive.num_tx_ant]
+    assert paths <= MAX_PATHS and samples == 1
+    assert stored.carrier_hz == drive.carrier_ghz * 1e9
+    assert stored.doppler_hz is not None
     most = drive.speed_mps * drive.carrier_ghz * 1e9 / 299_792_458
-    assert 0.9 * most < float(np.abs(records.doppler_hz).max()) <= 1.001 * most
+    assert 0.9 * most < float(np.abs(stored.doppler_hz).max()) <= 1.001 * most
 
 
-def response(records: ImpulseResponses) -> npt.NDArray[np.complex128]:
-    """[N, rx, tx, frequencies] over 20 MHz, so that the order of equal paths does not matter."""
-    turns = records.tau[:, :, None].astype(float) * np.linspace(-10e6, 10e6, 41)
-    return np.einsum("nrtp,npf->nrtf", records.a[..., 0].astype(complex), np.exp(-2j * np.pi * turns))
+def frequency_response(stored: ImpulseResponses) -> npt.NDArray[np.complex128]:
+    """Return frequency responses over 20 MHz, [N, rx, tx, frequencies], in which the order of paths does not matter."""
+    turns = stored.tau[:, :, None].astype(float) * np.linspace(-10e6, 10e6, 41)
+    return np.einsum("nrtp,npf->nrtf", stored.a[..., 0].astype(complex), np.exp(-2j * np.pi * turns))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not TRACER, reason="needs Sionna RT: pip install 'taskwave[rt]', and LLVM")
 def test_tracing_again_gives_the_bundled_set(tmp_path: Path) -> None:
     trace_to_file(Drive(), tmp_path / "again.npz")
-    first, again = response(read(bundled()["street-canyon"])), response(read(tmp_path / "again.npz"))
+    first = frequency_response(read(bundled()["street-canyon"]))
+    again = frequency_response(read(tmp_path / "again.npz"))
     error = np.square(np.abs(again - first)).sum(axis=(1, 2, 3)) / np.square(np.abs(first)).sum(axis=(1, 2, 3))
     assert float(error.max()) < 1e-5
 

@@ -1,4 +1,4 @@
-"""Stored impulse responses: what is read back, who gets what, and every fault of a file by name."""
+"""Tests of stored impulse responses: files, their order in a draw, and the error of every fault of a file."""
 
 import pickle
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from taskwave.phy.channel import recorded
+from taskwave.phy.channel import impulse_responses
 from taskwave.phy.channel.air import AirInterface
-from taskwave.phy.channel.model import record
+from taskwave.phy.channel.model import draw_impulse_responses
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.grid.allocation import Allocation
 from taskwave.phy.radio import Radio
@@ -40,7 +40,7 @@ def response(radio: Radio, batch: int, occasion: int = 0) -> torch.Tensor:
     return air.forward(occasion).frequency_response(NARROW, 0)
 
 
-def test_records_come_in_turn_and_by_seed(tmp_path: Path) -> None:
+def test_channels_come_in_turn_and_by_seed(tmp_path: Path) -> None:
     arrays = make()
     radio = Radio(config(save(tmp_path / "a.npz", arrays)))
     fading = radio.draw(40, 1, 7)
@@ -78,33 +78,33 @@ def test_doppler_shifts_turn_paths(tmp_path: Path) -> None:
 def test_a_recorded_model_is_the_model(tmp_path: Path) -> None:
     model = RadioConfig(channel="tdl-c", speed_mps=10.0)
     path = tmp_path / "deep" / "tdl.npz"
-    recorded.write(path, record(model, 6, 2, seed=3))
+    impulse_responses.write(path, draw_impulse_responses(model, 6, 2, seed=3))
     again = tmp_path / "again.npz"
-    recorded.write(again, record(model, 6, 2, seed=3))
+    impulse_responses.write(again, draw_impulse_responses(model, 6, 2, seed=3))
     assert path.read_bytes() == again.read_bytes()
     played = Radio(config(path, speed_mps=10.0))
     order = torch.randperm(6, generator=generator(4))
     truth = Radio(model)
     air = AirInterface(truth.config, truth.draw(6, 2, 3), 10.0, 1)
-    heard = torch.cat([response(played, 6, occasion) for occasion in (0, 1)])
+    replayed = torch.cat([response(played, 6, occasion) for occasion in (0, 1)])
     direct = torch.cat([air.forward(occasion).frequency_response(NARROW, 0)[order] for occasion in (0, 1)])
-    ratio = (heard / direct).flatten()
-    # Alike but for the normalisation over these six.
-    assert float((ratio - ratio.mean()).abs().max()) < 1e-2 * abs(complex(ratio.mean()))
-    # Jakes' spectrum again: the estimator is told nearly the same Doppler shift.
+    quotient = (replayed / direct).flatten()
+    # Both are the same but for the normalisation over these six channels.
+    assert float((quotient - quotient.mean()).abs().max()) < 1e-2 * abs(complex(quotient.mean()))
+    # The spectrum is Jakes' again, so that the estimator gets nearly the same Doppler shift.
     assert played.channel.doppler_hz == pytest.approx(model.max_doppler_hz, rel=0.15)
 
 
-def test_records_that_end_too_early_are_refused(tmp_path: Path) -> None:
+def test_channels_that_end_too_early_are_refused(tmp_path: Path) -> None:
     model = RadioConfig(channel="tdl-c", speed_mps=10.0)
-    recorded.write(tmp_path / "short.npz", record(model, 2, 1, seed=3))
+    impulse_responses.write(tmp_path / "short.npz", draw_impulse_responses(model, 2, 1, seed=3))
     with pytest.raises(ValueError, match=r"short.npz has \d+ samples.*record longer, or use fewer occasions"):
         Radio(config(tmp_path / "short.npz")).draw(2, 3, 1)
 
 
 def test_what_is_drawn_anew_cannot_be_recorded() -> None:
     with pytest.raises(ValueError, match="rayleigh is drawn anew"):
-        record(RadioConfig(channel="rayleigh"), 2, 2, seed=1)
+        draw_impulse_responses(RadioConfig(channel="rayleigh"), 2, 2, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_is_drawn_anew_cannot_be_recorded() -> None:
         ({"a": np.ones((5, 2, 3), np.complex64)}, r"a has shape \[5, 2, 3\]"),
         ({"a": np.zeros((0, 2, 2, 3), np.complex64)}, "none of them 0"),
         ({"a": np.full((5, 2, 2, 3), np.nan, np.complex64)}, "a has values that are not finite"),
-        ({"a": np.zeros((5, 2, 2, 3), np.complex64)}, "record 0 of a is zero"),
+        ({"a": np.zeros((5, 2, 2, 3), np.complex64)}, "channel 0 of a is zero"),
         ({"tau": np.zeros((4, 3))}, r"tau has shape \[4, 3\]: it must be \[5, 3\]"),
         ({"tau": np.full((5, 3), -1e-9)}, "negative delays"),
         ({"tau": np.zeros((5, 3), np.int64)}, "tau is int64"),
@@ -134,7 +134,7 @@ def test_faulty_files_are_refused(tmp_path: Path, change: dict[str, Any], messag
         Radio(config(save(tmp_path / "faulty.npz", arrays)))
 
 
-def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"neither a file nor a bundled set \(street-canyon\)"):
         Radio(config(tmp_path / "missing.npz"))
     (tmp_path / "text.npz").write_text("no arrays")
@@ -150,8 +150,8 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("interval_s", "message"), [(1e-3, "change by 35% .* shorter interval_s than 0.001"), (1e-4, "")]
 )
-def test_records_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_s: float, message: str) -> None:
-    """Paths that all turn at 95 Hz."""
+def test_channels_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_s: float, message: str) -> None:
+    """All paths of the file turn at 95 Hz."""
     turns = np.exp(2j * np.pi * 95 * interval_s * np.arange(400)).astype(np.complex64)
     arrays = make(1, interval_s=np.array(interval_s))
     arrays["a"] = arrays["a"][..., None] * turns
@@ -163,7 +163,7 @@ def test_records_too_coarse_to_interpolate_are_refused(tmp_path: Path, interval_
         assert Radio(chosen).channel.doppler_hz == pytest.approx(2**0.5 * 95, rel=0.01)
 
 
-def test_records_that_move_too_fast_are_refused_where_symbols_may_not_interfere(tmp_path: Path) -> None:
+def test_channels_that_move_too_fast_are_refused_where_symbols_may_not_interfere(tmp_path: Path) -> None:
     file = save(tmp_path / "a.npz", make(doppler_hz=np.full((5, 3), 4000.0)))
     with pytest.raises(ValueError, match=r"a.npz gives a Doppler shift of 5657 Hz; .* 30 allows 900 Hz"):
         Radio(config(file))

@@ -57,7 +57,7 @@ def test_a_probe_costs_one_re_per_prb_and_layer(interface, layers: int, num_prb:
 
 
 def precoding_radio(kind: str, **change: Any) -> Radio:
-    """Sends from four antennas with fresh knowledge of a channel at rest."""
+    """Make a radio that sends from four antennas with fresh knowledge of a channel at rest."""
     base = {"channel": "cdl-c", "num_tx_ant": 4, "speed_mps": 0.0, "precoding": {"kind": kind, "csi_age_slots": 0}}
     return Radio(RadioConfig.model_validate({**base, **change}))
 
@@ -99,7 +99,7 @@ def test_the_outer_loop_settles_at_its_target(bias_db: float, correlation: float
     After n updates the share of NACKs is exactly (up - offset / n) / (up + down): nothing but the drift of the offset
     keeps it from the target.
     """
-    seed, loop, snr, nacks, n = torch.Generator().manual_seed(1), OuterLoop(0.1, 0.1), 0.0, 0, 4000
+    seed, loop, snr, nacks, n = torch.Generator().manual_seed(1), OuterLoop(), 0.0, 0, 4000
     draws = torch.randn(n, generator=seed).tolist()
     luck = torch.rand(n, generator=seed).tolist()
     for innovation, chance in zip(draws, luck, strict=True):
@@ -108,7 +108,7 @@ def test_the_outer_loop_settles_at_its_target(bias_db: float, correlation: float
         acknowledged = chance < success(snr, reported + loop.offset_db)
         nacks += not acknowledged
         loop.update(acknowledged)
-    assert nacks / n == pytest.approx((0.1 - loop.offset_db / n) / (0.1 + 0.9), abs=1e-9)
+    assert nacks / n == pytest.approx((0.05 - loop.offset_db / n) / (0.05 + 0.45), abs=1e-9)
     assert nacks / n == pytest.approx(0.1, abs=0.01)
 
 
@@ -116,7 +116,7 @@ def test_the_outer_loop_corrects_the_bias() -> None:
     """Reports that are 6 dB apart end in offsets that are 6 dB apart."""
     settled = []
     for bias_db in (0.0, 6.0):
-        seed, loop, offsets = torch.Generator().manual_seed(2), OuterLoop(0.1, 0.02), []
+        seed, loop, offsets = torch.Generator().manual_seed(2), OuterLoop(), []
         for chance in torch.rand(8000, generator=seed).tolist():
             loop.update(chance < success(0.0, bias_db + loop.offset_db))
             offsets.append(loop.offset_db)
@@ -124,12 +124,6 @@ def test_the_outer_loop_corrects_the_bias() -> None:
     assert settled[0] - settled[1] == pytest.approx(6.0, abs=0.3)
     # Where one block in ten is lost: 1.28 deviations below the threshold.
     assert settled[0] == pytest.approx(-1.28, abs=0.15)
-
-
-@pytest.mark.parametrize(("target", "step"), [(0.0, 0.1), (1.0, 0.1), (0.1, 0.0)])
-def test_impossible_loops_are_refused(target: float, step: float) -> None:
-    with pytest.raises(ValueError, match="must be in"):
-        OuterLoop(target, step)
 
 
 @pytest.mark.parametrize(

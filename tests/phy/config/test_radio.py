@@ -1,4 +1,4 @@
-"""The radio's configuration and what it refuses."""
+"""Tests of the radio's configuration: refusals, slot durations and imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Blocks, example flowgraphs and the engine that they join."""
+"""Tests of the blocks, the example flowgraphs and the exchange that they join."""
 
 import os
 import signal
@@ -74,7 +74,7 @@ def test_bursts_go_through_the_loopback_both_ways(snr_db, exchange: Exchange) ->
     try:
         assert wait_until(lambda: joined(exchange))
         radio, medium = live_radio(exchange)
-        # Two echoes of 0.13 in all add to the signal's energy.
+        # The loopback has two echoes, whose energy of 0.13 in all adds to the signal's.
         assert 16 < snr_db(air_of(radio).forward(0), 2000, radio) < 23
         assert 16 < snr_db(air_of(radio).reverse(0), 60, radio) < 23
         offsets = [float(r.carrier_offset_hz) for r in medium.receptions]
@@ -91,21 +91,21 @@ def test_bursts_go_through_the_loopback_both_ways(snr_db, exchange: Exchange) ->
 
 
 @pytest.mark.gnuradio
-def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_models: Models) -> None:
-    picture = torch.rand(3, 192, 256, generator=torch.Generator().manual_seed(1))
+def test_a_session_sends_images_for_changing_tasks(exchange: Exchange, tiny_models: Models) -> None:
+    image = torch.rand(3, 192, 256, generator=torch.Generator().manual_seed(1))
     running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}"])
     try:
         assert wait_until(lambda: joined(exchange))
         session = LiveSession(tiny_models, CONFIG, exchange, "task-adaptive", 15.0, 3000)
         for task in (CARS, SIGNS):
-            report = session.send(picture, task)
+            report = session.send(image, task)
             assert report.lost == 0
             assert report.bursts == 4  # general part, prompt, header, detail
             assert report.delivery.heard[0] is not None
             assert task.prompt.removesuffix("s") in report.delivery.heard[0]
-            assert panorama(picture, report.delivery, task).size == (4 * 256, 192)
+            assert panorama(image, report.delivery, task).size == (4 * 256, 192)
         bitwise = LiveSession(tiny_models, CONFIG, exchange, "jpeg", 15.0, 3000)
-        assert bitwise.send(picture, CARS).bursts == 1
+        assert bitwise.send(image, CARS).bursts == 1
     finally:
         running.close()
 
@@ -113,7 +113,7 @@ def test_a_session_sends_pictures_for_changing_tasks(exchange: Exchange, tiny_mo
 @pytest.mark.gnuradio
 @pytest.mark.slow
 def test_two_flowgraphs_make_one_link(snr_db, exchange: Exchange, tmp_path: Path) -> None:
-    """The two stations of the examples, each a process of its own, joined by sockets in place of radios."""
+    """The two stations of the examples run in processes of their own and are joined by sockets in place of radios."""
     there, back = (f"zmq:ipc://{tmp_path}/{name}" for name in ("there", "back"))
     common = [f"--address={exchange.address}"]
     stations = [
@@ -141,7 +141,7 @@ def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
         pack(Message("join", 0, {"role": "king", "direction": "forward"})),
         pack(Message("join", 0, {"role": "sink", "direction": "forward"})),
         pack(Message("carry", 0)),
-        pack(Message("heard", 0)),
+        pack(Message("window", 0)),
         [pack(Message("join", 0))[0], b'{"samp_rate": NaN}'],
         pack(Message("prompt", 0, {"text": 7})),
     ]
@@ -168,7 +168,7 @@ def test_another_sample_rate_is_told(exchange: Exchange) -> None:
 
 
 def test_silence_is_a_lost_burst(snr_db, exchange: Exchange) -> None:
-    """Blocks that are there but never hear anything."""
+    """The blocks are there but never receive anything."""
     members = []
     for role in ("source", "sink"):
         member = zmq.Context.instance().socket(zmq.DEALER)
@@ -205,8 +205,8 @@ def test_a_flowgraph_that_is_not_there_is_told(tmp_path: Path) -> None:
 SYNCHRONISER = """
 import sys
 import numpy as np
-from taskwave.phy.flowgraph.blocks import make_pdu, open_pdu
-from taskwave.phy.flowgraph.synchroniser import ofdm_synchroniser
+from taskwave.phy.gnuradio.blocks import make_pdu, open_pdu
+from taskwave.phy.gnuradio.synchroniser import ofdm_synchroniser
 
 given = np.load(sys.argv[1])
 burst, fronts = given["burst"], given["fronts"]
@@ -244,16 +244,16 @@ RECORDING = """
 import sys
 import numpy as np
 from gnuradio import blocks, gr
-from taskwave.phy.flowgraph.radios import radio_sink, radio_source
+from taskwave.phy.gnuradio.radios import radio_sink, radio_source
 
 path, sent = sys.argv[1], [complex(i, -i) for i in range(5000)]
 graph = gr.top_block()
 graph.connect(blocks.vector_source_c(sent), radio_sink(f"sigmf:{path}", 1e6, 2.4e9))
 graph.run()
-graph, heard = gr.top_block(), blocks.vector_sink_c()
-graph.connect(radio_source(f"sigmf:{path}", 1e6, 2.4e9), heard)
+graph, received = gr.top_block(), blocks.vector_sink_c()
+graph.connect(radio_source(f"sigmf:{path}", 1e6, 2.4e9), received)
 graph.run()
-print(list(heard.data()) == sent)
+print(list(received.data()) == sent)
 silent = gr.top_block()
 silent.connect(blocks.vector_source_c(sent), radio_sink("uhd:serial=none", 1e6, 2.4e9))
 silent.run()

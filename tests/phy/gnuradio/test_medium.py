@@ -1,4 +1,4 @@
-"""Bursts through GNU Radio: against the simulation, against what each impairment does, and when things go wrong."""
+"""Tests of bursts through GNU Radio against the simulation, of each impairment, and of the errors that are raised."""
 
 import math
 import os
@@ -38,7 +38,7 @@ def worker() -> Iterator[FlowgraphWorker]:
 
 
 def tone(frequency: float = 0.05, length: int = 4000) -> np.ndarray:
-    """[1, 1, length], cycles per sample."""
+    """Return a tone [1, 1, length] complex64 of `frequency` cycles per sample."""
     return np.exp(2j * np.pi * frequency * np.arange(length)).astype(np.complex64)[None, None]
 
 
@@ -76,7 +76,7 @@ def test_table_is_checked() -> None:
     ],
 )
 def test_loopback_is_within_half_a_decibel(snr_db, base: dict[str, object]) -> None:
-    """With a carrier and a clock that are off and random arrivals, against the frequency domain."""
+    """The loopback has carrier and clock offsets and random arrivals; the simulation is in the frequency domain."""
     table = FlowgraphConfig(carrier_offset_hz=2000, clock_offset_ppm=1)
     for es_n0_db in (0.0, 20.0):
         simulated = snr_db(air_of(Radio(RadioConfig.model_validate(base)), es_n0_db))
@@ -87,9 +87,9 @@ def test_loopback_is_within_half_a_decibel(snr_db, base: dict[str, object]) -> N
 @pytest.mark.gnuradio
 def test_noise_and_offset_are_those_of_the_definitions(worker: FlowgraphWorker) -> None:
     silence = np.zeros((1, 1, 40_000), dtype=np.complex64)
-    heard = worker.carry(silence, ONE_TAP, [5], {**QUIET, "noise_voltage": 0.5})[0, 0, :40_000]
-    # Variance of a complex sample, with the spread of 40,000 exponentials.
-    assert np.mean(np.abs(heard) ** 2) == pytest.approx(0.25, abs=5 * 0.25 / 200)
+    received = worker.carry(silence, ONE_TAP, [5], {**QUIET, "noise_voltage": 0.5})[0, 0, :40_000]
+    # The mean of 40,000 exponentials scatters by 1 / 200 of the variance.
+    assert np.mean(np.abs(received) ** 2) == pytest.approx(0.25, abs=5 * 0.25 / 200)
     turned = worker.carry(tone(), ONE_TAP, [1], {**QUIET, "carrier_offset": 0.01})[0, 0, 100:3900]
     assert np.mean(np.angle(turned[1:] / turned[:-1])) == pytest.approx(2 * np.pi * 0.06, abs=1e-4)
 
@@ -109,9 +109,9 @@ def test_taps_connect_every_pair_of_antennas(worker: FlowgraphWorker) -> None:
     sent = np.zeros((1, 2, 64), dtype=np.complex64)
     sent[0, 0, 10], sent[0, 1, 30] = 1, 1j
     taps = np.arange(1, 13, dtype=np.complex64).reshape(1, 3, 2, 2)
-    heard = worker.carry(sent, taps, [1], QUIET)[0]
+    received = worker.carry(sent, taps, [1], QUIET)[0]
     expected = [[np.convolve(sent[0, t], taps[0, r, t])[:64] for t in range(2)] for r in range(3)]
-    assert np.allclose(heard[:, :64], np.sum(expected, axis=1), atol=1e-3)
+    assert np.allclose(received[:, :64], np.sum(expected, axis=1), atol=1e-3)
 
 
 @pytest.mark.gnuradio
@@ -138,10 +138,10 @@ def test_fading_of_gnu_radio_has_the_paths_it_is_given(worker: FlowgraphWorker) 
     impulses = np.zeros((60, 1, 200), dtype=np.complex64)
     impulses[:, 0, 50] = 1
     paths = {"delays": [0.0, 20.0], "amplitudes": [0.8, 0.6], "doppler": 1e-6}
-    heard = worker.carry(impulses, np.repeat(ONE_TAP, 60, axis=0), range(1, 61), {**QUIET, **paths})[:, 0]
-    power = np.mean(np.abs(heard) ** 2, axis=0)
+    received = worker.carry(impulses, np.repeat(ONE_TAP, 60, axis=0), range(1, 61), {**QUIET, **paths})[:, 0]
+    power = np.mean(np.abs(received) ** 2, axis=0)
     first = int(power.argmax())
-    # Exponential powers: five deviations of the mean of 60.
+    # Powers are exponential: the tolerance is five deviations of the mean of 60.
     assert power[first] == pytest.approx(0.64, rel=0.65)
     assert power[first + 20] == pytest.approx(0.36, rel=0.65)
     assert power.sum() == pytest.approx(1.0, rel=0.65)
@@ -152,7 +152,7 @@ def test_moving_channels_carry_messages(snr_db) -> None:
     table = FlowgraphConfig(fading="moving", carrier_offset_hz=1000)
     moving = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15, flowgraph=table))
     still = Radio(RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1, speed_mps=15))
-    # Other realisations of the same statistics: within what 24 of them scatter.
+    # The realisations are others of the same statistics: the tolerance is what 24 of them scatter.
     assert abs(snr_db(air_of(moving, 15.0), radio=moving) - snr_db(air_of(still, 15.0), radio=still)) < 2.5
 
 
@@ -203,7 +203,7 @@ def test_garbage_on_the_socket_is_answered_and_survived() -> None:
 @pytest.mark.gnuradio
 def test_the_process_ends_with_its_parent() -> None:
     script = (
-        "import os, sys; from taskwave.phy.flowgraph.client import FlowgraphWorker; w = FlowgraphWorker(); "
+        "import os, sys; from taskwave.phy.gnuradio.client import FlowgraphWorker; w = FlowgraphWorker(); "
         "print(w.process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Frames between the simulator and the GNU Radio process: what is sent comes back, and nothing else is let in."""
+"""Tests of the wire protocol: messages survive packing and unpacking, and all else is refused."""
 
 import numpy as np
 import pytest
@@ -56,11 +56,11 @@ def test_garbage_raises_nothing_but_wire_errors() -> None:
     whole = pack(MESSAGE)
     for _ in range(500):
         frames = list(whole)
-        place = int(draw.integers(len(frames)))
-        broken = bytearray(frames[place])
+        index = int(draw.integers(len(frames)))
+        broken = bytearray(frames[index])
         for _ in range(int(draw.integers(1, 4))):
             broken[int(draw.integers(len(broken)))] = int(draw.integers(256))
-        frames[place] = bytes(broken[: int(draw.integers(len(broken) + 1))])
+        frames[index] = bytes(broken[: int(draw.integers(len(broken) + 1))])
         try:
             unpack(frames)
         except WireError:

@@ -9,7 +9,7 @@ import torch
 
 from taskwave.phy.channel.air import Air
 from taskwave.phy.channel.medium import FrequencyDomain, SlotSignal, Stream
-from taskwave.phy.coding.ldpc import BlockCode, Cut
+from taskwave.phy.coding.ldpc import BlockCode, BufferWindow
 from taskwave.phy.coding.mcs import mcs
 from taskwave.phy.coding.transport_block import segment
 from taskwave.phy.coding.transport_code import TransportCode
@@ -54,12 +54,12 @@ def test_rate_matched_bits_are_those_of_sionna(block_bits: int, graph: str, orde
     bits = torch.randint(0, 2, (3, block_bits), generator=torch.Generator().manual_seed(1)).float()
     buffer = code.encode(bits)
     for rv in range(4):
-        assert torch.equal(buffer[:, code.positions(Cut(coded_bits, rv))], reference(bits, rv=[rv])[:, 0])
+        assert torch.equal(buffer[:, code.positions(BufferWindow(coded_bits, rv))], reference(bits, rv=[rv])[:, 0])
 
 
 def test_the_buffer_is_read_round_and_round() -> None:
     code = BlockCode(100, "bg2", 2)
-    positions = code.positions(Cut(2 * code.buffer_bits, 0))
+    positions = code.positions(BufferWindow(2 * code.buffer_bits, 0))
     assert positions.bincount().tolist() == [2] * code.buffer_bits
 
 
@@ -69,17 +69,17 @@ def block_errors(versions: Sequence[int], es_n0_db: float, blocks: int, index: i
 
     scheme, no = mcs(index), 10 ** (-es_n0_db / 10)
     order, modulation = scheme.modulation_order, Modulation(scheme.modulation_order)
-    cut = segment(1552 - 16 if index == 14 else 504 - 16, NUM_SYMBOLS * order, order, scheme.code_rate)
-    assert cut is not None
+    segmentation = segment(1552 - 16 if index == 14 else 504 - 16, NUM_SYMBOLS * order, order, scheme.code_rate)
+    assert segmentation is not None
     code, seed = TransportCode(order), torch.Generator().manual_seed(7)
-    bits = torch.randint(0, 2, (blocks, cut.payload_bits), generator=seed).float()
-    buffers, soft = code.encode(bits, cut), code.empty(blocks, cut)
+    bits = torch.randint(0, 2, (blocks, segmentation.payload_bits), generator=seed).float()
+    buffers, soft = code.encode(bits, segmentation), code.empty(blocks, segmentation)
     for rv in versions:
-        symbols = modulation.map(code.match(buffers, cut, rv))
+        symbols = modulation.map(code.match(buffers, segmentation, rv))
         received = symbols + math.sqrt(no) * torch.randn(symbols.shape, generator=seed, dtype=torch.complex64)
         llr = modulation.llr(received, torch.full(received.shape, no))
-        code.gather(soft, torch.arange(blocks), llr, cut, rv)
-    return int((~code.decode(soft, cut)[1]).sum())
+        soft = code.gather(soft, torch.arange(blocks), llr, segmentation, rv)
+    return int((~code.decode(soft, segmentation)[1]).sum())
 
 
 def test_two_copies_are_worth_three_decibels(assert_same_rate) -> None:

@@ -25,14 +25,23 @@ def test_mcs_tables_are_those_of_the_standard(table: McsTable, number: int) -> N
     for scheme in mcs_table(table):
         order, rate = decode_mcs_index(scheme.index, table_index=number, is_pusch=False)
         assert (scheme.modulation_order, scheme.code_rate) == (int(order), pytest.approx(float(rate)))
-        assert scheme == mcs(scheme.index, table)
     assert len(mcs_table(table)) == {"qam64": 29, "qam256": 28, "qam64-low-se": 29}[table]
 
 
-@pytest.mark.parametrize(("index", "table"), [(-1, "qam64"), (29, "qam64"), (28, "qam256"), (0, "qam1024")])
-def test_schemes_that_do_not_exist_are_refused(index: int, table: Any) -> None:
-    with pytest.raises(ValueError, match="does not exist"):
-        mcs(index, table)
+@pytest.mark.parametrize("index", [-1, 28])
+def test_schemes_that_do_not_exist_are_refused(index: int) -> None:
+    with pytest.raises(ValueError, match=f"MCS index {index} does not exist in table qam256: use 0 to 27"):
+        mcs(index)
+
+
+def test_tables_that_do_not_exist_are_refused() -> None:
+    table: Any = "qam1024"
+    with pytest.raises(ValueError, match="MCS table 'qam1024' does not exist: use one of qam64, qam256"):
+        mcs_table(table)
+
+
+def test_a_scheme_is_found_by_its_index() -> None:
+    assert tuple(mcs(index) for index in range(28)) == mcs_table("qam256")
 
 
 @pytest.mark.parametrize("name", ["CRC16", "CRC24A", "CRC24B"])
@@ -59,16 +68,24 @@ def test_payloads_use_the_code_rate_and_no_more(scheme: Mcs) -> None:
         if size == 0:
             assert coded_bits * rate < 24 + 1  # one byte and its CRC
             continue
-        cut = segment(8 * size, coded_bits, order, rate)
-        assert cut is not None
-        assert sum(cut.coded) == coded_bits
-        assert all(n % order == 0 for n in cut.coded)
-        assert max(cut.coded) - min(cut.coded) <= order
-        assert cut.block_bits <= {"bg1": 8448, "bg2": 3840}[cut.graph]
-        assert cut.block_bits <= rate * min(cut.coded)
+        segmentation = segment(8 * size, coded_bits, order, rate)
+        assert segmentation is not None
+        assert sum(segmentation.coded) == coded_bits
+        assert all(n % order == 0 for n in segmentation.coded)
+        assert max(segmentation.coded) - min(segmentation.coded) <= order
+        assert segmentation.block_bits <= {"bg1": 8448, "bg2": 3840}[segmentation.graph]
+        assert segmentation.block_bits <= rate * min(segmentation.coded)
         # Not more than CRCs, rounding to bytes and to equal blocks are lost.
         lost = coded_bits * rate - 8 * size
-        assert 0 < lost <= 24 + 24 * cut.num_blocks + 8 * cut.num_blocks + rate * order * cut.num_blocks + 8
+        assert (
+            0
+            < lost
+            <= 24
+            + 24 * segmentation.num_blocks
+            + 8 * segmentation.num_blocks
+            + rate * order * segmentation.num_blocks
+            + 8
+        )
 
 
 @pytest.mark.parametrize("index", [0, 4, 10, 19, 27])
@@ -102,9 +119,9 @@ def test_long_payloads_are_segmented(interface, radio: Radio, index: int, uses: 
     link = TransportLink(radio, mcs(index))
     size = link.payload_bytes(uses)
     symbols = link.symbol_link.capacity(uses)
-    cut = segment(8 * size, symbols * link.mcs.modulation_order, link.mcs.modulation_order, link.mcs.code_rate)
-    assert cut is not None
-    assert cut.num_blocks > 1 or index == 0
+    segmentation = segment(8 * size, symbols * link.mcs.modulation_order, link.mcs.modulation_order, link.mcs.code_rate)
+    assert segmentation is not None
+    assert segmentation.num_blocks > 1 or index == 0
     assert link.send(octets(2, size), uses, interface(radio, 2, 60.0).forward(0)).payloads == octets(2, size)
 
 

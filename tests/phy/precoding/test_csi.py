@@ -17,7 +17,7 @@ from taskwave.phy.links.slot import SlotTransceiver
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.links.uci import UciLink
 from taskwave.phy.precoding.csi import REPORT_ES_N0_DB, TransmitterCsi
-from taskwave.phy.precoding.precoders import best_precoder, choose, type1_codebook
+from taskwave.phy.precoding.precoders import best_precoder, choose_precoder, type1_codebook
 from taskwave.phy.radio import Radio
 
 KINDS = ("svd", "rzf", "codebook")
@@ -33,7 +33,7 @@ def gaussian(batch: int, count: int) -> torch.Tensor:
 
 
 def antennas(air: Air, num_subcarriers: int, age_s: float = 0.0) -> torch.Tensor:
-    """True channel of all antennas when the transmission starts, or earlier: [B, F, rx, tx]."""
+    """Return the true channel of all antennas, [B, F, rx, tx], `age_s` before the transmission starts."""
     plain = replace(air, precoder=None)
     h = plain.frequency_response_at(torch.tensor([-age_s]), air.config.num_tx_ant, num_subcarriers)
     return h[..., 0, :].permute(0, 3, 1, 2)
@@ -96,7 +96,7 @@ def test_knowledge_is_as_old_as_it_is_said_to_be(interface, kind: str, occasion:
     assert w is not None
     for slots in (16, 20, 24):
         h = antennas(air, width, slots * radio.config.slot_seconds).permute(0, 2, 3, 1)
-        expected = choose(radio.config.precoding, h, 10**-1.5, 2)
+        expected = choose_precoder(radio.config.precoding, h, 10**-1.5, 2)
         # One if the columns are the same up to their phases.
         match = (expected.conj() * w).sum(1).abs()
         agreement[slots] = float((match > 0.999).float().mean())
@@ -279,7 +279,7 @@ def test_open_loop_layers_leave_a_cross_polarised_pair(interface) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tap_of_a_radio_hears_messages_only(interface, kind: str) -> None:
     """Not what is exchanged for their sake."""
-    radio, heard = radio_of(kind), []
-    radio.tap = lambda name, value: heard.append((name, len(value)))
+    radio, tapped = radio_of(kind), []
+    radio.tap = lambda name, value: tapped.append((name, len(value)))
     SymbolLink(radio).send(gaussian(3, 300), interface(radio, 3).forward(0))
-    assert heard == [(name, 3) for name in ("h", "h_hat", "received", "constellation", "noise_variance")]
+    assert tapped == [(name, 3) for name in ("h", "h_hat", "received", "constellation", "noise_variance")]

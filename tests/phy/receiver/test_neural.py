@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from taskwave.links.transport.arrival import SuccessPrediction
+from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.coding.mcs import mcs_table
 from taskwave.phy.config.radio import Csi, RadioConfig
@@ -107,7 +107,8 @@ def test_link_adaptation_rehearses_with_symbols_that_differ() -> None:
     """A receiver that looks at data would find a message of equal symbols easy."""
     radio, signals = fast_radio("neural"), dict[str, torch.Tensor]()
     radio.tap = signals.__setitem__
-    SuccessPrediction(radio).probability(mcs_table("qam256")[0], 10, 50, 50.0)
+    prediction = ArrivalPrediction(radio, 50.0, Calibration(draws=128, occasions=1))
+    prediction.arrivals(mcs_table("qam256")[0], 10, [Transmission(0, 50)])
     assert float(signals["constellation"].angle().abs().std()) > 0.5
 
 

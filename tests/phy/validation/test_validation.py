@@ -1,4 +1,4 @@
-"""The validation page: it passes, it is written, and a broken radio makes it fail."""
+"""The validation page passes, is written, and fails if the radio is broken."""
 
 import json
 import math
@@ -136,9 +136,9 @@ def test_jackknife_gives_the_standard_error_of_a_mean() -> None:
 
 def test_waterfall_encloses_the_rate() -> None:
     found = waterfall(lambda x, n: round(n * min(1.0, 10 ** (-2 * x))), 2.0, 100_000, 1e-2)
-    assert found.ratio_of(1e-2) == pytest.approx(1.0, abs=0.01)
-    assert math.isnan(Waterfall([0.0, 1.0], [0.5, 0.2], 100).ratio_of(1e-2))
-    assert math.isnan(waterfall(lambda x, n: n, 2.0, 100, 1e-2).ratio_of(1e-2)), "always wrong: no SNR, and an end"
+    assert found.es_n0_db_at(1e-2) == pytest.approx(1.0, abs=0.01)
+    assert math.isnan(Waterfall([0.0, 1.0], [0.5, 0.2], 100).es_n0_db_at(1e-2))
+    assert math.isnan(waterfall(lambda x, n: n, 2.0, 100, 1e-2).es_n0_db_at(1e-2)), "always wrong: no SNR, and an end"
 
 
 def test_control_messages_have_the_published_length() -> None:
@@ -148,7 +148,7 @@ def test_control_messages_have_the_published_length() -> None:
 
 
 def test_transcribed_tables_are_those_of_the_standard() -> None:
-    """Tables are normalised to a delay spread of one, and name their K factors."""
+    """Compare with the delay spread of one to which the tables are normalised, and with the K factors they name."""
     for channel in ("tdl-a", "tdl-b", "tdl-c", "tdl-e", "cdl-a", "cdl-b", "cdl-c", "cdl-e"):
         assert profile(channel).delay_spread == pytest.approx(1.0, abs=1e-3)
     assert profile("tdl-d").k_factor_db == pytest.approx(13.3)

@@ -1,4 +1,4 @@
-"""Bursts in the time domain: against the frequency domain, against the bounds of estimation, and in noise alone."""
+"""Tests of bursts against the frequency domain, against the bounds of estimation, and in noise alone."""
 
 import math
 
@@ -10,19 +10,19 @@ from taskwave.phy.channel.medium import FrequencyDomain
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.links.slot import SlotTransceiver, equalize
 from taskwave.phy.radio import Radio
-from taskwave.phy.waveform.burst import Burst, BurstReception
+from taskwave.phy.waveform.burst import Burst, BurstReception, Bursts
 from taskwave.phy.waveform.multipath import multipath_taps
-from taskwave.phy.waveform.ofdm import OfdmModem
+from taskwave.phy.waveform.ofdm import OfdmModem, carrier_modem
 from taskwave.phy.waveform.synchronization import FALSE_ALARM, Part, carrier_offset, detect, noise_power
 
 SISO = RadioConfig(channel="awgn", num_tx_ant=1, num_rx_ant=1, num_layers=1)
 BATCH = 200
 LISTENED = 2000
-"""Samples before and after a burst, together."""
+"""Samples before and after a burst, both together."""
 
 
 class Trial:
-    """`BATCH` bursts of `num_symbols` that arrive at random through a channel, a carrier offset and noise."""
+    """Makes `BATCH` bursts of `num_symbols` that arrive at random through a channel, a carrier offset and noise."""
 
     def __init__(self, config: RadioConfig, num_symbols: int, es_n0_db: float, offset_hz: float, seed: int = 1) -> None:
         draw = torch.Generator().manual_seed(seed)
@@ -48,18 +48,18 @@ class Trial:
         clean = torch.fft.ifft(spectrum)[..., :length]
         turn = 2 * torch.pi * offset_hz / self.modem.sample_rate * torch.arange(length, dtype=torch.float64)
         noise = torch.randn(clean.shape, dtype=torch.complex64, generator=draw)
-        self.heard = clean * torch.polar(torch.ones_like(turn), turn).to(clean) + noise * 10 ** (-es_n0_db / 20)
+        self.received = clean * torch.polar(torch.ones_like(turn), turn).to(clean) + noise * 10 ** (-es_n0_db / 20)
 
     def error(self, received: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
-        """SNR [dB] of one Gaussian channel with the error of the best linear estimate from these symbols."""
+        """Return the SNR [dB] of a Gaussian channel whose best linear estimate has the error of these symbols."""
         x_hat, no_eff = (torch.cat(parts, 1) for parts in zip(*received, strict=True))
         error = (x_hat / (1 + no_eff) - self.symbols).abs().square().mean()
         return float(10 * torch.log10(1 / error - 1))
 
     def both(self) -> tuple[float, float, BurstReception]:
-        """With ideal synchronisation, with the receiver's own, and what that found."""
+        """Return `error` with ideal synchronisation and with the receiver's own, and what the receiver found."""
         ideal = FrequencyDomain().carry(self.allocations, self.grids, self.air, "data")
-        found = self.burst.receive(self.heard)
+        found = self.burst.receive(self.received)
         ways = (ideal, found.signals)
         errors = [
             self.error([equalize(s.observe(x), x.lost) for s, x in zip(self.slots, way, strict=True)]) for way in ways
@@ -76,7 +76,7 @@ def test_transforms_are_unitary_and_inverse() -> None:
     assert torch.allclose(bodies.abs().square().sum((-1, -2)), grid.abs().square().sum((-1, -2)), rtol=1e-4)
     start = torch.tensor([modem.prefix, modem.prefix])
     assert torch.allclose(modem.demodulate(samples, start, torch.arange(14), 60), grid, atol=1e-4)
-    # Three samples late within the prefix: a phase ramp, which `ramp` undoes.
+    # A delay of three samples within the prefix is a phase ramp, which `ramp` undoes.
     late = modem.demodulate(samples, start - 3, torch.arange(14), 60)
     assert not torch.allclose(late, grid, atol=0.1)
     assert torch.allclose(late * modem.ramp(torch.tensor([3.0, 3.0]), 60), grid, atol=1e-4)
@@ -110,7 +110,7 @@ def test_taps_have_the_response_of_the_paths() -> None:
 def test_synchronisation_costs_little(config: RadioConfig, num_symbols: int, es_n0_db: float) -> None:
     ideal, real, found = Trial(config, num_symbols, es_n0_db, -2000.0).both()
     assert float(found.found.float().mean()) >= 0.99
-    # Different noise on finite samples: a tenth of the decibel that is allowed either way.
+    # Noise differs between the two: 0.1 dB is added to what synchronisation may cost.
     assert real > ideal - 0.6
     assert real < ideal + 0.6
 
@@ -118,7 +118,7 @@ def test_synchronisation_costs_little(config: RadioConfig, num_symbols: int, es_
 @pytest.mark.parametrize("config", [SISO, RadioConfig(channel="tdl-c", num_tx_ant=1, num_layers=1)])
 @pytest.mark.parametrize("num_symbols", [384, 2600])
 def test_weak_bursts_get_the_right_multiple_of_the_carrier_offset(config: RadioConfig, num_symbols: int) -> None:
-    """A wrong one is off by a fraction of the symbol rate and makes the burst noise; such bursts cost a decibel."""
+    """A wrong multiple, a fraction of the symbol rate away, makes a burst noise; such bursts cost a decibel."""
     ideal, real, found = Trial(config, num_symbols, -5.0, 2000.0).both()
     wrong = (found.carrier_offset_hz[found.found] - 2000).abs() > 300
     assert float(wrong.float().mean()) < 0.05
@@ -126,7 +126,7 @@ def test_weak_bursts_get_the_right_multiple_of_the_carrier_offset(config: RadioC
 
 
 def test_ends_of_the_carrier_leave_no_doubt_about_the_delay() -> None:
-    """Heard together, blocks at both ends are an interferometer: delays 1.8 samples apart look almost the same."""
+    """Blocks at both ends together are an interferometer: delays 1.8 samples apart look almost the same."""
     trial = Trial(SISO, 384, 10.0, 2000.0)
     ideal, real, found = trial.both()
     late = found.start - trial.arrivals - 16 - trial.modem.prefix
@@ -137,8 +137,8 @@ def test_ends_of_the_carrier_leave_no_doubt_about_the_delay() -> None:
 def test_grids_are_those_of_the_frequency_domain() -> None:
     trial = Trial(RadioConfig(channel="awgn"), 2000, 60.0, 700.0)
     (reference,) = FrequencyDomain().carry(trial.allocations, trial.grids, trial.air, "data")
-    (signal,) = trial.burst.receive(trial.heard).signals
-    # One phase is left to the channel estimate: that at the burst's start.
+    (signal,) = trial.burst.receive(trial.received).signals
+    # The phase at the start of the burst is left to the channel estimate.
     turn = (signal.y * reference.y.conj()).sum((1, 2, 3), keepdim=True)
     error = (signal.y * (turn / turn.abs()).conj() - reference.y).abs().square().mean()
     assert float(error) < 1e-5
@@ -146,7 +146,7 @@ def test_grids_are_those_of_the_frequency_domain() -> None:
 
 def test_offset_and_noise_are_measured() -> None:
     trial = Trial(SISO, 2000, 10.0, 1234.0)
-    found = trial.burst.receive(trial.heard)
+    found = trial.burst.receive(trial.received)
     expected = trial.arrivals + 16 + trial.modem.prefix
     assert float((found.start - expected).square().mean().sqrt()) < 0.05
     assert float((found.carrier_offset_hz - 1234.0).square().mean().sqrt()) < 30
@@ -157,7 +157,7 @@ def test_offset_and_noise_are_measured() -> None:
 def test_gain_control_takes_any_gain(gain: float) -> None:
     trial = Trial(SISO, 400, 25.0, 500.0)
     burst = Burst(trial.modem, Radio(SISO).channel, trial.allocations, SISO.sync_blocks, gain_control=True)
-    received = burst.receive(gain * trial.heard)
+    received = burst.receive(gain * trial.received)
     assert bool(received.found.all())
     assert float(received.no.mean()) == pytest.approx(10**-2.5, rel=0.05)
     (slot,) = trial.slots
@@ -165,7 +165,7 @@ def test_gain_control_takes_any_gain(gain: float) -> None:
 
 
 def test_carrier_offset_reaches_the_bound() -> None:
-    """Cramér-Rao: one amplitude and phase per pilot subcarrier unknown, K known symbols at times t."""
+    """The bound is Cramér and Rao's for an unknown amplitude and phase on each pilot subcarrier, in K known symbols."""
     symbols, offset, no, pilots, trials = torch.tensor([0, 2, 11, 15]), 900.0, 0.05, 40, 2000
     times = symbols * 35.7e-6
     draw = torch.Generator().manual_seed(1)
@@ -209,7 +209,7 @@ def test_noise_alone_seldom_passes_for_a_burst(antennas: int) -> None:
 
 
 def test_threshold_is_that_of_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one lag the chance of an alarm is exact: `FALSE_ALARM` itself."""
+    """With one lag the probability of a false alarm is exactly `FALSE_ALARM`."""
     monkeypatch.setattr("taskwave.phy.waveform.synchronization.FALSE_ALARM", 0.1)
     body = torch.randn(1, 512, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
     body = body / body.abs().square().sum().sqrt()
@@ -218,9 +218,9 @@ def test_threshold_is_that_of_the_distribution(monkeypatch: pytest.MonkeyPatch) 
     assert abs(alarms - 2000) <= 5 * math.sqrt(20000 * 0.1 * 0.9) + 1
 
 
-def test_a_burst_that_was_not_found_says_nothing() -> None:
+def test_a_burst_that_was_not_found_is_an_erasure() -> None:
     trial = Trial(SISO, 100, 10.0, 0.0)
-    silence = torch.randn(trial.heard.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
+    silence = torch.randn(trial.received.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
     received = trial.burst.receive(silence)
     assert not bool(received.found[:20].any())
     signal = received.signals[0]
@@ -232,7 +232,16 @@ def test_a_burst_that_was_not_found_says_nothing() -> None:
 def test_too_short_a_window_is_told() -> None:
     trial = Trial(SISO, 100, 10.0, 0.0)
     with pytest.raises(ValueError, match="listen longer"):
-        trial.burst.receive(trial.heard[..., :3000])
+        trial.burst.receive(trial.received[..., :3000])
+
+
+def test_bursts_are_made_once() -> None:
+    radio = Radio(SISO)
+    bursts = Bursts(carrier_modem(SISO), radio.channel, SISO.sync_blocks)
+    short, long = (radio.allocator(1).allocate(symbols) for symbols in (24, 9000))
+    assert bursts.of(long) is bursts.of(list(long))
+    assert bursts.of(short) is not bursts.of(long)
+    assert [bursts.of(kind).allocations for kind in (short, long)] == [short, long]
 
 
 def test_synchronisation_is_charged() -> None:

@@ -1,4 +1,4 @@
-"""Each impairment by itself against its closed form or published values."""
+"""Tests of each impairment by itself against its closed form or published values."""
 
 import math
 from itertools import pairwise
@@ -39,14 +39,14 @@ def gaussian(*shape: int, seed: int = 1) -> torch.Tensor:
 
 
 def received(table: ImpairmentsConfig, grid: torch.Tensor) -> torch.Tensor:
-    """`grid` [B, S, F] of unit energy behind one transmit chain."""
+    """Return `grid` [B, S, F], of unit energy, behind one transmit chain."""
     sent = Transmitter(table, grid.shape[-1] / MODEM.fft_size).send(MODEM.modulate(grid))
     start = torch.full((len(grid),), MODEM.prefix)
     return MODEM.demodulate(sent[:, None], start, torch.arange(grid.shape[1]), grid.shape[2])[:, 0]
 
 
 def sdr_db(table: ImpairmentsConfig, grid: torch.Tensor) -> float:
-    """Signal over distortion of the REs, both of them as they are: the gain for the symbols should be one."""
+    """Return signal over distortion [dB] of the REs, without scaling, since the gain of the symbols should be one."""
     error = (received(table, grid) - grid).abs().square().mean()
     return float(10 * torch.log10(grid.abs().square().mean() / error))
 
@@ -84,15 +84,15 @@ def test_without_the_table_nothing_changes() -> None:
 @pytest.mark.parametrize("clipping_db", [0.0, 3.0, 6.0])
 def test_clipping_is_that_of_bussgang(clipping_db: float) -> None:
     """Ochiai and Imai 2002: gain 1 - exp(-g^2) + sqrt(pi) g erfc(g) / 2, output power 1 - exp(-g^2)."""
-    ratio = 10 ** (clipping_db / 20)
-    gain = 1 - math.exp(-(ratio**2)) + math.sqrt(math.pi) * ratio * math.erfc(ratio) / 2
-    assert bussgang_gain(lambda x: clip_envelope(x, 2 * ratio), 4.0) == pytest.approx(gain, abs=1e-4)
+    limit = 10 ** (clipping_db / 20)
+    gain = 1 - math.exp(-(limit**2)) + math.sqrt(math.pi) * limit * math.erfc(limit) / 2
+    assert bussgang_gain(lambda x: clip_envelope(x, 2 * limit), 4.0) == pytest.approx(gain, abs=1e-4)
     x = gaussian(400_000)
-    y = clip_envelope(x, ratio)
-    assert float(y.abs().square().mean()) == pytest.approx(1 - math.exp(-(ratio**2)), rel=0.01)
-    distortion = 1 - math.exp(-(ratio**2)) - gain**2
+    y = clip_envelope(x, limit)
+    assert float(y.abs().square().mean()) == pytest.approx(1 - math.exp(-(limit**2)), rel=0.01)
+    distortion = 1 - math.exp(-(limit**2)) - gain**2
     assert float((y - gain * x).abs().square().mean()) == pytest.approx(distortion, rel=0.05)
-    # Out of band goes a part of it: the REs are better off than the samples, by less than a half.
+    # A part of the distortion, less than a half, leaves the band and spares the REs.
     total_db = 10 * math.log10(gain**2 / distortion)
     measured = sdr_db(ImpairmentsConfig(clipping_db=clipping_db), gaussian(8, 14, 624))
     assert total_db + 0.5 < measured < total_db + 3
@@ -104,7 +104,7 @@ def test_amplifiers_have_the_curves_of_their_papers() -> None:
     for p in (1.0, 2.0, 3.0):
         rapp = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=p)
         assert torch.allclose(amplify(2 * x, rapp, 2.0), 2 * x / (1 + r ** (2 * p)) ** (1 / (2 * p)))
-    # The steeper, the nearer to ideal clipping, in single precision, too.
+    # The steepest curve is close to ideal clipping, also in single precision.
     steep = AmplifierConfig(model="rapp", input_backoff_db=0, smoothness=100)
     assert torch.allclose(amplify(x.to(torch.complex64), steep, 1.0).abs(), r.clamp(max=1).float(), rtol=0.01)
     # Saleh: 2.1587 r / (1 + 1.1517 r^2) and 4.0033 r^2 / (1 + 9.1040 r^2), saturation at r = 1 / sqrt(1.1517).
@@ -114,27 +114,30 @@ def test_amplifiers_have_the_curves_of_their_papers() -> None:
     assert torch.allclose((out.abs() * r), curve / 2.1587 * math.sqrt(1.1517))
     assert torch.allclose(out.angle(), 4.0033 * own**2 / (1 + 9.1040 * own**2))
     assert float((out.abs() * r).argmax()) == 2
-    # What GNU Radio calls the third order coefficient is -1 / (3 A^2).
+    # GNU Radio's third-order coefficient is -1 / (3 A^2).
     low = x[:3]
     assert torch.allclose(amplify(low, CUBIC, 1.0), low * (1 - r[:3] ** 2 / 3))
     assert float(amplify(x, CUBIC, 1.0).abs()[-1]) == pytest.approx(2 / 3)
 
 
 def test_cubic_distortion_in_and_beside_the_band() -> None:
-    """y = x + c x |x|^2 of Gaussian x has gain 1 + 2 c P and distortion 2 c^2 P^3, whose density, of a flat band, is
-    that of the sum of three uniform frequencies: 2/3 of it in the band, 1/6 in either neighbour."""
+    """The cubic y = x + c x |x|^2 of Gaussian x has gain 1 + 2 c P and distortion 2 c^2 P^3.
+
+    The density of the distortion, for a flat band, is that of the sum of three uniform frequencies: 2/3 of it lie in
+    the band, 1/6 in either neighbour.
+    """
     backoff_db = 12.0
     table = ImpairmentsConfig(amplifier=AmplifierConfig(model="cubic", input_backoff_db=backoff_db))
     c = -1 / 3 * 10 ** (-backoff_db / 10)  # for P = 1
-    ratio = 2 * c**2 / (1 + 2 * c) ** 2
+    distortion = 2 * c**2 / (1 + 2 * c) ** 2
     grid = gaussian(24, 14, 624)
-    # Without oversampling what folds back costs 0.13 dB.
-    assert sdr_db(table, grid) == pytest.approx(-10 * math.log10(ratio * 2 / 3), abs=0.06)
-    # Whole periods, four times oversampled: nothing is beside the band but what the amplifier makes.
+    # Without oversampling, distortion that folds back would cost 0.13 dB.
+    assert sdr_db(table, grid) == pytest.approx(-10 * math.log10(distortion * 2 / 3), abs=0.06)
+    # Whole periods, four times oversampled, have nothing beside the band but what the amplifier makes.
     bodies = torch.fft.ifft(torch.nn.functional.pad(grid, (0, 3 * 624)), norm="ortho") * 2
     spectrum = torch.fft.fft(amplify(bodies, CUBIC, 10 ** (backoff_db / 20)), norm="ortho").abs().square().mean((0, 1))
     aclr_db = 10 * math.log10(float(spectrum[:624].sum() / spectrum[624:1248].sum()))
-    assert aclr_db == pytest.approx(-10 * math.log10(ratio / 6), abs=0.4)
+    assert aclr_db == pytest.approx(-10 * math.log10(distortion / 6), abs=0.4)
 
 
 @pytest.mark.parametrize("amplifier", [RAPP, SALEH])
@@ -149,7 +152,7 @@ def test_back_off_buys_linearity(amplifier: AmplifierConfig) -> None:
 
 
 @pytest.mark.parametrize(("gain_db", "phase_deg"), [(1.0, 0.0), (0.0, 3.0), (-0.5, 2.0)])
-def test_images_have_the_ratio_of_rejection(gain_db: float, phase_deg: float) -> None:
+def test_mirror_images_are_rejected_as_the_formula_says(gain_db: float, phase_deg: float) -> None:
     g, phi = 10 ** (gain_db / 20), math.radians(phase_deg)
     rejection = (1 + 2 * g * math.cos(phi) + g**2) / (1 - 2 * g * math.cos(phi) + g**2)
     grid = torch.zeros(1, 1, 624, dtype=torch.complex64)
@@ -163,7 +166,7 @@ def test_images_have_the_ratio_of_rejection(gain_db: float, phase_deg: float) ->
 
 @pytest.mark.parametrize(
     ("bits", "step", "error"),
-    # Max 1960, table II: equally spaced levels for Gaussian samples, their distance and mean squared error.
+    # From Max 1960, table II: distance of equally spaced levels for Gaussian samples, and mean squared error.
     [(1, 1.596, 0.3634), (2, 0.9957, 0.1188), (3, 0.5860, 0.03744), (4, 0.3352, 0.01154), (5, 0.1881, 0.003495)],
 )
 def test_quantisation_reaches_the_optimum_of_max(bits: int, step: float, error: float) -> None:
@@ -179,12 +182,12 @@ def test_quantisation_gives_six_decibels_a_bit(bits: int) -> None:
     draw = torch.Generator().manual_seed(2)
     x = torch.view_as_complex(2 * torch.rand(200_000, 2, generator=draw) - 1)
     y = quantise(x, torch.tensor(1.0), bits)
-    ratio = x.abs().square().mean() / (y - x).abs().square().mean()
-    assert 10 * math.log10(float(ratio)) == pytest.approx(20 * bits * math.log10(2), abs=0.05)
+    snr = x.abs().square().mean() / (y - x).abs().square().mean()
+    assert 10 * math.log10(float(snr)) == pytest.approx(20 * bits * math.log10(2), abs=0.05)
 
 
 def ici(correlation: np.ndarray) -> float:
-    """Share of energy that leaves its subcarrier when the channel has this correlation over lags 0 … N - 1."""
+    """Return the share of energy that leaves its subcarrier with this correlation over lags 0 … N - 1."""
     n = len(correlation)
     weight = np.r_[n, 2 * np.arange(n - 1, 0, -1)] / n**2
     return 1 - float(weight @ correlation)
@@ -193,7 +196,7 @@ def ici(correlation: np.ndarray) -> float:
 def test_phase_noise_has_its_spectrum_and_interference() -> None:
     deviation, corner, n = math.radians(4), 3e3 / 30.72e6, 1024
     phase = phase_noise((600, 12 * n), deviation, corner, torch.Generator().manual_seed(1)).double()
-    # Independent about once in 1 / (2 pi corner) samples: some 2,000 of them.
+    # Values are independent about once in 1 / (2 pi corner) samples: some 2,000 of them are.
     assert float(phase.square().mean().sqrt()) == pytest.approx(deviation, rel=0.05)
     assert float(phase[:, 0].square().mean().sqrt()) == pytest.approx(deviation, rel=0.15)
     step = float((phase[:, 1:] - phase[:, :-1]).square().mean())
@@ -202,14 +205,14 @@ def test_phase_noise_has_its_spectrum_and_interference() -> None:
     exact = ici(np.exp(-(deviation**2) * (1 - np.exp(-2 * math.pi * corner * lags))))
     turned = torch.polar(torch.ones_like(phase), phase).unflatten(1, (12, n))
     assert float(1 - turned.mean(-1).abs().square().mean()) == pytest.approx(exact, rel=0.05)
-    # Wiener phase noise of increments 4 pi corner deviation^2: (1/3) of half its variance over a symbol.
+    # Wiener phase noise has increments 4 pi corner deviation^2; a third of half its variance over a symbol leaks.
     slow = 100 / 30.72e6
     wiener = 4 * math.pi * slow * deviation**2 * n / 6
     assert ici(np.exp(-(deviation**2) * (1 - np.exp(-2 * math.pi * slow * lags)))) == pytest.approx(wiener, rel=0.02)
 
 
 def test_doppler_formula_is_the_small_shift_limit_of_jakes() -> None:
-    """That the limit of the frequency domain rests on: (2 pi f_D T)^2 / 24."""
+    """The limit of the frequency domain rests on this formula: (2 pi f_D T)^2 / 24."""
     share = 0.03
     exact = ici(j0(2 * np.pi * share / 1024 * np.arange(1024)))
     assert exact == pytest.approx((2 * math.pi * share) ** 2 / 24, rel=0.01)

@@ -1,4 +1,4 @@
-"""The channel on samples: against the channel on resource elements, and against closed forms of what only it has."""
+"""Tests of the channel on samples against that on resource elements, and against closed forms of its own effects."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ from taskwave.phy.radio import Radio
 
 SISO = {"channel": "awgn", "num_tx_ant": 1, "num_rx_ant": 1, "num_layers": 1}
 SILENT_DB = 100.0
-"""Es/N0 without audible noise."""
+"""Es/N0 at which noise is negligible [dB]."""
 
 
 def make(base: dict[str, Any], table: dict[str, Any], batch: int, es_n0_db: float = SILENT_DB, seed: int = 3) -> Air:
@@ -28,7 +28,7 @@ def make(base: dict[str, Any], table: dict[str, Any], batch: int, es_n0_db: floa
 
 
 def grids_of(air: Air, num_symbols: int, seed: int = 1) -> tuple[tuple[Allocation, ...], list[torch.Tensor]]:
-    """Random symbols on the grids of a message."""
+    """Return the allocations of a message and its grids with random symbols."""
     radio, draw = Radio(air.config), torch.Generator().manual_seed(seed)
     allocations = radio.allocator(radio.config.num_layers).allocate(num_symbols)
     return allocations, [
@@ -45,14 +45,14 @@ def carried(air: Air, num_symbols: int) -> tuple[list[SlotSignal], list[torch.Te
 
 
 def residual(signal: SlotSignal, grid: torch.Tensor) -> torch.Tensor:
-    """Energy [F] of what the true channel does not explain, over the data symbols of a slot."""
+    """Return the mean energy [F] of what the true channel does not explain, over the data symbols of a slot."""
     assert signal.h is not None
     error = signal.y - (signal.h * grid[:, None]).sum(2)
     return error[:, :, 1:].abs().square().mean((0, 1, 2))
 
 
 def test_noise_and_energy_are_those_of_the_definitions() -> None:
-    """Also behind an amplifier: the energy of the symbols stays one, distortion comes on top."""
+    """Also behind an amplifier the energy of the symbols stays one, and distortion comes on top."""
     no = 0.1
     for table in ({}, {"amplifier": {"model": "saleh", "input_backoff_db": 8}, "clipping_db": 6, "iq_gain_db": 1}):
         air = make(SISO, table, 8, es_n0_db=10.0)
@@ -60,12 +60,10 @@ def test_noise_and_energy_are_those_of_the_definitions() -> None:
         gain = (signal.y * grid.conj()).sum() / grid.abs().square().sum()
         assert abs(complex(gain) - 1) < 0.01
         if not table:
-            count = signal.y.numel()
             noise = float((signal.y - grid).abs().square().mean())
-            assert noise == pytest.approx(no, abs=5 * no / math.sqrt(count))
-            energy = float(signal.y.abs().square().mean())
-            assert energy == pytest.approx(1 + no, rel=0.03)
-            # Measured on the DMRS, never believed to be less than thermal noise.
+            assert noise == pytest.approx(no, abs=5 * no / math.sqrt(signal.y.numel()))
+            assert float(signal.y.abs().square().mean()) == pytest.approx(1 + no, rel=0.03)
+            # The noise is measured on the DMRS and never taken as less than thermal noise.
             assert float(signal.no.mean()) == pytest.approx(no, rel=0.1)
             assert float(signal.no.min()) >= no * 0.999
 
@@ -78,13 +76,13 @@ def test_carrier_offset_costs_what_moose_says() -> None:
     assert signal.h is not None
     n, lags = 1024, np.arange(-312, 312)
     amplitude = math.sin(math.pi * share) / (n * math.sin(math.pi * share / n))
-    # The mean over four pieces of the window is not quite the integral: within 1e-4.
+    # The mean over four pieces of the window is the integral within 1e-4.
     assert float(signal.h.abs().mean()) == pytest.approx(amplitude, abs=1e-4)
     leakage = np.abs(np.sin(np.pi * share) / (n * np.sin(np.pi * (lags + share) / n))) ** 2
     expected = leakage.sum() - amplitude**2
     centre = slice(300, 324)
     assert float(residual(signal, grid)[centre].mean()) == pytest.approx(expected, rel=0.1)
-    # His bound, with the constant that he gives for the sum over all neighbours.
+    # This is Moose's bound, with his constant for the sum over all neighbours.
     sinr = amplitude**2 / expected
     assert sinr > amplitude**2 / (0.5947 * math.sin(math.pi * share) ** 2)
     # From one symbol to the next the phase turns by the offset over symbol and prefix.
@@ -94,14 +92,14 @@ def test_carrier_offset_costs_what_moose_says() -> None:
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
 def test_motion_interferes_as_jakes_spectrum_does(share: float) -> None:
-    """Of the energy 1 - E|mean over the symbol|^2 leaves its subcarrier; (2 pi f_D T)^2 / 24 while that is small."""
+    """The energy that leaves its subcarrier is 1 - E|mean over the symbol|^2, or (2 pi f_D T)^2 / 24 while small."""
     speed = share * 30e3 / 28e9 * 299_792_458.0
     air = make({**SISO, "channel": "tdl-a", "carrier_ghz": 28, "speed_mps": speed, "csi": "perfect"}, {}, 48)
     (signal,), (grid,) = carried(air, 2500)
     times = np.arange(1024) / 1024
     weight = np.r_[1024, 2 * np.arange(1023, 0, -1)] / 1024**2
     expected = 1 - float(weight @ j0(2 * np.pi * share * times))
-    # 48 images of a few symbols: four Doppler cycles and less of each.
+    # There are 48 images of a few symbols, with four Doppler cycles or less of each.
     edge = slice(60, -60)
     assert float(residual(signal, grid)[edge].mean()) == pytest.approx(expected, rel=0.25)
     if share < 0.05:
@@ -136,7 +134,7 @@ def test_clocks_drift_apart(ppm: float) -> None:
     assert float(residual(signal, grid).mean()) < 2 * (math.pi * 312 * ppm * 1e-6) ** 2 / 3 + 1e-7
 
 
-def test_the_reverse_link_sees_the_opposite_offset() -> None:
+def test_the_reverse_direction_has_the_opposite_offset() -> None:
     radio = Radio(RadioConfig.model_validate({**SISO, "csi": "perfect", "impairments": {"carrier_offset_hz": 500}}))
     interface = AirInterface(radio.config, radio.draw(1, 1, 3), SILENT_DB, 1)
     turns = []
@@ -176,7 +174,7 @@ def test_the_receiver_finds_bursts_for_itself(snr_db) -> None:
 
 
 def test_pilots_measure_what_hardware_adds() -> None:
-    """The noise variance that decoders are told is that of the errors, distortion included."""
+    """The noise variance that decoders get is that of the errors, distortion included."""
     table = {"amplifier": {"model": "rapp", "input_backoff_db": 2}, "adc_bits": 6}
     air = make(SISO, table, 24, 30.0)
     symbols = torch.randn(24, 3000, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
@@ -187,7 +185,7 @@ def test_pilots_measure_what_hardware_adds() -> None:
 
 
 def test_interleaving_spreads_and_gathers() -> None:
-    """Symbols come back where they were, and what was all energy at one place is not any more."""
+    """Symbols return to their positions, and energy in one part of a message is spread over all of it."""
     base = {"channel": "awgn", "num_tx_ant": 2, "num_rx_ant": 2, "num_layers": 2}
     plain, spread = make(base, {}, 2, 40.0), make(base, {"interleaving": True}, 2, 40.0)
     symbols = torch.zeros(2, 384, dtype=torch.complex64)
@@ -216,7 +214,7 @@ def test_interleaving_spreads_and_gathers() -> None:
     ],
 )  # fmt: skip
 def test_gnu_radio_sees_the_same_errors(snr_db, table: dict[str, float]) -> None:
-    """Its amplifier lets distortion fold back into the band: a few tenths of a decibel."""
+    """The tolerance covers distortion that folds back into the band in GNU Radio's amplifier."""
     base = {**SISO, "channel": "tdl-c", "num_rx_ant": 2, "speed_mps": 0}
     ours: dict[str, Any] = {**table, "synchronisation": "estimated"}
     third_order = ours.pop("third_order", 0.0)
@@ -236,12 +234,12 @@ def test_the_clock_of_gnu_radio_is_off_the_same_way() -> None:
     assert isinstance(radio.medium, FlowgraphMedium)
     air = AirInterface(radio.config, radio.draw(1, 1, 3), SILENT_DB, 1).forward(0)
     tone = torch.exp(2j * torch.pi * 0.05 * torch.arange(4000)).to(torch.complex64)[None, None]
-    heard = radio.medium.transport(tone, air, "data")[0, 0, 200:3800]
-    turn = torch.angle((heard[1:] * heard[:-1].conj()).mean())
+    received = radio.medium.transport(tone, air, "data")[0, 0, 200:3800]
+    turn = torch.angle((received[1:] * received[:-1].conj()).mean())
     assert float(turn) == pytest.approx(2 * math.pi * 0.05 * (1 - 1e-4), abs=1e-6)
 
 
-def test_an_image_hears_the_same_in_any_batch() -> None:
+def test_an_image_is_received_alike_in_any_batch() -> None:
     table = {"phase_noise_deg": 2, "adc_bits": 8, "amplifier": {"model": "rapp", "input_backoff_db": 6}}
     for synchronisation in ("known", "estimated"):
         radio = Radio(RadioConfig.model_validate({"impairments": {**table, "synchronisation": synchronisation}}))
@@ -254,7 +252,7 @@ def test_an_image_hears_the_same_in_any_batch() -> None:
 
 
 def test_gradients_pass_through_everything() -> None:
-    """The derivative along a direction, against finite differences, without converters: theirs is not the slope."""
+    """The derivative along a direction is compared with finite differences, without converters, which have steps."""
     table = {
         "amplifier": {"model": "rapp", "input_backoff_db": 3},
         "clipping_db": 4,
@@ -286,7 +284,7 @@ def test_gradients_pass_through_everything() -> None:
 
 
 def test_noise_does_not_depend_on_who_is_sent_together() -> None:
-    """Receivers of UMi have delays, and so messages lengths, of their own."""
+    """Receivers of UMi have delays of their own, and so messages lengths of their own."""
     radio = Radio(RadioConfig.model_validate({"channel": "umi", "impairments": {}, "max_prb": 24}))
     link, draw = SymbolLink(radio), torch.Generator().manual_seed(1)
     sent = torch.randn(4, 200, dtype=torch.complex64, generator=draw)
@@ -295,7 +293,7 @@ def test_noise_does_not_depend_on_who_is_sent_together() -> None:
     for row in range(4):
         alone = link.send(sent[row : row + 1], air.select(torch.tensor([row])).forward(0)).symbols
         torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-3)
-    # Of more receivers one is later, and the message of all of them longer.
+    # Among more receivers the longest delay is longer, and so is the message of all of them.
     more = AirInterface(radio.config, radio.draw(64, 1, 5), 5.0, 6)
     assert more.fading.tau.max() > air.fading.tau.max()
     among = link.send(sent, more.select(slice(0, 4)).forward(0)).symbols

@@ -13,12 +13,15 @@ import pytest
 import torch
 
 from taskwave.scenarios.cli import main as cli
+from taskwave.scenarios.cli import training
+from taskwave.scenarios.cli.app import COMMANDS
 from taskwave.scenarios.sweep.records import SCHEMA, PointStore, read_records
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import build_unet
 from taskwave.semantic.tasks.segmentation import SegmentationNet
+from taskwave.semantic.training import stages
 from taskwave.semantic.weights import save_models
 
 
@@ -31,7 +34,7 @@ def file(toys: ModuleType, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained networks of the real formats, as small as they get."""
+    """Save untrained networks of the real formats, as small as they get."""
     folder = tmp_path_factory.mktemp("weights") / "tiny"
     codec = LatentCodec(PatchAutoencoder(16, 8, 1, 8, 1), torch.zeros(16), torch.ones(16))
     networks = {
@@ -59,7 +62,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 
 
 def _records(seed: int = 1) -> pd.DataFrame:
-    """Four links whose accuracy rises with the budget; the scheme needs a quarter of the uses, minus some noise."""
+    """Return records of four links: accuracy rises with the budget, the scheme needs about a quarter of the uses."""
     generator = np.random.default_rng(seed)
     kinds = {"new": "semantic", "new-uniform": "semantic", "old": "bitwise", "answer": "answer"}
     rows = []
@@ -100,11 +103,25 @@ def test_list_shows_scenarios_and_links(call) -> None:
     assert all(name in out for name in ("quickstart", "camvid-cdl", "task-adaptive-uniform", "ideal-avif"))
 
 
-def test_help_waits_for_no_torch() -> None:
+def test_help_lists_the_commands_in_the_order_of_the_work(call) -> None:
+    code, out, _ = call("--help")
+    assert code == 0
+    listed = [line.split()[1] for line in out.splitlines() if line.startswith("│ ") and line[2] != " "]
+    assert [name for name in listed if not name.startswith("--")] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "set", "--help"]])
+def test_help_waits_for_no_torch(arguments: list[str]) -> None:
     script = (
-        "import sys; from taskwave.scenarios import cli; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+        "import sys\nfrom taskwave.scenarios.cli.main import main\ntry:\n    main()\nexcept SystemExit as ended:\n"
+        "    sys.exit(ended.code or 3 * bool({'torch', 'pandas', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, timeout=60, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_names_the_stages_of_training() -> None:
+    assert ", ".join(stages.STAGES) == training.STAGES
 
 
 @pytest.mark.parametrize(
@@ -200,7 +217,7 @@ def test_run_writes_records_tables_and_figures(call, file: Path, weights: Path, 
     code, text, err = call(*arguments, "--profile")
     assert code == 0, err
     assert "16 points computed, 0 were on disk" in text and "Task accuracy (IoU): mean of tasks" in text
-    assert "phy.symbol_link.SymbolLink.send" in text
+    assert "phy.links.open_loop.OpenLoopLink.send" in text
     assert err.count("skipped: toy at a budget of 50 (every SNR)") == 1
     for name in ("records.csv", "accuracy.csv", "accuracy-vs-snr.png", "accuracy-vs-bandwidth.png", "strip.png"):
         assert (out / name).is_file() and name in text
@@ -222,7 +239,7 @@ def test_ctrl_c_keeps_finished_points_and_a_rerun_continues(
     monkeypatch.setenv("PYTHONPATH", str(Path(toys.__file__).parent))
     grid = ["--set", "images.count=16", "--set", "images.batch=1"]  # 128 points
     arguments = ["run", str(file), "--set", f"weights={weights}", *grid, "--out", str(out)]
-    script = "from taskwave.scenarios.cli import main; main()"
+    script = "from taskwave.scenarios.cli.main import main; main()"
     # A shell that starts the tests in the background has SIGINT ignored, which children inherit.
     script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + script
     process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
@@ -239,11 +256,11 @@ def test_ctrl_c_keeps_finished_points_and_a_rerun_continues(
 
 
 def test_a_full_disk_is_one_message_and_leaves_finished_points_readable(tmp_path: Path) -> None:
-    """Files may not grow beyond 8 KB here: the operating system fails the write as it does on a full disk."""
+    """Limit files to 8 KB, so that the operating system fails the write as it does on a full disk."""
     script = f"""
 import resource
 from pathlib import Path
-from taskwave.scenarios.records import PointStore, SCHEMA, StorageError
+from taskwave.scenarios.sweep.records import PointStore, SCHEMA, StorageError
 row = dict.fromkeys(SCHEMA.names) | {{"link": "a"}}
 store = PointStore(Path({str(tmp_path)!r}))
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))

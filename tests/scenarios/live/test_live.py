@@ -1,4 +1,4 @@
-"""Where the live link has its pictures from, and what its command does with the keyboard."""
+"""The live link: its sources of images, its keyboard, and how engine and flowgraph end together."""
 
 import os
 import signal
@@ -15,47 +15,47 @@ from PIL import Image
 
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.scenarios.live.command import live_config
-from taskwave.scenarios.live.images import open_pictures, read_picture
+from taskwave.scenarios.live.images import open_live_images, read_image
 from taskwave.scenarios.sweep.records import read_records
 
 
-def test_pictures_of_a_folder_come_over_and_over(tmp_path: Path) -> None:
+def test_images_of_a_folder_come_over_and_over(tmp_path: Path) -> None:
     for name, colour in (("a.jpg", (255, 0, 0)), ("b.PNG", (0, 0, 255))):
         Image.new("RGB", (30, 40), colour).save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
-    found = list(islice(open_pictures(tmp_path), 3))
+    (tmp_path / "notes.txt").write_text("no image")
+    found = list(islice(open_live_images(tmp_path), 3))
     assert [name for name, _ in found] == ["a.jpg", "b.PNG", "a.jpg"]
-    assert all(picture.shape == (3, 192, 256) for _, picture in found)
+    assert all(image.shape == (3, 192, 256) for _, image in found)
     assert float(found[1][1][2].mean()) > 0.98
 
 
-def test_the_middle_of_a_picture_is_taken(tmp_path: Path) -> None:
+def test_the_middle_of_an_image_is_taken(tmp_path: Path) -> None:
     wide = Image.new("RGB", (1000, 192), (255, 0, 0))
     wide.paste((0, 255, 0), (372, 0, 628, 192))
     wide.save(tmp_path / "wide.png")
-    assert float(read_picture(tmp_path / "wide.png")[1].min()) > 0.9
+    assert float(read_image(tmp_path / "wide.png")[1].min()) > 0.9
 
 
-def test_bad_pictures_are_told(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="neither a camera nor a folder with pictures"):
-        open_pictures(tmp_path)
-    (tmp_path / "b.png").write_bytes(b"not a picture")
-    with pytest.raises(ValueError, match=r"b\.png cannot be read as a picture"):
-        next(open_pictures(tmp_path))
+def test_bad_images_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="neither a camera nor a folder with images"):
+        open_live_images(tmp_path)
+    (tmp_path / "b.png").write_bytes(b"not an image")
+    with pytest.raises(ValueError, match=r"b\.png cannot be read as an image"):
+        next(open_live_images(tmp_path))
 
 
 def fake_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """A program in place of ffmpeg, which has no camera here."""
+    """Put a program in the place of ffmpeg, which has no camera here."""
     path = folder / "ffmpeg"
     path.write_text(f"#!{sys.executable}\nimport sys, time\n{program}\n")
     path.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
 
-def test_a_camera_gives_its_latest_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = "[(sys.stdout.buffer.write(bytes([c]) * 147456), sys.stdout.flush(), time.sleep(0.3)) for c in (0, 255)]"
-    fake_ffmpeg(tmp_path, monkeypatch, f"assert '/dev/zero' in sys.argv; {frames}; time.sleep(30)")
-    camera = open_pictures(Path("/dev/zero"))
+def test_a_camera_gives_its_latest_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = "[(sys.stdout.buffer.write(bytes([c]) * 147456), sys.stdout.flush(), time.sleep(0.3)) for c in (0, 255)]"
+    fake_ffmpeg(tmp_path, monkeypatch, f"assert '/dev/zero' in sys.argv; {images}; time.sleep(30)")
+    camera = open_live_images(Path("/dev/zero"))
     (name, first), (_, second) = next(camera), next(camera)
     assert name == "zero"
     assert (float(first.max()), float(second.min())) == (0, 1)
@@ -64,11 +64,11 @@ def test_a_camera_gives_its_latest_picture(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_dead_camera_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_ffmpeg(tmp_path, monkeypatch, "sys.exit('no such device')")
-    with pytest.raises(RuntimeError, match=r"camera /dev/zero gives no picture \(no such device\)"):
-        next(open_pictures(Path("/dev/zero")))
+    with pytest.raises(RuntimeError, match=r"camera /dev/zero gives no image \(no such device\)"):
+        next(open_live_images(Path("/dev/zero")))
     (tmp_path / "ffmpeg").unlink()
     with pytest.raises(RuntimeError, match="ffmpeg is not installed"):
-        next(open_pictures(Path("/dev/zero")))
+        next(open_live_images(Path("/dev/zero")))
 
 
 TASKWAVE = Path(sys.executable).parent / "taskwave"
@@ -76,7 +76,7 @@ QUICK = ["--set", "images.count=1", "--set", "sweep.budgets=[2000]", "--set", 's
 
 
 def child_of(pid: int, seconds: float = 60.0) -> int:
-    """The process that `pid` started last."""
+    """Return the process that `pid` started last."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -95,7 +95,7 @@ def ended(pid: int, seconds: float = 15.0) -> bool:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A live link that sends two pictures over and over."""
+    """Start a live link that sends two images over and over."""
     for i in range(2):
         Image.effect_noise((256, 192), 60).save(tmp_path / f"{i}.png")
     command = [str(TASKWAVE), "radio", str(tmp_path), "--listen", f"ipc://{tmp_path}/engine", "--every", "0.3"]
@@ -110,7 +110,7 @@ def engine(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.gnuradio
 @pytest.mark.slow
-def test_tasks_are_typed_while_pictures_go(engine: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_tasks_are_typed_while_images_go(engine: subprocess.Popen[str], tmp_path: Path) -> None:
     assert engine.stdin is not None
     assert engine.stdout is not None
     for line in engine.stdout:

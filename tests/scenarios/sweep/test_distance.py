@@ -1,4 +1,4 @@
-"""Scenarios that sweep distances: their SNRs come from a link budget and both are told."""
+"""Scenarios that sweep distances: their SNRs come from a link budget, and records and figures have both."""
 
 from pathlib import Path
 from types import ModuleType
@@ -7,10 +7,9 @@ import pytest
 
 from taskwave.phy.channel.link_budget import es_n0_db
 from taskwave.scenarios.config import loading
-from taskwave.scenarios.figures import curves as plots
-from taskwave.scenarios.figures import tables as report
+from taskwave.scenarios.figures import curves, tables
 from taskwave.scenarios.figures.style import channel_label
-from taskwave.scenarios.statistics import pooling as statistics
+from taskwave.scenarios.statistics import pooling
 from taskwave.scenarios.sweep import runner
 from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint
 
@@ -63,15 +62,15 @@ def test_records_tables_and_figures_have_both(file: Path, toys: ModuleType, tmp_
     assert evaluator.key(near) != evaluator.key(far)
     taus = [evaluator.air(point).fading.tau for point in (near, far)]
     assert not taus[0].equal(taus[1]), "the channels are those of the distance"
-    table = statistics.pool(records).table
+    table = pooling.pool(records).table
     assert set(table["distance_m"]) == {50.0, 200.0}
-    figure = plots.accuracy_vs_distance(table, [200])
+    figure = curves.accuracy_vs_distance(table, [200])
     figure.savefig(tmp_path / "figure.png")
     labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert [label.split("\n")[0] for label in labels] == ["50", "200"]
-    heads = [str(column.header) for column in report.accuracy_tables(table)[0].columns]
+    heads = [str(column.header) for column in tables.accuracy_tables(table)[0].columns]
     assert any(head.startswith("200 m, ") for head in heads)
-    note = report.prefix_note(evaluator.radios)
+    note = tables.prefix_note(evaluator.radios)
     assert note is not None and "beyond the cyclic prefix of 2.34 us" in note
 
 

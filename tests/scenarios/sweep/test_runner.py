@@ -22,7 +22,7 @@ from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTa
 
 
 @pytest.fixture
-def evaluator(toys: ModuleType, tmp_path: Path):
+def make_evaluator(toys: ModuleType, tmp_path: Path):
     def make(*overrides: str, profile: StageTimes | None = None) -> Evaluator:
         path = tmp_path / "toy.toml"
         path.write_text(toys.SCENARIO)
@@ -35,8 +35,8 @@ def _quiet(done: int, total: int, point: SweepPoint) -> None:
     assert 0 <= done < total
 
 
-def test_records_have_one_row_per_link_task_snr_budget_and_image(evaluator, tmp_path: Path) -> None:
-    outcome = runner.run(evaluator(), tmp_path / "out", _quiet)
+def test_records_have_one_row_per_link_task_snr_budget_and_image(make_evaluator, tmp_path: Path) -> None:
+    outcome = runner.run(make_evaluator(), tmp_path / "out", _quiet)
     records = outcome.records
     assert list(records.columns) == SCHEMA.names
     keys = ["link", "task", "es_n0_db", "budget", "image"]
@@ -51,47 +51,47 @@ def test_records_have_one_row_per_link_task_snr_budget_and_image(evaluator, tmp_
     assert told["sweep"]["links"] == ["toy", "toy-twin"]
 
 
-def test_accuracy_is_that_of_the_answer_against_the_label(evaluator) -> None:
-    b = evaluator()
+def test_accuracy_is_that_of_the_answer_against_the_label(make_evaluator) -> None:
+    evaluator = make_evaluator()
     point = SweepPoint(0, -20.0, 200, "toy")
-    deliveries = b.deliver(point)
-    rows = b.records(point, deliveries)
-    intersection, union = iou_counts(deliveries[0].prediction, b.batch(0).labels, b.tasks[0].classes)
+    deliveries = evaluator.deliver(point)
+    rows = evaluator.records(point, deliveries)
+    intersection, union = iou_counts(deliveries[0].prediction, evaluator.batch(0).labels, evaluator.tasks[0].classes)
     assert [row["intersection"] for row in rows[:2]] == intersection.tolist()
     assert [row["union"] for row in rows[:2]] == union.tolist()
-    assert rows[0]["kind"] == "semantic" and rows[0]["image"] == b.batch(0).names[0]
+    assert rows[0]["kind"] == "semantic" and rows[0]["image"] == evaluator.batch(0).names[0]
 
 
-def test_all_links_see_the_same_images_channels_and_noise(evaluator, tmp_path: Path) -> None:
+def test_all_links_see_the_same_images_channels_and_noise(make_evaluator, tmp_path: Path) -> None:
     """The twin transmits at other occasions first, and yet has the same errors; other images have other ones."""
-    records = runner.run(evaluator("radio.channel=rayleigh", "sweep.es_n0_db=[-5]"), tmp_path, _quiet).records
+    records = runner.run(make_evaluator("radio.channel=rayleigh", "sweep.es_n0_db=[-5]"), tmp_path, _quiet).records
     toy, twin = (records[records["link"] == link].reset_index(drop=True) for link in ("toy", "toy-twin"))
     pd.testing.assert_series_equal(toy["intersection"], twin["intersection"])
     roads = toy[toy["task"] == "road+pavement"]
     assert roads["accuracy"].nunique() > 1
 
 
-def test_seed_decides_the_noise(evaluator) -> None:
+def test_seed_decides_the_noise(make_evaluator) -> None:
     point = SweepPoint(0, -20.0, 200, "toy")
-    answers = [evaluator(f"seed={seed}").deliver(point)[0].prediction for seed in (7, 7, 8)]
+    answers = [make_evaluator(f"seed={seed}").deliver(point)[0].prediction for seed in (7, 7, 8)]
     assert answers[0].equal(answers[1]) and not answers[0].equal(answers[2])
 
 
-def test_a_finished_point_is_never_computed_twice(evaluator, toys: ModuleType, tmp_path: Path) -> None:
-    first = runner.run(evaluator(), tmp_path, _quiet)
+def test_a_finished_point_is_never_computed_twice(make_evaluator, toys: ModuleType, tmp_path: Path) -> None:
+    first = runner.run(make_evaluator(), tmp_path, _quiet)
     num_calls = len(toys.Toy.calls)
-    second = runner.run(evaluator(), tmp_path, _quiet)
+    second = runner.run(make_evaluator(), tmp_path, _quiet)
     assert (first.computed, first.total) == (16, 16)
     assert (second.computed, len(toys.Toy.calls)) == (0, num_calls)
     pd.testing.assert_frame_equal(first.records, second.records)
 
 
-def test_only_what_a_change_concerns_is_computed_anew(evaluator, toys: ModuleType, tmp_path: Path) -> None:
-    runner.run(evaluator(), tmp_path, _quiet)
-    more = runner.run(evaluator("sweep.es_n0_db=[-20, 0, 10]", "sweep.budgets=[200]"), tmp_path, _quiet)
+def test_only_what_a_change_concerns_is_computed_anew(make_evaluator, toys: ModuleType, tmp_path: Path) -> None:
+    runner.run(make_evaluator(), tmp_path, _quiet)
+    more = runner.run(make_evaluator("sweep.es_n0_db=[-20, 0, 10]", "sweep.budgets=[200]"), tmp_path, _quiet)
     assert (more.computed, more.total) == (4, 12)
     assert sorted(more.records["es_n0_db"].unique()) == [-20, 0, 10]
-    other = runner.run(evaluator("seed=8", "sweep.budgets=[200]"), tmp_path, _quiet)
+    other = runner.run(make_evaluator("seed=8", "sweep.budgets=[200]"), tmp_path, _quiet)
     assert other.computed == other.total == 8
     assert set(other.records["seed"]) == {8}
 
@@ -99,18 +99,18 @@ def test_only_what_a_change_concerns_is_computed_anew(evaluator, toys: ModuleTyp
 @pytest.mark.parametrize(
     "override", ["seed=8", "radio.csi=ls", "tasks=['cars']", "images.split=val", "sweep.occasions=4", "images.batch=1"]
 )
-def test_whatever_determines_a_point_is_in_its_name(evaluator, override: str) -> None:
+def test_whatever_determines_a_point_is_in_its_name(make_evaluator, override: str) -> None:
     point = SweepPoint(0, 0.0, 200, "toy")
-    assert evaluator().key(point) == evaluator().key(point) != evaluator(override).key(point)
+    assert make_evaluator().key(point) == make_evaluator().key(point) != make_evaluator(override).key(point)
 
 
-def test_only_results_of_retrained_networks_get_new_names(evaluator) -> None:
+def test_only_results_of_retrained_networks_get_new_names(make_evaluator) -> None:
     """Codecs are judged by the task network and know no other; a link of unknown needs depends on all."""
 
     def names(segmentation: str, prior: str) -> list[str]:
-        b = evaluator()
-        b.models.digests = {"segmentation": segmentation, "prior": prior}
-        return [b.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "label-map", "task-adaptive", "toy")]
+        evaluator = make_evaluator()
+        evaluator.models.digests = {"segmentation": segmentation, "prior": prior}
+        return [evaluator.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "label-map", "task-adaptive", "toy")]
 
     first, other_prior, other_task = names("a", "b"), names("a", "c"), names("d", "b")
     assert [x == y for x, y in zip(first, other_prior, strict=True)] == [True, True, False, False]
@@ -118,73 +118,73 @@ def test_only_results_of_retrained_networks_get_new_names(evaluator) -> None:
 
 
 def test_interrupted_and_continued_equals_never_interrupted(
-    evaluator, toys: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_evaluator, toys: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOY_STOP", str(tmp_path / "stop"))
     links = "sweep.links=['toy-stops']"
     with pytest.raises(KeyboardInterrupt):
-        runner.run(evaluator(links), tmp_path / "a", _quiet)
+        runner.run(make_evaluator(links), tmp_path / "a", _quiet)
     assert len(read_records(tmp_path / "a")) == 2 * 2, "the point before the stop is readable"
     num_calls = len(toys.Toy.calls)
-    continued = runner.run(evaluator(links), tmp_path / "a", _quiet)
+    continued = runner.run(make_evaluator(links), tmp_path / "a", _quiet)
     assert len(toys.Toy.calls) == num_calls + 3, "of four points that work, one was finished before"
-    whole = runner.run(evaluator(links), tmp_path / "b", _quiet)
+    whole = runner.run(make_evaluator(links), tmp_path / "b", _quiet)
     pd.testing.assert_frame_equal(continued.records, whole.records)
     assert (tmp_path / "a/records.csv").read_bytes() == (tmp_path / "b/records.csv").read_bytes()
     assert not list((tmp_path / "a").rglob("*.partial"))
 
 
-def test_a_budget_too_small_is_skipped_and_told_once(evaluator, tmp_path: Path) -> None:
-    skipped = runner.run(evaluator(), tmp_path, _quiet).skipped
-    assert [(entry.link, entry.budget, entry.es_n0_db) for entry in skipped] == [
+def test_a_budget_too_small_is_skipped_and_told_once(make_evaluator, tmp_path: Path) -> None:
+    skipped = runner.run(make_evaluator(), tmp_path, _quiet).skipped
+    assert [(entry.link, entry.budget, entry.es_n0_dbs) for entry in skipped] == [
         ("toy", 50, (-20.0, 0.0)),
         ("toy-twin", 50, (-20.0, 0.0)),
     ]
     assert "needs 100" in skipped[0].reason
-    assert runner.run(evaluator(), tmp_path, _quiet).skipped == skipped
+    assert runner.run(make_evaluator(), tmp_path, _quiet).skipped == skipped
 
 
-def test_a_link_that_overspends_is_refused(evaluator, tmp_path: Path) -> None:
+def test_a_link_that_overspends_is_refused(make_evaluator, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"toy-greedy.*budget is 200"):
-        runner.run(evaluator("sweep.links=['toy-greedy']"), tmp_path, _quiet)
+        runner.run(make_evaluator("sweep.links=['toy-greedy']"), tmp_path, _quiet)
 
 
-def test_results_of_other_code_are_noticed(evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runner.run(evaluator(), tmp_path, _quiet)
-    assert runner.run(evaluator(), tmp_path, _quiet).other_code == 0
+def test_results_of_other_code_are_noticed(make_evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner.run(make_evaluator(), tmp_path, _quiet)
+    assert runner.run(make_evaluator(), tmp_path, _quiet).other_code == 0
     monkeypatch.setattr(runner, "code_digest", lambda: "another state of the code")
-    assert runner.run(evaluator(), tmp_path, _quiet).other_code == 16
+    assert runner.run(make_evaluator(), tmp_path, _quiet).other_code == 16
 
 
-def test_more_images_than_there_are_is_refused(evaluator) -> None:
+def test_more_images_than_there_are_is_refused(make_evaluator) -> None:
     with pytest.raises(ValueError, match=r"images.count = 1000000.*has \d+ images"):
-        evaluator("images.count=1000000")
+        make_evaluator("images.count=1000000")
 
 
-def test_images_are_spread_over_the_split(evaluator) -> None:
-    b = evaluator("images.count=4")
-    assert b.indices == tuple(i * len(b.image_set) // 4 for i in range(4))
-    assert [len(b.batch(i).names) for i in (0, 1)] == [2, 2]
+def test_images_are_spread_over_the_split(make_evaluator) -> None:
+    evaluator = make_evaluator("images.count=4")
+    assert evaluator.indices == tuple(i * len(evaluator.image_set) // 4 for i in range(4))
+    assert [len(evaluator.batch(i).names) for i in (0, 1)] == [2, 2]
 
 
-def test_points_come_batch_by_batch(evaluator) -> None:
-    points = list(sweep_points(evaluator().scenario))
+def test_points_come_batch_by_batch(make_evaluator) -> None:
+    points = list(sweep_points(make_evaluator().scenario))
     assert [point.batch for point in points] == [0] * 8 + [1] * 8
     assert len(set(points)) == 16
 
 
-def test_a_damaged_point_is_named(evaluator, tmp_path: Path) -> None:
-    runner.run(evaluator(), tmp_path, _quiet)
+def test_a_damaged_point_is_named(make_evaluator, tmp_path: Path) -> None:
+    runner.run(make_evaluator(), tmp_path, _quiet)
     victim = next((tmp_path / "points").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:100])
     with pytest.raises(StorageError, match=victim.name):
-        runner.run(evaluator(), tmp_path, _quiet)
+        runner.run(make_evaluator(), tmp_path, _quiet)
 
 
-def test_a_folder_that_cannot_be_written_is_named(evaluator, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(make_evaluator, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"file.*cannot be written"):
-        runner.run(evaluator(), tmp_path / "file", _quiet)
+        runner.run(make_evaluator(), tmp_path / "file", _quiet)
     with pytest.raises(FileNotFoundError, match="taskwave run"):
         read_records(tmp_path)
 
@@ -207,21 +207,21 @@ def test_links_of_other_packages_are_found_by_name(toys: ModuleType) -> None:
         registry.check("toy-twinn")
 
 
-def test_profile_splits_a_link_into_stages(evaluator, tmp_path: Path) -> None:
+def test_profile_splits_a_link_into_stages(make_evaluator, tmp_path: Path) -> None:
     profile = StageTimes()
-    runner.run(evaluator("sweep.links=['toy']", profile=profile), tmp_path, _quiet)
+    runner.run(make_evaluator("sweep.links=['toy']", profile=profile), tmp_path, _quiet)
     table = profile.table()
     stages = table[table["stage"] != "total"]
-    assert "phy.symbol_link.SymbolLink.send" in set(stages["stage"]) and OWN in set(stages["stage"])
+    assert "phy.links.open_loop.OpenLoopLink.send" in set(stages["stage"]) and OWN in set(stages["stage"])
     assert stages["share"].sum() == pytest.approx(1)
     assert stages["ms"].sum() == pytest.approx(float(table[table["stage"] == "total"]["ms"].iloc[0]))
 
 
-def test_a_judge_answers_for_every_picture(evaluator, tmp_path: Path) -> None:
+def test_a_judge_answers_for_every_image(make_evaluator, tmp_path: Path) -> None:
     torch.manual_seed(3)
     net = SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)).eval()
     net.save_pretrained(tmp_path / "judge")
-    plain, judged = evaluator(), evaluator(f'judge="{tmp_path / "judge"}"')
+    plain, judged = make_evaluator(), make_evaluator(f'judge="{tmp_path / "judge"}"')
     point = SweepPoint(0, 0.0, 200, "toy")
     assert plain.key(point) != judged.key(point)
     own, other = plain.deliver(point)[0], judged.deliver(point)[0]
@@ -234,36 +234,34 @@ def test_a_judge_answers_for_every_picture(evaluator, tmp_path: Path) -> None:
     (answer,) = Judge(tmp_path / "judge")([replace(own, image=None)])
     assert answer.prediction is own.prediction
     with pytest.raises(FileNotFoundError, match="no task network in"):
-        evaluator(f'judge="{tmp_path}"')
+        make_evaluator(f'judge="{tmp_path}"')
 
 
-def test_strip_shows_stages_and_answers(evaluator, tmp_path: Path) -> None:
-    b = evaluator("strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}")
-    pictures = strip.take(b, b.scenario.strip)
-    assert [column.title for column in pictures.columns] == [
+def test_strip_shows_stages_and_answers(make_evaluator, tmp_path: Path) -> None:
+    evaluator = make_evaluator("strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}")
+    content = strip.evaluate_strip(evaluator, evaluator.scenario.strip)
+    assert [column.title for column in content.columns] == [
         "original, label",
         "coarse",
         "attention",
         "toy",
         "toy-twin",
     ]
-    assert pictures.columns[2].notes == ("cars please", "cars please")
-    figure = strip.draw(pictures)
+    assert content.columns[2].notes == ("cars please", "cars please")
+    figure = strip.strip_figure(content)
     figure.savefig(tmp_path / "strip.png")
     assert len(figure.axes) == 2 * 2 * 5
 
 
 def test_strip_colours_hits_misses_and_false_alarms() -> None:
-    import torch  # noqa: PLC0415
-
     label = torch.tensor([[8, 8, 3, 255]], dtype=torch.uint8)
     answer = torch.tensor([[8, 3, 8, 8]], dtype=torch.uint8)
-    picture = strip.compare(answer, label, (8,))
-    colours = [f"#{bytes(pixel).hex().upper()}" for pixel in picture[0].tolist()]
+    pixels = strip.answer_pixels(answer, label, (8,))
+    colours = [f"#{bytes(pixel).hex().upper()}" for pixel in pixels[0].tolist()]
     assert colours == [strip.HIT, strip.MISSED, strip.FALSE, "#E1E1E1"]
 
 
-def test_messages_that_last_into_their_answers_are_refused(evaluator) -> None:
+def test_messages_that_last_into_their_answers_are_refused(make_evaluator) -> None:
     with pytest.raises(ValueError, match=r"200 channel uses last 2 slots, .* use radio.turnaround_slots=2 or more"):
-        evaluator("radio.max_prb=1", "radio.turnaround_slots=1")
-    evaluator("radio.max_prb=1", "radio.turnaround_slots=2")
+        make_evaluator("radio.max_prb=1", "radio.turnaround_slots=1")
+    make_evaluator("radio.max_prb=1", "radio.turnaround_slots=2")

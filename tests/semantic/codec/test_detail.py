@@ -78,7 +78,7 @@ def test_what_is_packed_is_kept_where_it_belongs(
     held = Holding.empty(symbols, latents)
     message = take(grid, cells)
     noise = place(torch.full(message.shape, 0.1), cells, GRID, torch.inf)
-    form.keep(held, place(message, cells, GRID, 0), noise, LAYERS)
+    held = form.combine(held, place(message, cells, GRID, 0), noise, LAYERS)
     got_symbols, got_latents = held.symbol_noise.isfinite(), held.latent_noise.isfinite()
     torch.testing.assert_close(held.symbols[got_symbols], symbols[got_symbols])
     torch.testing.assert_close(held.latents[got_latents], latents[got_latents])
@@ -100,10 +100,10 @@ def test_copies_are_combined_by_their_noise(symbols: torch.Tensor, latents: torc
     form = DetailFormat((3, 0, 0))
     sent = form.pack(symbols, latents, LAYERS)
     variance = 0.1 + torch.rand(sent.shape, generator=generator)
-    held = Holding.empty(symbols, latents)
     first = slice(0, LAYERS[0])
-    held.symbols[:, first], held.symbol_noise[:, first] = symbols[:, first] + white(symbols[:, first]), 1.0
-    form.keep(held, sent + variance.sqrt() * white(sent), variance, LAYERS)
+    known = symbols[:, first] + white(symbols[:, first])
+    held = Holding.empty(symbols, latents).with_general(known, torch.ones(known.shape))
+    held = form.combine(held, sent + variance.sqrt() * white(sent), variance, LAYERS)
     ratio = (held.symbols - symbols)[:, first].abs().square() / held.symbol_noise[:, first]
     assert float(ratio.mean()) == pytest.approx(1, abs=5 / ratio.numel() ** 0.5)
     expected = 1 / (1 + (1 / variance).unflatten(1, (3, LAYERS[0])).sum(1))
@@ -119,10 +119,21 @@ def test_reported_noise_of_tokens_is_the_noise_they_have() -> None:
     assert float(sent.abs().square().mean()) == pytest.approx(1, abs=0.02)
     noisy = sent + 0.3 * torch.randn(sent.shape, generator=generator, dtype=torch.complex64)
     held = Holding.empty(symbols, latents)
-    form.keep(held, noisy, torch.full(sent.shape, 0.09), LAYERS)
+    held = form.combine(held, noisy, torch.full(sent.shape, 0.09), LAYERS)
     error = (held.latents - latents)[:, :8].square().mean((0, 2, 3))
     torch.testing.assert_close(error, held.latent_noise[:, :8].mean((0, 2, 3)), rtol=0.03, atol=0)
     assert float(error[7] / error[0]) == pytest.approx(10**0.6, rel=0.05)
+
+
+def test_holdings_do_not_change_and_take_the_rows_of_others(symbols: torch.Tensor, latents: torch.Tensor) -> None:
+    empty = Holding.empty(symbols, latents)
+    form = FORMATS[-1]
+    message = form.pack(symbols, latents, LAYERS)
+    full = form.combine(empty, message, torch.full(message.shape, 0.1), LAYERS)
+    assert not bool(empty.symbol_noise.isfinite().any() or empty.latent_noise.isfinite().any())
+    some = empty.replace({1: full.select(1)})
+    assert some.symbol_noise[1].isfinite().any() and not bool(some.symbol_noise[[0, 2]].isfinite().any())
+    assert torch.equal(some.latents[1], full.latents[1]) and empty.replace({}) is empty
 
 
 def test_power_is_rounded_up_and_restored() -> None:

@@ -1,4 +1,4 @@
-"""Image sets read from files: the loaders on tiny folders of their layout, on the real sets, and every bad input."""
+"""Image sets in files: the loaders on tiny folders of their layout, on the real sets, and every bad input."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +14,8 @@ from taskwave.semantic.data import open_images
 Folder = Path
 
 
-def _picture(path: Path, width: int = 80, height: int = 60) -> None:
-    """A picture whose red grows with the column and green with the row."""
+def _image(path: Path, width: int = 80, height: int = 60) -> None:
+    """Write an image whose red grows with the column and green with the row."""
     path.parent.mkdir(parents=True, exist_ok=True)
     u, v = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     Image.fromarray(np.stack([u, v, u * 0], -1).astype(np.uint8)).save(path)
@@ -28,17 +28,17 @@ def _label(path: Path, ids: np.ndarray) -> None:  # type: ignore[type-arg]
 
 @pytest.fixture
 def camvid(tmp_path: Path) -> Folder:
-    """Three frames whose label is 3 on the left half, 11 on the right and 9 in the lowest row."""
+    """Make a CamVid folder of three images whose label is 3 on the left, 11 on the right and 9 in the lowest row."""
     ids = np.full((60, 80), 3)
     ids[:, 40:] = 11
     ids[59] = 9
     for name in ("a", "b", "c"):
-        _picture(tmp_path / "val" / f"{name}.png")
+        _image(tmp_path / "val" / f"{name}.png")
         _label(tmp_path / "valannot" / f"{name}.png", ids)
     return tmp_path
 
 
-def test_frames_and_labels_are_resized_together(camvid: Folder) -> None:
+def test_images_and_labels_are_resized_together(camvid: Folder) -> None:
     images = open_images("camvid", "val", camvid, (48, 64))
     assert images.names == ("a", "b", "c") and len(images) == 3
     sample = images[1]
@@ -47,7 +47,7 @@ def test_frames_and_labels_are_resized_together(camvid: Folder) -> None:
     assert sample.label.shape == (48, 64) and sample.label.dtype == torch.uint8
     assert (sample.label[:46, :32] == 3).all() and (sample.label[:46, 32:] == IGNORE).all()
     assert (sample.label[47] == 9).all()
-    # Red grows to the right and not downwards: no axis was swapped on the way.
+    # Red grows to the right and not downwards, so no axis was swapped on the way.
     assert sample.image[0, 20, 60] > sample.image[0, 20, 4] + 150
     assert abs(int(sample.image[0, 4, 30]) - int(sample.image[0, 44, 30])) < 3
 
@@ -55,7 +55,7 @@ def test_frames_and_labels_are_resized_together(camvid: Folder) -> None:
 def test_another_aspect_ratio_cuts_the_centre(camvid: Folder) -> None:
     sample = open_images("camvid", "val", camvid, (60, 40))[0]
     assert (sample.label[:59, :20] == 3).all() and (sample.label[:59, 20:] == IGNORE).all()
-    assert 55 < sample.image[0, 30, 0] < 75  # a quarter of the width is gone on the left
+    assert 55 < sample.image[0, 30, 0] < 75  # A quarter of the width is cut on the left.
 
 
 def test_the_list_gives_order_and_choice(camvid: Folder) -> None:
@@ -69,7 +69,7 @@ def _cut(folder: Folder) -> None:
 
 
 def _text(folder: Folder) -> None:
-    (folder / "val" / "a.png").write_text("not a picture")
+    (folder / "val" / "a.png").write_text("not an image")
 
 
 def _no_label(folder: Folder) -> None:
@@ -85,7 +85,7 @@ def _illegal_id(folder: Folder) -> None:
 
 
 def _colour_label(folder: Folder) -> None:
-    _picture(folder / "valannot" / "a.png")
+    _image(folder / "valannot" / "a.png")
 
 
 def _transparent(folder: Folder) -> None:
@@ -119,10 +119,10 @@ def test_a_bad_file_is_one_clear_error(
         images[0]
     assert all(word in str(caught.value) for word in words), caught.value
     assert "\n" not in str(caught.value)
-    assert images[1].name == "b"  # the others stay usable
+    assert images[1].name == "b"  # The other images stay usable.
 
 
-def test_a_missing_frame_is_found_on_opening(camvid: Folder) -> None:
+def test_a_missing_image_is_found_on_opening(camvid: Folder) -> None:
     (camvid / "val.txt").write_text("a\nb\nzebra\nyak\n")
     with pytest.raises(FileNotFoundError, match=r"zebra.*1 more of the 4"):
         open_images("camvid", "val", camvid)
@@ -157,7 +157,7 @@ def test_a_missing_folder_says_how_to_get_one(tmp_path: Path, monkeypatch: pytes
 def test_facades_are_mapped_and_suspects_left_out(tmp_path: Path) -> None:
     ids = np.repeat(np.arange(9), 10)[None].repeat(60, 0)
     for name in ("a", "b"):
-        _picture(tmp_path / "images" / f"{name}.jpg", 90, 60)
+        _image(tmp_path / "images" / f"{name}.jpg", 90, 60)
         _label(tmp_path / "labels" / f"{name}.png", ids)
     (tmp_path / "train.txt").write_text("a\nb\n")
     (tmp_path / "suspect.txt").write_text("a\n")
@@ -168,8 +168,8 @@ def test_facades_are_mapped_and_suspects_left_out(tmp_path: Path) -> None:
         open_images("labelmefacade", "val", tmp_path)
 
 
-def test_carla_frames_have_no_label(tmp_path: Path) -> None:
-    _picture(tmp_path / "images" / "f.jpg", 256, 152)
+def test_carla_images_have_no_label(tmp_path: Path) -> None:
+    _image(tmp_path / "images" / "f.jpg", 256, 152)
     (tmp_path / "test.txt").write_text("f\n")
     sample = open_images("carla", "test", tmp_path)[0]
     assert sample.image.shape == (3, 192, 256) and (sample.label == IGNORE).all()
@@ -178,7 +178,7 @@ def test_carla_frames_have_no_label(tmp_path: Path) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(("split", "counts"), [("train", {367}), ("val", {101}), ("test", {62, 233})])
 def test_real_camvid(split: str, counts: set[int]) -> None:
-    """With or without drive Seq05VD."""
+    """Hold for the set with and without drive Seq05VD."""
     images = open_images("camvid", split)
     assert len(images) in counts
     count = len(images)

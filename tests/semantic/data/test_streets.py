@@ -1,4 +1,4 @@
-"""The project's own street scenes: reproducible, varied, and with labels that fit the picture."""
+"""Street scenes that the project draws: reproducible, varied, and with label maps that fit the image."""
 
 import hashlib
 import subprocess
@@ -19,7 +19,7 @@ BOUNDS = {
     "sky": (15, 30), "building": (15, 32), "pole": (0.8, 3.5), "road": (22, 38), "pavement": (2.5, 8), "tree": (5, 16),
     "sign": (0.4, 2), "fence": (0.6, 3.5), "car": (3, 10), "pedestrian": (0.3, 1.5), "bicyclist": (0.2, 1.2),
 }  # fmt: skip
-"""Percent of all pixels, around what CamVid has."""
+"""Lowest and highest share of every class in percent of all pixels, around what CamVid has."""
 
 
 def _digest(sample: Sample) -> str:
@@ -70,7 +70,7 @@ def test_a_scene_is_the_same_in_another_process_and_in_a_longer_set() -> None:
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     images = StreetScenes("test", 900, seed=5)
-    images[7]  # what was drawn before must not matter
+    images[7]  # What was drawn before must not matter.
     assert _digest(images[2]) == other
 
 
@@ -108,12 +108,12 @@ def _canvas() -> Canvas:
 
 def test_projection_is_a_pinhole() -> None:
     camera = _canvas().camera
-    assert camera.project(0, 1.5, 30) == (256.0, 190.0)  # eye height lies on the horizon
+    assert camera.project(0, 1.5, 30) == (256.0, 190.0)  # Eye height lies on the horizon.
     assert camera.project(2, 0, 10) == pytest.approx((256 + 90, 190 + 67.5))
     assert camera.column_depth(-4.0, 100, 101)[0] == pytest.approx(450 * 4 / (256 - 100.5), rel=1e-5)
 
 
-def test_label_and_picture_of_a_drawing_are_aligned() -> None:
+def test_label_and_image_of_a_drawing_are_aligned() -> None:
     canvas = _canvas()
     sketch = Sketch(canvas, (100, 50, 200, 120), 12.0)
     sketch.polygon([(110, 60), (180, 60), (180, 110), (110, 110)], (10, 200, 30), CAR)
@@ -128,17 +128,17 @@ def test_a_vehicle_has_the_size_its_distance_gives(yaw: float) -> None:
     heights = []
     for z in (10.0, 30.0):
         canvas = _canvas()
-        draw_vehicle(1.0, z, yaw, False, (1.0, 1.0), np.random.default_rng(3)).draw(canvas, np.random.default_rng(4))
+        draw_vehicle(1.0, z, yaw, False, (1.0, 1.0), np.random.default_rng(3)).paint(canvas, np.random.default_rng(4))
         rows = np.flatnonzero((canvas.label == CAR).any(1))
         heights.append(rows[-1] - rows[0] + 1)
     assert 2.4 < heights[0] / heights[1] < 4.2
 
 
-def test_nearer_things_cover_farther_ones() -> None:
+def test_nearer_items_cover_farther_ones() -> None:
     canvas = _canvas()
     rng = np.random.default_rng(0)
-    Pedestrian(0.0, 20.0, 1.75, 1, 0.1, True).draw(canvas, rng)
-    draw_vehicle(0.0, 10.0, 0.0, False, (1.0, 1.0), rng).draw(canvas, rng)
+    Pedestrian(0.0, 20.0, 1.75, 1, 0.1, True).paint(canvas, rng)
+    draw_vehicle(0.0, 10.0, 0.0, False, (1.0, 1.0), rng).paint(canvas, rng)
     u, v = canvas.camera.project(0.0, 0.6, 10.0)
     assert canvas.label[int(v), int(u)] == CAR
 

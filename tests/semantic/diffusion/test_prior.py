@@ -1,4 +1,4 @@
-"""Noise levels per token and the reverse process."""
+"""Noise levels of tokens, and the reverse process."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_level_of_received_noise_is_the_level_of_its_snr() -> None:
 
 
 class Oracle(torch.nn.Module):
-    """Knows the clean latents, so it predicts v without error."""
+    """Predicts v without error, because it holds the clean latents."""
 
     def __init__(self, clean: torch.Tensor) -> None:
         super().__init__()

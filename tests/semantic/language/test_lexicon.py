@@ -1,4 +1,4 @@
-"""Prompts in free wording: what they mean, how a meaning is said, and what is refused."""
+"""Meanings of prompts in free wording, wordings of meanings, and prompts that are refused."""
 
 import pytest
 import torch
@@ -82,9 +82,9 @@ def test_every_template_and_noun_is_read_as_meant() -> None:
         for noun in nouns:
             assert parse(noun.singular).classes == classes
             assert parse(f"what about the {noun.plural}?").classes == classes
-    for columns, places in lexicon.places.items():
-        for place in places:
-            assert parse(f"cars {place}").columns == columns, place
+    for columns, phrases in lexicon.column_phrases.items():
+        for where in phrases:
+            assert parse(f"cars {where}").columns == columns, where
 
 
 def test_canonical_wording() -> None:
@@ -121,6 +121,8 @@ def test_bad_prompts_are_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         parse(text)
     assert len(str(caught.value)) < 400
+    with pytest.raises(ValueError, match=reason):
+        parse(text)  # an error is not remembered as an answer
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Prompts as bits for the feedback link."""
+"""The code of prompts as bits for the feedback link."""
 
 from collections import Counter
 from itertools import pairwise
@@ -28,7 +28,7 @@ def test_paraphrases_come_back_padded_and_as_tensors() -> None:
 
 
 def test_demands_are_short() -> None:
-    """1617 sentences of the phrase book: their number takes 11 bits, and one says that it is a number."""
+    """The phrase book has 1617 sentences: a number takes 11 bits, and one more bit announces it."""
     for classes in ((8,), (2, 6), (0, 3, 10)):
         assert len(encode(canonical(Meaning(classes, ("left", "centre"))))) == 12
     assert len(encode("cars to the left")) <= 40

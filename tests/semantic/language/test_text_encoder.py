@@ -1,4 +1,4 @@
-"""The bundled text encoder, and other people's in its place."""
+"""The bundled text encoder, and other text encoders in its place."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def bundled() -> TextEncoder:
 
 
 def save(model: PreTrainedModel, folder: Path) -> Path:
-    """A foreign model with the project's tokenizer, which is as good as any."""
+    """Save a foreign model with the tokenizer of the project, which serves as well as any other."""
     model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
     return folder

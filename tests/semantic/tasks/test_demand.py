@@ -1,4 +1,4 @@
-"""What the receiver asks for, on logits whose uncertainty is known."""
+"""Demands of the receiver, on logits whose uncertainty is known."""
 
 import math
 
@@ -15,14 +15,14 @@ CAR, PEDESTRIAN, BICYCLIST, ROAD, TREE, BUILDING = (
 
 
 def certain(batch: int = 1, height: int = 6, width: int = 9) -> torch.Tensor:
-    """Logits of a task that sees road everywhere."""
+    """Return logits of a task that answers road everywhere."""
     logits = torch.full((batch, 11, height, width), -20.0)
     logits[:, ROAD] = 20.0
     return logits
 
 
 def doubt(logits: torch.Tensor, columns: slice, *classes: int) -> None:
-    """Make the classes equally likely there."""
+    """Make `classes` equally likely in `columns` of `logits`, in place."""
     logits[..., columns] = -20.0
     logits[:, list(classes), :, columns] = 20.0
 
@@ -54,7 +54,7 @@ def test_asks_where_the_doubt_is() -> None:
     ]
 
 
-def test_doubt_everywhere_names_no_place() -> None:
+def test_doubt_everywhere_names_no_column() -> None:
     logits = certain()
     doubt(logits, slice(0, 9), CAR, TREE)
     assert demand(logits, (CAR, PEDESTRIAN)) == ["cars"]

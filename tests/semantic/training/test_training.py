@@ -64,6 +64,28 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, monkeypatch: pytes
     assert [entry["step"] for entry in log] == [10, 13, 20, 30]
 
 
+def test_averaged_weights_follow_with_a_decay_that_grows(tmp_path: Path) -> None:
+    """The decay after n updates is min(averaging, (1 + n) / (10 + n)), from the first one on; buffers are copied."""
+    module = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    expected = [p.detach().clone() for p in module.parameters()]
+    fit = Fit(module, FitConfig(5, 0.1, averaging=0.25, warmup=1), tmp_path)
+    seen = []
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        if fit.step:
+            seen.append([p.detach().clone() for p in module.parameters()])
+        return module(torch.randn(16, 1, generator=generator)).square().sum()
+
+    averaged = fit.run(loss, lambda: {}, lambda _: None)
+    seen.append([p.detach().clone() for p in module.parameters()])
+    for step, current in enumerate(seen):
+        decay = min(0.25, (1 + step) / (10 + step))
+        expected = [torch.lerp(mine, theirs, 1 - decay) for mine, theirs in zip(expected, current, strict=True)]
+    assert len(seen) == 5 and averaged is fit.averaged and not averaged.training
+    assert all(map(torch.equal, averaged.parameters(), expected))
+    assert all(map(torch.equal, averaged.buffers(), module.buffers()))
+
+
 def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     config = FitConfig(steps=100, lr=1.0, warmup=10)
     assert learning_rate(0, config) == pytest.approx(0.1)
@@ -105,7 +127,7 @@ def test_damage_leaves_the_clean_share_alone(pool: ImagePool) -> None:
     assert float((out - images).abs().max()) <= 1
 
 
-def test_patchwork_is_made_of_both_pictures() -> None:
+def test_patchwork_is_made_of_both_images() -> None:
     clean, damaged = torch.ones(3, 96, 128), torch.zeros(3, 96, 128)
     shares = [float(patchwork(clean, damaged, torch.Generator().manual_seed(s)).mean()) for s in range(12)]
     assert min(shares) < 0.4 and max(shares) > 0.3 and len(set(shares)) > 6
@@ -149,7 +171,7 @@ def test_repetition_lowers_the_noise_of_the_first_layer_in_some_cells_only() -> 
     held = receive(symbols, torch.zeros(400, 16, 24, 32), (8, 2, 4), torch.Generator().manual_seed(3))
     db = -10 * held.symbol_noise[:, :8].mean(1).log10().flatten(1)
     spread = db.std(1)
-    assert float(spread.max()) > 3 * float(spread.median()), "cells that were heard again stand out"
+    assert float(spread.max()) > 3 * float(spread.median()), "cells that were received several times stand out"
 
 
 def test_receptions_without_detail_have_finite_gradients() -> None:

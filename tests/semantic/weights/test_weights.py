@@ -1,4 +1,4 @@
-"""The bundled weights: they load, they fit their budget, they do what their cards say."""
+"""The bundled weights load, are small enough and are as good as their model cards state."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from taskwave.semantic.codec.latents import psnr
 from taskwave.semantic.data import open_images
-from taskwave.semantic.metrics import confusion_matrix, mean_iou
+from taskwave.semantic.metrics import confusion_matrix, mean_iou, psnr
 from taskwave.semantic.weights import bundle, bundled_sets, load_models
 
 FOLDER = Path(bundle.__file__).parent
@@ -40,14 +39,14 @@ def test_codec_and_task_network_are_as_good_as_their_card(source: str, least_psn
     assert mean_iou(confusion_matrix(models.segmentation.predict(images), labels)) > least_miou
 
 
-def test_latents_have_unit_power_and_the_general_code_knows_the_picture() -> None:
+def test_latents_have_unit_power_and_the_general_layer_holds_the_image() -> None:
     models = load_models("streets")
     images, _ = stack("streets", 4)
     with torch.no_grad():
         latents, scenes = models.look(images)
         symbols = models.general.encode(scenes)
         noise = torch.full(symbols.shape, torch.inf)
-        noise[:, : models.general.layers[0]] = 0.03
+        noise[:, : models.general.code_layers[0]] = 0.03
         coarse = models.general.decode(symbols, noise)
     assert 0.6 < float(latents.square().mean()) < 1.5
     error = (models.channel_weights * (coarse[:, :16] - latents).square()).mean()
@@ -76,7 +75,7 @@ def test_attention_looks_at_the_side_the_prompt_names() -> None:
     assert float(right[..., -8:].mean()) > 2 * float(right[..., :8].mean())
 
 
-def test_another_text_encoder_gives_other_results_and_its_files_say_so(tmp_path: Path) -> None:
+def test_another_text_encoder_or_other_files_of_it_change_the_digest(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(FOLDER / "text", tmp_path / "mine"))
     found = [load_models("streets").digests["text"], load_models("streets", str(folder)).digests["text"]]
     (folder / "extra.json").write_text("{}")
