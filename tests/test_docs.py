@@ -36,3 +36,11 @@ def test_commands_name_settings_that_exist(page: Path) -> None:
 def test_links_and_images_are_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text(page)):
         assert (page.parent / target).exists(), target
+
+
+def test_files_and_modules_are_there(page: Path) -> None:
+    for path in re.findall(r"`((?:phy|semantic|links|scenarios)/[\w/]+\.\w+)`", text(page)):
+        assert (ROOT / path).exists(), path
+    for module in re.findall(r"(?:from|import) taskwave\.([\w.]+)", text(page)):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or path.is_dir(), module

@@ -225,7 +225,7 @@ class CodedTransport:
         among: torch.Tensor | slice = slice(None)
         quality = None
         if cqi is not None:
-            assert layout.probed is not None, "a CQI was heard that nobody reports"
+            assert layout.probed is not None, "a CQI arrived that the receiver does not report"
             quality = reported_quality(radio, es_n0_db, calibration, layout.probed)
             among = quality.alike(cqi)
         found = [

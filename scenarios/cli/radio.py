@@ -50,7 +50,7 @@ def loopback(
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-loopback.")] = None,
     bursts: Annotated[int, typer.Option(min=1, help="Bursts at each SNR and modulation.")] = 200,
-    symbols: Annotated[int, typer.Option(min=1, help="Of a burst: the general part of an image by default.")] = 384,
+    symbols: Annotated[int, typer.Option(min=1, help="Symbols of a burst: the general part of an image by default.")] = 384,
     windows: Annotated[int, typer.Option(min=1, help="Windows of noise alone, to count false alarms.")] = 2000,
 ) -> None:
     """Measure symbols, bits, detection and speed through GNU Radio, against the same radio in pure simulation."""
