@@ -50,7 +50,7 @@ def loopback(
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-loopback.")] = None,
     bursts: Annotated[int, typer.Option(min=1, help="Bursts at each SNR and modulation.")] = 200,
-    symbols: Annotated[int, typer.Option(min=1, help="Symbols of a burst: the general part of an image by default.")] = 384,
+    symbols: Annotated[int, typer.Option(min=1, help="Symbols of a burst; default: a general part.")] = 384,
     windows: Annotated[int, typer.Option(min=1, help="Windows of noise alone, to count false alarms.")] = 2000,
 ) -> None:
     """Measure symbols, bits, detection and speed through GNU Radio, against the same radio in pure simulation."""
@@ -157,11 +157,11 @@ def trace(
     route: Annotated[
         str | None, typer.Option(metavar="'X,Y X,Y ...'", help="Corners of the vehicle's way [m].")
     ] = None,
-    speed: Annotated[float | None, typer.Option(min=0, help="Of the vehicle [m/s].")] = None,
+    speed: Annotated[float | None, typer.Option(min=0, help="Speed of the vehicle [m/s].")] = None,
     carrier: Annotated[float | None, typer.Option(min=0.5, max=100, help="Carrier frequency [GHz].")] = None,
-    tx_ant: Annotated[int | None, typer.Option(min=1, max=8)] = None,
-    rx_ant: Annotated[int | None, typer.Option(min=1, max=8)] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="Places along the way, one record each.")] = None,
+    tx_ant: Annotated[int | None, typer.Option(min=1, max=8, help="Transmit antennas.")] = None,
+    rx_ant: Annotated[int | None, typer.Option(min=1, max=8, help="Receive antennas.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Positions along the way, a channel at each.")] = None,
 ) -> None:
     """Trace rays to a vehicle that drives through a scene (extra `rt`), for `radio.recorded.file`.
 
@@ -201,7 +201,7 @@ def _print_size(file: Path) -> None:
 
     a = impulse_responses.read(file).a
     console.print(
-        f"{file}: {len(a)} records, {a.shape[1]}x{a.shape[2]} antennas, {a.shape[3]} paths, {a.shape[4]} samples; "
+        f"{file}: {len(a)} channels, {a.shape[1]}x{a.shape[2]} antennas, {a.shape[3]} paths, {a.shape[4]} samples; "
         f"{file.stat().st_size / 1000:,.0f} kB",
         markup=False,
     )
