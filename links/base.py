@@ -8,8 +8,8 @@ import torch
 
 from taskwave.phy.channel.air import AirInterface
 
-LinkKind = Literal["semantic", "bitwise", "bound", "answer"]
-"""Kind of a link: learned, image codec over coded QAM, the same over an ideal code, task answer sent."""
+LinkKind = Literal["semantic", "bitwise", "bound", "answer", "floor"]
+"""Kind of a link: learned, image codec over coded QAM, the same over an ideal code, task answer sent, nothing sent."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,20 @@ class Delivery:
     """Holds what the receiver got for one task, for a batch of B images, and what it cost."""
 
     prediction: torch.Tensor
-    """[B, H, W] uint8 class ids, or `NO_ANSWER` everywhere for an image in outage."""
+    """[B, H, W] uint8 class ids, `NO_ANSWER` where no class is claimed. For an image in outage they are what the
+    receiver answers from its prior alone (see `taskwave.links.nothing`)."""
     channel_uses: torch.Tensor
     """[B] int64, both directions: data, pilots, CRC, headers, padding, feedback. Never above the budget."""
     feedback_uses: torch.Tensor
     """[B] int64, the part of `channel_uses` spent on the reverse link."""
+    airtime_slots: torch.Tensor
+    """[B] int64, slots in which the image's messages were on the air, both directions, and `turnaround_slots` for every
+    change of direction between them."""
     outage: torch.Tensor
-    """[B] bool, whether no answer was possible."""
+    """[B] bool, whether nothing arrived from which to answer."""
     image: torch.Tensor | None = None
-    """[B, 3, H, W] float in [0, 1], image that the receiver saw; None where no image is sent."""
+    """[B, 3, H, W] float in [0, 1], image that the receiver answered from, that of its prior for an image in outage;
+    None where no image is sent."""
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
     """Inner signals for figures (`coarse`, `attention`, …), each with leading dimension B."""
     messages: list[str] = field(default_factory=list)

@@ -12,11 +12,12 @@ from typing import Literal
 import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
-from taskwave.links.bitwise.source import CodecSource
-from taskwave.links.transport.arrival import CALIBRATION_NOISE_SEED, CALIBRATION_SEED, arrival_probability
+from taskwave.links.bitwise.source import codec_source
+from taskwave.links.transport.arrival import arrival_probability
 from taskwave.links.transport.rate import PayloadReception, choose
 from taskwave.phy.channel.air import Air, AirInterface
 from taskwave.phy.definitions import noise_variance
+from taskwave.phy.links.calibration import CALIBRATION_NOISE_SEED, CALIBRATION_SEED
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator
@@ -144,7 +145,7 @@ class IdealLink:
         self, models: Models, radio: Radio, codec: str, code: Literal["ideal", "outage", "finite"] = "ideal"
     ) -> None:
         self.name = f"{code}-{codec}"
-        self._source = CodecSource(codec, models.segmentation)
+        self._source = codec_source(codec, models)
         self._symbols = SymbolLink(radio)
         self._limit = None if code == "ideal" else limit(radio, code)
 
@@ -159,7 +160,8 @@ class IdealLink:
             )
         send = self._told if self._limit is None else self._blind
         uses = torch.full((len(images),), self._symbols.channel_uses(num_symbols))
-        received = PayloadReception(send(images, num_symbols, air), uses, torch.zeros_like(uses))
+        slots = torch.full_like(uses, self._symbols.slots(num_symbols))
+        received = PayloadReception(send(images, num_symbols, air), uses, torch.zeros_like(uses), slots)
         return self._source.deliver(received, images, len(tasks))
 
     def _told(self, images: torch.Tensor, num_symbols: int, air: AirInterface) -> list[bytes | None]:

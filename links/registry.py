@@ -11,6 +11,7 @@ Nothing is imported before a link is made, so that asking for names is quick.
 
 import difflib
 import importlib
+import inspect
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -23,47 +24,80 @@ GROUP = "taskwave.links"
 
 
 class _BuiltIn(NamedTuple):
-    """Says where a built-in link lives, and which options make it this one of its family."""
+    """Says where a built-in link lives, what it is, and which options make it this one of its family."""
 
     module: str
     factory: str
     options: dict[str, str | int]
+    summary: str
+    """What the link is."""
+    knows: str = ""
+    """What its transmitter knows beside the image; "" where it knows nothing."""
     networks: tuple[str, ...] | None = None
     """Names of the networks in `Models.digests` that its results depend on; None: all."""
 
 
-_TASK_NETWORK = ("segmentation",)
+_TASK_AND_PRIOR = ("codec", "general", "index", "prior", "segmentation")
+"""Networks of links that send no latents: the task network, and the receiver's prior for what does not arrive."""
+_BLIND = "mean SNR and task network, not the task"
+_ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
+_CODECS = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
+_CODES = {
+    "ideal": ("a code at the capacity of each channel", "the realised channel, neither task nor task network"),
+    "outage": ("an infinitely long code", _BLIND),
+    "finite": ("a code as long as the message", _BLIND),
+}
+_ADAPTATIONS = {
+    "none": ("in one transmission", _BLIND),
+    "harq": ("in up to three HARQ transmissions", _BLIND),
+    "cqi": ("after a channel quality report", f"{_BLIND}, and the report"),
+    "olla": (
+        "after a report, in two HARQ transmissions, MCS by the outer loop",
+        "mean SNR and report, no task network",
+    ),
+    "nr": ("after a report, in two HARQ transmissions", f"{_BLIND}, and the report"),
+}
+
+
+def _task_adaptive(summary: str, knows: str, **options: str | int) -> _BuiltIn:
+    return _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", options, summary, knows)
+
+
+def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
+    how, knows = _ADAPTATIONS[adaptation]
+    options: dict[str, str | int] = {"codec": codec, "link_adaptation": adaptation}
+    summary = f"{_CODECS[codec]} over LDPC and QAM {how}"
+    return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _TASK_AND_PRIOR)
+
+
+def _ideal(codec: str, code: str) -> _BuiltIn:
+    what, knows = _CODES[code]
+    options: dict[str, str | int] = {"codec": codec, "code": code}
+    return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _TASK_AND_PRIOR)
 
 
 _BUILT_IN = {
-    "task-adaptive": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "attention"}),
-    "task-adaptive-uniform": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "uniform"}),
-    "task-adaptive-random": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"selection": "random"}),
-    "task-adaptive-2-rounds": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"rounds": 2}),
-    "task-adaptive-8-steps": _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", {"steps": 8}),
-    "jpeg": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg"}, _TASK_NETWORK),
-    "jpeg2000": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "jpeg2000"}, _TASK_NETWORK),
-    "webp": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "webp"}, _TASK_NETWORK),
-    "avif": _BuiltIn("bitwise.link", "BitwiseLink", {"codec": "avif"}, _TASK_NETWORK),
-    **{
-        f"{code}-{codec}": _BuiltIn("bounds", "IdealLink", {"codec": codec, "code": code}, _TASK_NETWORK)
-        for codec in ("jpeg", "jpeg2000", "webp", "avif")
-        for code in ("ideal", "outage", "finite")
-    },
-    **{
-        f"{codec}-{adaptation}": _BuiltIn(
-            "bitwise.link", "BitwiseLink", {"codec": codec, "link_adaptation": adaptation}, _TASK_NETWORK
-        )
-        for codec, adaptation in (
-            ("avif", "harq"),
-            ("avif", "cqi"),
-            ("avif", "olla"),
-            ("avif", "nr"),
-            ("webp", "nr"),
-            ("jpeg2000", "nr"),
-        )
-    },
-    "label-map": _BuiltIn("answers.label_map", "LabelMapLink", {}, _TASK_NETWORK),
+    "task-adaptive": _task_adaptive("general part, prompt, attended detail", _ASKED, selection="attention"),
+    "task-adaptive-uniform": _task_adaptive("general part, detail spread evenly", _BLIND, selection="uniform"),
+    "task-adaptive-random": _task_adaptive("general part, detail at random", _BLIND, selection="random"),
+    "task-adaptive-2-rounds": _task_adaptive("task-adaptive with two rounds of prompt and detail", _ASKED, rounds=2),
+    "task-adaptive-8-steps": _task_adaptive("task-adaptive with eight steps of diffusion", _ASKED, steps=8),
+    **{codec: _image_codec(codec) for codec in _CODECS},
+    **{f"{code}-{codec}": _ideal(codec, code) for codec in _CODECS for code in _CODES},
+    **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},
+    **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("webp", "jpeg2000")},
+    "label-map": _BuiltIn(
+        *("answers.label_map", "LabelMapLink", {}),
+        "the answer, losslessly coded, over LDPC and QAM",
+        "mean SNR, task network and task, beforehand",
+        _TASK_AND_PRIOR,
+    ),
+    "nothing": _BuiltIn(
+        *("nothing", "NothingLink", {}),
+        "floor: nothing is sent, the receiver answers from its prior",
+        "",
+        _TASK_AND_PRIOR,
+    ),
 }
 
 
@@ -90,6 +124,23 @@ def networks(name: str) -> tuple[str, ...] | None:
     """Return the names in `Models.digests` of the networks that results of a link depend on; None: all of them."""
     check(name)
     return _BUILT_IN[name].networks if name in _BUILT_IN else None
+
+
+def about(name: str) -> str:
+    """Say in a line what a link is and what its transmitter may know.
+
+    For links of other packages it is the first line of the factory's docstring (empty where there is none), or why they
+    cannot be loaded.
+    """
+    check(name)
+    if name in _BUILT_IN:
+        link = _BUILT_IN[name]
+        return f"{link.summary}; transmitter knows {link.knows}" if link.knows else link.summary
+    try:
+        documented = inspect.getdoc(entry_points(group=GROUP)[name].load()) or ""
+    except Exception as error:  # whatever the code of another package raises when it is imported
+        return f"cannot be loaded from {origin(name)}: {type(error).__name__}: {error}".partition("\n")[0]
+    return documented.partition("\n")[0].strip()
 
 
 def origin(name: str) -> str:

@@ -1,6 +1,6 @@
 """The common look of the figures and tables that the radio and scenarios draw."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
+
+from taskwave.phy.files import write_atomically
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours of curves, from the palette of Okabe and Ito."""
@@ -40,10 +42,19 @@ def dress(axis: Axes, ticks: str = "#333333") -> None:
     axis.tick_params(labelsize=8, colors=ticks)
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG at 200 dots per inch, make its folder if need be, and return `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=200)
+def save(figure: Figure, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write a figure as PNG at 200 dots per inch, whole or not at all, make its folder if need be, and return `path`.
+
+    Args:
+        figure: figure to write.
+        path: file of the figure; an older one stays as it is until the new one is complete.
+        metadata: texts to keep in the file by keyword, such as `provenance.texts` makes; PNG holds them as text chunks.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    texts = None if metadata is None else dict(metadata)
+    write_atomically(path, lambda file: figure.savefig(file, dpi=200, format="png", metadata=texts))
     return path
 
 

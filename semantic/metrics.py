@@ -1,4 +1,4 @@
-"""Metrics of answers and images: intersection and union of the prompted classes, confusion, mean IoU, and PSNR."""
+"""Metrics of answers and images: intersection and union of prompted classes, confusion, mean IoU, PSNR and MS-SSIM."""
 
 from collections.abc import Sequence
 
@@ -65,3 +65,20 @@ def psnr(images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     from torchmetrics.functional.image import peak_signal_noise_ratio  # noqa: PLC0415 - takes 0.6 s
 
     return peak_signal_noise_ratio(images, reference, data_range=1.0, reduction="none", dim=(1, 2, 3))
+
+
+_SCALES, _WINDOW = 5, 11
+"""Number of scales of MS-SSIM, and side of its window in pixels (Wang, Simoncelli and Bovik 2003)."""
+
+
+def ms_ssim(images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Return the multi-scale structural similarity, [B], of each of `images` [B, 3, H, W] in [0, 1].
+
+    `reference` [B, 3, H, W] holds the true images. NaN where a side is not above 160 pixels: the window of the coarsest
+    scale does not fit.
+    """
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure  # noqa: PLC0415 - as above
+
+    if min(images.shape[-2:]) <= (_WINDOW - 1) * 2 ** (_SCALES - 1):
+        return torch.full((len(images),), torch.nan)
+    return multiscale_structural_similarity_index_measure(images, reference, data_range=1.0, reduction="none")

@@ -11,6 +11,7 @@ from torch.nn import functional
 from taskwave.links.answers.label_map_coder import Labels, decode_labels, encode_labels
 from taskwave.links.base import Delivery, LinkKind, Task
 from taskwave.links.bitwise.ladder import SCALES, scaled_size
+from taskwave.links.nothing import Prior
 from taskwave.links.transport.rate import CodedTransport, Offer
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
@@ -20,6 +21,8 @@ from taskwave.semantic.weights import Models
 
 _REMEMBERED = 4096
 """Number of label maps whose codes are kept."""
+_REMEMBERED_ANSWERS = 256
+"""Number of images whose answers are kept."""
 _SMALLEST = 2
 """Bytes of the smallest message: the scale and at least one of code."""
 
@@ -57,14 +60,20 @@ def _decode_map(scale: int, code: bytes, height: int, width: int, num_labels: in
 
 
 class LabelMapSource:
-    """Offers one label map at each scale, losslessly coded, one side byte in front."""
+    """Offers one label map at each scale, losslessly coded, one side byte in front.
 
-    def __init__(self, labels: Labels, num_labels: int) -> None:
-        self._labels, self._num_labels = labels, num_labels
+    `floor` is the IoU that the receiver's answer without any payload has: payloads are worth what they add to it.
+    """
+
+    def __init__(self, labels: Labels, num_labels: int, floor: float = 0.0) -> None:
+        self._labels, self._num_labels, self._floor = labels, num_labels, floor
         self._offers: dict[int, Offer] = {}
 
     def offer(self, limit: int) -> Offer | None:
-        """Find the largest scale that fits into `limit` bytes, with its IoU against the map at full size, if any."""
+        """Find the largest scale that fits into `limit` bytes, if any.
+
+        Its worth is its IoU with the map at full size, less the floor.
+        """
         offers = (self._at_scale(scale) for scale in range(len(SCALES)))
         return next((offer for offer in offers if len(offer.payload) <= limit), None)
 
@@ -74,39 +83,51 @@ class LabelMapSource:
             small = rescale(self._labels, *scaled_size(scale, height, width), self._num_labels)
             payload = bytes([scale]) + encode_labels(small, self._num_labels)
             restored = rescale(small, height, width, self._num_labels)
-            self._offers[scale] = Offer(payload, overlap(restored, self._labels))
+            self._offers[scale] = Offer(payload, overlap(restored, self._labels) - self._floor)
         return self._offers[scale]
+
+
+_SOURCES: Recent[LabelMapSource] = Recent(_REMEMBERED)
+
+
+def label_map_source(labels: Labels, floor: Labels, num_labels: int) -> LabelMapSource:
+    """Return the source that the links of one process share for a map and a floor: a memo, it changes no result."""
+    key = sha256(f"{num_labels} {labels.shape}".encode() + labels.tobytes() + floor.tobytes()).digest()
+    return _SOURCES.get(key, lambda: LabelMapSource(labels, num_labels, overlap(floor, labels)))
 
 
 class LabelMapLink:
     """Runs the task network on the clean image at the transmitter, and sends only the task's classes.
 
-    Transport, MCS choice and outage are those of `BitwiseLink`. Pixels outside the task's classes are answered with
-    `NO_ANSWER`: they claim no class.
+    Transport, MCS choice and outage are those of `BitwiseLink`; in an outage the receiver, which has the task network
+    as well, answers from its prior. Pixels outside the task's classes are answered with `NO_ANSWER`: they claim no
+    class.
     """
 
     name = "label-map"
     kind: LinkKind = "answer"
 
     def __init__(self, models: Models, radio: Radio) -> None:
-        self._segmentation = models.segmentation
+        self._segmentation, self._prior = models.segmentation, Prior(models)
         self._transport = CodedTransport(radio)
-        self._sources: Recent[LabelMapSource] = Recent(_REMEMBERED)
+        self._answers: Recent[torch.Tensor] = Recent(_REMEMBERED_ANSWERS)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; each task is a transmission of its own."""
-        answers = self._segmentation.predict(images).cpu()
+        answers = torch.stack([self._answer(image) for image in images])
         return [self._run(answers, task, budget, air, images.device) for task in tasks]
 
     def _run(self, answers: torch.Tensor, task: Task, budget: int, air: AirInterface, device: torch.device) -> Delivery:
         code = torch.zeros(256, dtype=torch.uint8)
         code[list(task.classes)] = torch.arange(1, len(task.classes) + 1, dtype=torch.uint8)
         num_labels, (height, width) = len(task.classes) + 1, answers.shape[-2:]
-        sources = [self._source(labels, num_labels) for labels in code[answers.long()].numpy()]
+        prior = self._prior.answer(height, width).of_classes(task.classes, NO_ANSWER).cpu()
+        floor = code[prior.long()].numpy()
+        sources = [label_map_source(labels, floor, num_labels) for labels in code[answers.long()].numpy()]
         received = self._transport.run([s.offer for s in sources], _SMALLEST, budget, air, self.name)
         meaning = torch.tensor([NO_ANSWER, *task.classes], dtype=torch.uint8)
-        prediction = torch.full_like(answers, NO_ANSWER)
+        prediction = prior.repeat(len(answers), 1, 1)
         for i, payload in enumerate(received.payloads):
             if payload is not None:
                 labels = torch.from_numpy(decode_map(payload, height, width, num_labels))
@@ -115,9 +136,15 @@ class LabelMapLink:
             prediction=prediction.to(device),
             channel_uses=received.channel_uses,
             feedback_uses=received.feedback_uses,
+            airtime_slots=received.airtime_slots,
             outage=torch.tensor([p is None for p in received.payloads]),
         )
 
-    def _source(self, labels: Labels, num_labels: int) -> LabelMapSource:
-        key = sha256(f"{num_labels} {labels.shape}".encode() + labels.tobytes()).digest()
-        return self._sources.get(key, lambda: LabelMapSource(labels, num_labels))
+    def _answer(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the answer [H, W] on an image [3, H, W]: at every SNR and budget the same images come again."""
+        key = sha256(f"{tuple(image.shape)}".encode() + image.cpu().numpy().tobytes()).digest()
+
+        def make() -> torch.Tensor:
+            return self._segmentation.predict(image[None])[0].cpu()
+
+        return self._answers.get(key, make)

@@ -2,16 +2,15 @@
 
 A pixel is told as a chain of yes-or-no decisions: is it its left neighbour's label, else the one above, above right,
 above left, else which of the others. The context of the first is the left label and which of eight neighbours equal
-it (the template of ITU-T T.82 turned into equalities, so that it serves any number of labels); contexts learn as they
-go, nothing is sent beside the decisions.
+it (the template of ITU-T T.82 turned into equalities, so that it serves any number of labels). Where all eight do, as
+almost everywhere, the pixels up to the next border above are told at once, as the length of their run. Contexts learn
+as they go, nothing is sent beside the decisions.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskwave.links.answers.binary_coder import BinaryDecoder, BinaryEncoder, Contexts
+from taskwave.links.answers.binary_coder import BinaryDecoder, BinaryEncoder, Code, Contexts
 
 Labels = NDArray[np.uint8]
 
@@ -23,56 +22,85 @@ _MARGIN = 2
 _PATTERNS = 1 << len(_AROUND)
 
 
-def _walk(grid: list[list[int]], width: int, num_labels: int, code: Callable[[int, int], int]) -> None:
-    """Code `grid` (rows with a margin of two columns on both sides, two rows on top) in place, pixel by pixel."""
-    first_other = num_labels * _PATTERNS
-    first_rest = first_other + len(_OTHERS) * 16
-    for y in range(_MARGIN, len(grid)):
-        row, above, above2 = grid[y], grid[y - 1], grid[y - 2]
-        for x in range(_MARGIN, width + _MARGIN):
-            left, pixel = row[x - 1], row[x]
-            north, north_east, north_west = above[x], above[x + 1], above[x - 1]
+class _Walk:
+    """Codes the rows of a map, pixel by pixel or run by run; encoder and decoder go the same way.
+
+    Rows have a margin of two zeros on both sides. What is coded is written back: an encoder changes nothing by it, a
+    decoder fills rows that are empty before.
+    """
+
+    def __init__(self, code: Code, width: int, num_labels: int) -> None:
+        self._num_labels, self._end = num_labels, width + _MARGIN
+        self._first_other = num_labels * _PATTERNS
+        self._first_rest = self._first_other + len(_OTHERS) * 16
+        self._contexts = Contexts(code, self._first_rest + num_labels, runs=num_labels)
+        self._above = self._above2 = bytearray(width + 2 * _MARGIN)
+
+    def row(self, row: bytearray) -> None:
+        """Code the next row."""
+        above, above2, code, end = self._above, self._above2, self._contexts.code, self._end
+        breaks = iter((*_breaks(above, above2), end))
+        x, stop = _MARGIN, next(breaks)
+        while x < end:
+            while stop < x:
+                stop = next(breaks)
+            left = row[x - 1]
+            if stop > x and above[x] == left == row[x - 2]:
+                x += self._run(row, x, stop)
+                if x < stop:
+                    row[x] = self._other(row, x, left)
+                    x += 1
+                continue
             pattern = (
                 (row[x - 2] == left)
                 | (above[x - 2] == left) << 1
-                | (north_west == left) << 2
-                | (north == left) << 3
-                | (north_east == left) << 4
+                | (above[x - 1] == left) << 2
+                | (above[x] == left) << 3
+                | (above[x + 1] == left) << 4
                 | (above[x + 2] == left) << 5
                 | (above2[x] == left) << 6
                 | (above2[x + 1] == left) << 7
             )
-            if not code(left * _PATTERNS + pattern, pixel != left):
-                row[x] = left
+            row[x] = self._other(row, x, left) if code(left * _PATTERNS + pattern, row[x] != left) else left
+            x += 1
+        self._above, self._above2 = row, above
+
+    def _run(self, row: bytearray, x: int, stop: int) -> int:
+        """Code how many pixels from `x` on, before `stop`, have the label of their left neighbour; returns it."""
+        label = bytes((row[x - 1],))
+        length = stop - x - len(row[x:stop].lstrip(label))
+        length = self._contexts.run(label[0], stop - x, length)
+        row[x : x + length] = label * length
+        return length
+
+    def _other(self, row: bytearray, x: int, left: int) -> int:
+        """Code the label of pixel `x`, which is not the left one, and return it."""
+        above, pixel = self._above, row[x]
+        candidates = tuple(above[x + column] for _, column in _OTHERS)
+        north, north_east, north_west = candidates
+        similar = (north == north_east) | (north == north_west) << 1 | (north == self._above2[x]) << 2
+        tried = [left]
+        for step, candidate in enumerate(candidates):
+            if candidate in tried:
                 continue
-            tried = [left]
-            similar = (north == north_east) | (north == north_west) << 1 | (north == above2[x]) << 2
-            for step, candidate in enumerate((north, north_east, north_west)):
-                if candidate in tried:
-                    continue
-                if len(tried) == num_labels - 1 or not code(
-                    first_other + step * 16 + similar + 8 * (len(tried) > 1), pixel != candidate
-                ):
-                    row[x] = candidate
-                    break
-                tried.append(candidate)
-            else:
-                row[x] = _rest(pixel, [c for c in range(num_labels) if c not in tried], first_rest, code)
+            context = self._first_other + step * 16 + similar + 8 * (len(tried) > 1)
+            if len(tried) == self._num_labels - 1 or not self._contexts.code(context, pixel != candidate):
+                return candidate
+            tried.append(candidate)
+        rest = [label for label in range(self._num_labels) if label not in tried]
+        for label in rest[:-1]:
+            if not self._contexts.code(self._first_rest + label, pixel != label):
+                return label
+        return rest[-1]
 
 
-def _rest(pixel: int, labels: list[int], first: int, code: Callable[[int, int], int]) -> int:
-    for label in labels[:-1]:
-        if not code(first + label, pixel != label):
-            return label
-    return labels[-1]
-
-
-def _contexts(num_labels: int) -> Contexts:
-    return Contexts(num_labels * _PATTERNS + len(_OTHERS) * 16 + num_labels)
-
-
-def _blank(height: int, width: int) -> list[list[int]]:
-    return [[0] * (width + 2 * _MARGIN) for _ in range(height + _MARGIN)]
+def _breaks(above: bytearray, above2: bytearray) -> list[int]:
+    """Find the positions, margins left out, whose neighbours in the two rows above differ from each other."""
+    near, far = np.frombuffer(above, np.uint8), np.frombuffer(above2, np.uint8)
+    changes, centre = near[1:] != near[:-1], near[_MARGIN:-_MARGIN]
+    differ = changes[:-3] | changes[1:-2] | changes[2:-1] | changes[3:]
+    differ |= (far[_MARGIN:-_MARGIN] != centre) | (far[_MARGIN + 1 : 1 - _MARGIN] != centre)
+    return (np.flatnonzero(differ) + _MARGIN).tolist()
 
 
 def encode_labels(labels: Labels, num_labels: int) -> bytes:
@@ -85,12 +113,10 @@ def encode_labels(labels: Labels, num_labels: int) -> bytes:
         raise ValueError(f"label {int(labels.max())} is not in 0…{num_labels - 1}; give the size of the alphabet")
     if num_labels == 1:
         return b""
-    height, width = labels.shape
-    grid = _blank(height, width)
-    for row, values in zip(grid[_MARGIN:], labels.tolist(), strict=True):
-        row[_MARGIN:-_MARGIN] = values
-    encoder = BinaryEncoder(_contexts(num_labels))
-    _walk(grid, width, num_labels, encoder.code)
+    encoder = BinaryEncoder()
+    walk = _Walk(encoder.code, labels.shape[1], num_labels)
+    for row in np.pad(labels, ((0, 0), (_MARGIN, _MARGIN))):
+        walk.row(bytearray(row))
     return encoder.finish()
 
 
@@ -98,6 +124,8 @@ def decode_labels(data: bytes, height: int, width: int, num_labels: int) -> Labe
     """Decode what `encode_labels` made, zero bytes behind `data` allowed, to [height, width] uint8."""
     if num_labels == 1:
         return np.zeros((height, width), np.uint8)
-    grid = _blank(height, width)
-    _walk(grid, width, num_labels, BinaryDecoder(_contexts(num_labels), data).code)
-    return np.array(grid, np.uint8)[_MARGIN:, _MARGIN:-_MARGIN]
+    walk = _Walk(BinaryDecoder(data).code, width, num_labels)
+    rows = [bytearray(width + 2 * _MARGIN) for _ in range(height)]
+    for row in rows:
+        walk.row(row)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(height, -1)[:, _MARGIN:-_MARGIN].copy()

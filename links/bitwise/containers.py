@@ -10,6 +10,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_REMEDY = "install Pillow from its wheel (pip install pillow), or use another codec"
+"""What helps where a build of a codec writes files of another make."""
+
 
 @dataclass(frozen=True)
 class Container:
@@ -23,7 +26,7 @@ class Container:
 
 def _same(found: bytes, known: bytes, what: str) -> None:
     if found != known:
-        raise ValueError(f"{what} differs from that of the receiver's template; this codec build cannot be stripped")
+        raise ValueError(f"{what} differs from that of the receiver's template, so it cannot be stripped: {_REMEDY}")
 
 
 def _jpeg_scan(file: bytes) -> int:
@@ -94,7 +97,7 @@ def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
     for name in path:
         while True:
             if start >= end:
-                raise ValueError(f"no box {name!r} in this AVIF file")
+                raise ValueError(f"no box {name!r} in an AVIF file of {len(file)} bytes: {_REMEDY}")
             length, kind = struct.unpack_from(">I4s", file, start)
             if kind == name:
                 break
@@ -112,7 +115,7 @@ def _avif_extent(file: bytes) -> tuple[int, int, int]:
     start, _ = _box(file, (b"meta", b"iloc"))
     fixed = file[start : start + 8], file[start + 12 : start + 14]
     if fixed != (b"\x00\x00\x00\x00\x44\x00\x00\x01", b"\x00\x01"):
-        raise ValueError("this AVIF file is not one still image in one extent; it cannot be stripped")
+        raise ValueError(f"an AVIF file is not one still image in one extent, so it cannot be stripped: {_REMEDY}")
     offset, length = struct.unpack_from(">II", file, start + 14)
     return int(offset), int(length), start + 18
 
@@ -143,7 +146,7 @@ def _avif_frame(file: bytes) -> tuple[bytes, bytes]:
         _, start = _obu(data, start)
     payload, end = _obu(data, start)
     if end != len(data):
-        raise ValueError("this AVIF file holds more than one frame; it cannot be stripped")
+        raise ValueError(f"an AVIF file holds more than one frame, so it cannot be stripped: {_REMEDY}")
     return data[: start + 1], data[payload:end]
 
 
@@ -159,7 +162,7 @@ def _rebuild_avif(codestream: bytes, template: bytes) -> bytes:
     offset, _, field = _avif_extent(template)
     start, _ = _box(template, (b"mdat",))
     if start != offset:
-        raise ValueError("the template's image does not start its mdat box; it cannot be rebuilt")
+        raise ValueError(f"an AVIF template's image does not start its mdat box, so it cannot be rebuilt: {_REMEDY}")
     file = template[:field] + struct.pack(">I", len(item)) + template[field + 4 : start - 8]
     return file + struct.pack(">I4s", 8 + len(item), b"mdat") + item
 

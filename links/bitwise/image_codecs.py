@@ -82,7 +82,7 @@ class ImageCodec:
             ValueError: a level outside 0…31.
         """
         if not 0 <= level < LEVELS:
-            raise ValueError(f"quality level {level} is not in 0…{LEVELS - 1}")
+            raise ValueError(f"quality level {level} is not in 0…{LEVELS - 1}: give one of these")
         height, width, _ = pixels.shape
         return self.container.strip(self._file(Image.fromarray(pixels), level), self._template(level, height, width))
 

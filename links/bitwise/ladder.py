@@ -172,8 +172,12 @@ def ladder_store(codec: str) -> LadderStore:
     return LadderStore(image_codec(codec))
 
 
+@lru_cache(maxsize=64)
 def smallest_payload(codec: ImageCodec, height: int, width: int) -> int:
-    """Count the bytes that a flat grey image of this size needs: in practice the least that any image takes."""
+    """Count the bytes that a flat grey image of this size needs: in practice the least that any image takes.
+
+    A memo, it changes no result.
+    """
     grey = np.full((height, width, 3), 128, np.uint8)
     return min(
         1 + len(codec.encode(grey[:h, :w], 0)) for h, w in (scaled_size(s, height, width) for s in range(len(SCALES)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from taskwave.links.base import Delivery, LinkKind, Task
-from taskwave.links.bitwise.source import CodecSource
+from taskwave.links.bitwise.source import codec_source
 from taskwave.links.transport.rate import CodedTransport, LinkAdaptation
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
@@ -13,16 +13,17 @@ from taskwave.semantic.weights import Models
 
 
 class BitwiseLink:
-    """Sends each image in one transport block; a block that does not arrive is an outage.
+    """Sends each image in one transport block; where it does not arrive the receiver answers from its prior.
 
     Only the codestream and one side byte are sent (see `taskwave.links.bitwise.containers`). The transmitter knows the
     SNR, the image and the task network, not the channel realisation and not the task. For each image it takes the MCS
     that maximises P(block arrives) × worth, where P comes from a calibration on channels of its own seeds and the worth
-    is the agreement of the task network's answers on the decoded and on the original image: no label is looked at,
-    nothing is averaged over the images of a batch. The choice is known to the receiver free of charge.
+    is how much better the task network's answer on the decoded image agrees with that on the original image than the
+    answer from the prior does: no label is looked at, nothing is averaged over the images of a batch. The choice is
+    known to the receiver free of charge.
 
     Args:
-        models: networks, of which the task network is used.
+        models: networks, of which the task network and, in an outage, the receiver's prior are used.
         radio: the radio.
         codec: "jpeg", "jpeg2000", "webp" or "avif".
         link_adaptation: see `CodedTransport`; all that is sent for it is charged.
@@ -36,7 +37,7 @@ class BitwiseLink:
     def __init__(self, models: Models, radio: Radio, codec: str, link_adaptation: LinkAdaptation = "none") -> None:
         self.name = codec if link_adaptation == "none" else f"{codec}-{link_adaptation}"
         self.transport = CodedTransport(radio, link_adaptation)
-        self._source = CodecSource(codec, models.segmentation)
+        self._source = codec_source(codec, models)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:

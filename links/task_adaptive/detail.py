@@ -2,32 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
 
 import torch
-from torch.nn import functional
 
 from taskwave.links.task_adaptive.plan import (
     GAIN,
+    DetailHeader,
     DetailOption,
     DetailPlan,
     best_cells,
     longest_header,
     make_plan,
-    spread_order,
 )
+from taskwave.links.task_adaptive.prompts import Expense
+from taskwave.links.task_adaptive.reception import ArrivedDetail, OwnPlans, combine, receive, receive_agreed
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.control import ControlLink
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
-from taskwave.semantic.codec.analog import CELL, scene
-from taskwave.semantic.codec.detail import Holding, place, take
-from taskwave.semantic.weights import Models
-
-Selection = Literal["attention", "uniform", "random"]
-
-RANDOM_SEED = 0
-"""Seed of the random selection, which both ends share."""
+from taskwave.semantic.codec.detail import Holding, take
 
 
 @dataclass(frozen=True)
@@ -56,71 +50,29 @@ class Holdings:
 
 
 @dataclass(frozen=True)
-class View:
-    """Holds a batch of scenes at the transmitter and, as far as it can know, at the receiver."""
-
-    scenes: torch.Tensor
-    """[B, C + K, h, w] float32, the scenes themselves."""
-    believed: torch.Tensor
-    """[B, C + K, h, w] float32, as the receiver regenerates them from what was sent, less the noise it met."""
-
-
-@dataclass(frozen=True)
 class DetailOrder:
-    """Says which cells are to be sent, and what the transmitter may spend and knows."""
+    """Says which cells are to be sent, and what either end may spend and knows."""
 
     scores: torch.Tensor
-    """[B, G] float32, worth of cells; higher is sent earlier."""
+    """[B, G] float32, worth of cells; higher is sent earlier. Both ends know them where no header names the cells."""
     allowed: torch.Tensor
-    """[B] int64, channel uses."""
-    snr: Sequence[float]
-    """SNR after equalisation (linear) of each image as the transmitter knows it."""
-
-
-def blind_scores(selection: Selection, grid: tuple[int, int], batch: int) -> torch.Tensor:
-    """Score cells [B, G] in an order that both ends know, for an image of which all cells weigh alike."""
-    cells = grid[0] * grid[1]
-    if selection == "random":
-        order = torch.randperm(cells, generator=torch.Generator().manual_seed(RANDOM_SEED))
-    else:
-        order = spread_order(*grid)
-    # Steps are too small to matter to a plan, and large enough to sort by.
-    return (1 - 1e-4 * order.argsort() / cells).expand(batch, -1)
-
-
-class Attender:
-    """Scores cells by what a prompt asks for."""
-
-    def __init__(self, models: Models) -> None:
-        self.models = models
-
-    def view(self, scenes: torch.Tensor, sent: Holding) -> View:
-        """Regenerate what the receiver has of `scenes` [B, C + K, h, w] after `sent`, without any channel."""
-        latents = self.models.regenerate(sent)
-        logits = self.models.segmentation.logits(self.models.codec.decode(latents))
-        return View(scenes, scene(latents, logits))
-
-    def scores(self, view: View, prompts: Sequence[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score cells [B, G], higher is sent earlier, and return the relevance of tokens [B, h, w] in [0, 1].
-
-        An image whose prompt was not heard (None) gets the detail in which the receiver errs most.
-        """
-        latents = slice(0, self.models.codec.channels)
-        error = (view.scenes[:, latents] - view.believed[:, latents]).square()
-        missing = (self.models.channel_weights * error).mean(1)
-        relevance = torch.ones_like(missing)
-        heard = {i: prompt for i, prompt in enumerate(prompts) if prompt is not None}
-        if heard:
-            rows = list(heard)
-            embeddings = self.models.text_encoder.embed(list(heard.values())).to(missing)[:, None]
-            # What the receiver takes for the thing asked for matters as much as the thing itself.
-            seen = [self.models.attention(s[rows], embeddings)[:, 0] for s in (view.scenes, view.believed)]
-            relevance[rows] = torch.maximum(*seen)
-        return functional.avg_pool2d(relevance * missing, CELL).flatten(1), relevance
+    """[B] int64, channel uses; both ends know them."""
+    nominal: float
+    """SNR after equalisation (linear) that both ends expect."""
+    reported: Sequence[float]
+    """SNR that the receiver of each image reported; it does not know whether that was heard."""
+    heard: Sequence[float | None]
+    """SNR that the transmitter heard of each image; None where no report arrived."""
 
 
 class DetailTransfer:
-    """Sends as many cells as the budget carries; `named` puts their positions into the header."""
+    """Sends as many cells as the budget carries.
+
+    Args:
+        radio: the radio.
+        code_layers: symbols of each layer of the analog code.
+        named: whether a header names power, formats and cells; without it both ends know formats and cells beforehand.
+    """
 
     def __init__(self, radio: Radio, code_layers: tuple[int, ...], named: bool) -> None:
         self.link, self.header_link = SymbolLink(radio), ControlLink(radio)
@@ -128,29 +80,29 @@ class DetailTransfer:
 
     def plan(self, allowed: int, cells: int, snr: float, air: AirInterface, occasion: int) -> DetailPlan:
         """Plan what `allowed` channel uses carry of `cells` cells at `snr` after equalisation (linear), with header."""
-        bits, plan = longest_header(cells, self.named), DetailPlan(cells, (), self.named)
+        if not self.named:
+            return make_plan(cells, self.code_layers, self.link.capacity(max(0, allowed)), False, snr)
+        bits, plan = longest_header(cells), DetailPlan(cells, (), True)
         # The header is shorter than it might have been: more may fit beside it.
         for _ in range(2):
             spent = self.header_link.channel_uses(bits, air.forward(occasion))
             symbols = self.link.capacity(max(0, allowed - spent))
-            closer = make_plan(cells, self.code_layers, symbols, self.named, snr)
+            closer = make_plan(cells, self.code_layers, symbols, True, snr)
             if self.header_link.channel_uses(closer.header_bits, air.forward(occasion)) > spent:
                 break
             plan, bits = closer, closer.header_bits
         return plan
 
-    def arrival(self, air: AirInterface, occasion: int) -> float:
-        """Expect the share of headers that arrive."""
-        return 1 - self.header_link.expected_loss(air.forward(occasion))
+    def arrival(self, plan: DetailPlan, air: AirInterface, occasion: int) -> float:
+        """Expect the share of images of which detail can be placed: the header must arrive."""
+        return 1 - self.header_link.expected_loss(plan.header_bits, air.forward(occasion)) if self.named else 1.0
 
     def send(
         self, images: EncodedImages, held: Holdings, order: DetailOrder, air: AirInterface, occasion: int
-    ) -> tuple[Holdings, torch.Tensor]:
+    ) -> tuple[Holdings, Expense]:
         """Send the cells of highest score that fit into what is allowed.
 
-        The receiver, which does not know whether its prompt was heard, tries its own SNR and the nominal one on the
-        header. An image whose header is lost keeps what it had: its detail cannot be placed. Where both ends know the
-        cells, unit power is assumed.
+        An image whose header is lost keeps what it had: its detail cannot be placed.
 
         Args:
             images: what the transmitter has.
@@ -160,29 +112,39 @@ class DetailTransfer:
             occasion: forward occasion of header and detail.
 
         Returns:
-            What both ends hold after, and the channel uses [B] int64.
+            What both ends hold after, and what it cost.
         """
-        uses = torch.zeros(len(order.scores), dtype=torch.int64)
-        # What an earlier round has refined comes last.
-        scores = torch.where(_refined(held.sent, self.code_layers[0]), 0.0, order.scores)
-        groups: dict[tuple[int, float, int], list[int]] = {}
-        plans: dict[tuple[int, float], DetailPlan] = {}
-        for row, key in enumerate(zip(order.allowed.tolist(), order.snr, strict=True)):
-            if key not in plans:
-                plans[key] = self.plan(key[0], scores.shape[1], key[1], air, occasion)
-            if plans[key].options:
-                groups.setdefault((*key, plans[key].best(scores[row])), []).append(row)
-        for (limit, snr, index), members in groups.items():
-            rows = torch.tensor(members)
-            parcel = self._pack(images, scores, rows, plans[limit, snr], index)
-            held, uses[rows] = self._transmit(parcel, held, 1 / snr, air.select(rows), occasion)
-        return held, uses
+        expense, cells = Expense.nothing(len(order.scores)), order.scores.shape[1]
+        planned = cache(lambda allowed, snr: self.plan(allowed, cells, snr, air, occasion))
+        groups: dict[tuple[int, float | None, int], list[int]] = {}
+        for row, (allowed, heard) in enumerate(zip(order.allowed.tolist(), order.heard, strict=True)):
+            plan = planned(allowed, order.nominal if heard is None else heard)
+            if plan.options:
+                groups.setdefault((allowed, heard, plan.best(order.scores[row])), []).append(row)
+        for (allowed, heard, index), members in groups.items():
+            rows, snr = torch.tensor(members), order.nominal if heard is None else heard
+            parcel = self._pack(images, order.scores, rows, planned(allowed, snr), (heard is not None, index))
+            arrived, cost = self._transmit(parcel, air.select(rows), occasion)
+            expense = expense.plus(rows, *cost)
+            received: dict[int, Holding] = {}
+            for row, part, mine in zip(members, arrived, parcel.cells, strict=True):
+                before = held.received.select(row)
+                if self.named:
+                    own = OwnPlans(planned(allowed, order.nominal), planned(allowed, order.reported[row]))
+                    received[row] = receive(before, part, own, self.code_layers)
+                else:
+                    received[row] = receive_agreed(before, part, parcel.option, mine, self.code_layers)
+            held = Holdings(held.received.replace(received), self._believe(held.sent, parcel, 1 / snr))
+        return held, expense
 
     def _pack(
-        self, images: EncodedImages, scores: torch.Tensor, rows: torch.Tensor, plan: DetailPlan, index: int
+        self, images: EncodedImages, scores: torch.Tensor, rows: torch.Tensor, plan: DetailPlan, says: tuple[bool, int]
     ) -> "_Parcel":
-        """Put together the best cells of the images `rows` [K], in the formats of option `index` of their plan."""
-        option = plan.options[index]
+        """Put together the best cells of the images `rows` [K], in the formats of an option of their plan.
+
+        `says` is what their headers have in common: whether the plan is for a reported SNR, and the option.
+        """
+        option = plan.options[says[1]]
         chosen = best_cells(scores[rows], [tier.count for tier in option])
         parts = [
             take(tier.form.pack(images.symbols[rows], images.latents[rows], self.code_layers), cells)
@@ -190,56 +152,35 @@ class DetailTransfer:
         ]
         message = torch.cat(parts, dim=1)
         cells = [[part[i].tolist() for part in chosen] for i in range(len(rows))]
-        return _Parcel(rows, plan, index, message, GAIN.encode(message.abs().square().mean(1)), cells)
+        return _Parcel(rows, plan, says[0], says[1], message, GAIN.encode(message.abs().square().mean(1)), cells)
 
     def _transmit(
-        self, parcel: "_Parcel", held: Holdings, noise: float, air: AirInterface, occasion: int
-    ) -> tuple[Holdings, int]:
-        """Send header and cells of a parcel, for which the transmitter expects `noise` after equalisation."""
-        plan, power = parcel.plan, GAIN.power(parcel.gain)
-        header = [
-            plan.encode(parcel.index, cells, int(gain)) for cells, gain in zip(parcel.cells, parcel.gain, strict=True)
-        ]
-        bits = self.header_link.send(torch.tensor(header, dtype=torch.uint8), air.forward(occasion))
-        arrived = self.link.send(parcel.message / power.sqrt()[:, None], air.forward(occasion))
-        believed = torch.full(parcel.message.shape, noise) * power[:, None]
-        received: dict[int, Holding] = {}
-        sent: dict[int, Holding] = {}
-        for i, cells in enumerate(parcel.cells):
-            one, row = slice(i, i + 1), int(parcel.rows[i])
-            read = None
-            if bool(bits.ok[i]):
-                read = plan.decode(bits.bits[i].tolist(), (parcel.index, cells))
-            elif not self.named:
-                read = int(GAIN.encode(torch.ones(()))), parcel.index, cells
-            # Wrong bits that pass the CRC may name another option, which these symbols are not: nothing to keep.
-            if read is not None and read[1] == parcel.index:
-                heard = GAIN.power(torch.tensor(read[0]))
-                values, variances = arrived.symbols[one] * heard.sqrt(), arrived.noise_variance[one] * heard
-                before = held.received.select(row)
-                received[row] = self._combine(before, parcel.option, values, variances, read[2])
-            before = held.sent.select(row)
-            sent[row] = self._combine(before, parcel.option, parcel.message[one], believed[one], cells)
-        after = Holdings(held.received.replace(received), held.sent.replace(sent))
-        return after, bits.channel_uses + arrived.channel_uses
+        self, parcel: "_Parcel", air: AirInterface, occasion: int
+    ) -> tuple[list[ArrivedDetail], tuple[int, int]]:
+        """Send header and cells of a parcel, side by side.
 
-    def _combine(
-        self,
-        holding: Holding,
-        option: DetailOption,
-        values: torch.Tensor,
-        noise: torch.Tensor,
-        chosen: list[list[int]],
-    ) -> Holding:
-        """Combine the holding of one image with a message [1, n], its noise variances and the cells of each tier."""
-        grid = (holding.symbols.shape[2], holding.symbols.shape[3])
-        sizes = [tier.count * tier.form.symbols_per_cell(self.code_layers) for tier in option]
-        parts = zip(option, chosen, values.split(sizes, 1), noise.split(sizes, 1), strict=True)
-        for tier, cells, value, variance in parts:
-            at = torch.tensor([cells])
-            here, spread = place(value, at, grid, 0), place(variance, at, grid, torch.inf)
-            holding = tier.form.combine(holding, here, spread, self.code_layers)
-        return holding
+        Returns:
+            What arrived of each image, and the channel uses and slots of each.
+        """
+        headers: list[list[int] | None] = [None] * len(parcel.rows)
+        message = self.link.send(parcel.message / GAIN.power(parcel.gain).sqrt()[:, None], air.forward(occasion))
+        uses, slots = message.channel_uses, message.slots
+        if self.named:
+            bits = self.header_link.send(torch.tensor(parcel.headers(), dtype=torch.uint8), air.forward(occasion))
+            headers = [word if ok else None for word, ok in zip(bits.bits.tolist(), bits.ok.tolist(), strict=True)]
+            uses += bits.channel_uses
+            slots = max(slots, bits.slots, -(-uses // self.link.allocator.full_slot.channel_uses))
+        every = zip(headers, message.symbols.split(1), message.noise_variance.split(1), strict=True)
+        return [ArrivedDetail(*one) for one in every], (uses, slots)
+
+    def _believe(self, sent: Holding, parcel: "_Parcel", noise: float) -> Holding:
+        """Add a parcel to what the transmitter believes the receiver has, at the `noise` that it expects."""
+        believed = noise * GAIN.power(parcel.gain)[:, None].expand(parcel.message.shape)
+        after: dict[int, Holding] = {}
+        for i, row in enumerate(parcel.rows.tolist()):
+            message = parcel.message[i : i + 1], believed[i : i + 1]
+            after[row] = combine(sent.select(row), parcel.option, message, parcel.cells[i], self.code_layers)
+        return sent.replace(after)
 
 
 @dataclass(frozen=True)
@@ -249,6 +190,8 @@ class _Parcel:
     rows: torch.Tensor
     """[K] int64, images of the batch."""
     plan: DetailPlan
+    reported: bool
+    """Whether the plan is for an SNR that the receiver reported."""
     index: int
     """Index of the option."""
     message: torch.Tensor
@@ -263,11 +206,7 @@ class _Parcel:
         """Option that is sent."""
         return self.plan.options[self.index]
 
-
-def _refined(holding: Holding, general: int) -> torch.Tensor:
-    """Find the cells [B, G] of which `holding` has more than the `general` first symbols, once."""
-    first = holding.symbol_noise[:, 0]
-    copies = first < first.amax((1, 2), keepdim=True)
-    layers = holding.symbol_noise[:, general:].isfinite().any(1)
-    tokens = holding.latent_noise[:, 0, ::CELL, ::CELL].isfinite()
-    return (copies | layers | tokens).flatten(1)
+    def headers(self) -> list[list[int]]:
+        """Make the header of each image."""
+        every = zip(self.gain.tolist(), self.cells, strict=True)
+        return [self.plan.encode(DetailHeader(self.reported, gain, self.index, cells)) for gain, cells in every]

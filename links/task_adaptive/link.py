@@ -6,17 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
-from taskwave.links.task_adaptive.detail import (
-    Attender,
-    DetailOrder,
-    DetailTransfer,
-    EncodedImages,
-    Holdings,
-    Selection,
-    View,
-    blind_scores,
-)
-from taskwave.links.task_adaptive.prompts import PromptTransfer, effective_snr
+from taskwave.links.task_adaptive.detail import DetailOrder, DetailTransfer, EncodedImages, Holdings
+from taskwave.links.task_adaptive.prompts import MOST_CLASSES, Expense, PromptTransfer, effective_snr, reported_snr
+from taskwave.links.task_adaptive.scores import Attender, Selection, View, blind_scores, refined
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
@@ -34,28 +26,30 @@ class _State:
     """Says how far a batch of B images has come."""
 
     held: Holdings
-    latents: torch.Tensor
-    """[B, C, h, w] float32, regenerated from what was received."""
+    image: torch.Tensor
+    """[B, 3, H, W] float32, regenerated from what was received."""
+    logits: torch.Tensor
+    """[B, 11, H, W] float32, what the task network makes of it."""
     quality: torch.Tensor
     """[B] float32, SNR after equalisation (linear) that the receiver measured on the general part."""
-    spent: torch.Tensor
-    """[B] int64, channel uses so far, both directions."""
+    spent: Expense
+    """What it took so far, both directions, turnarounds included."""
     feedback: torch.Tensor
-    """[B] int64, the part of them on the reverse link."""
+    """[B] int64, the channel uses of the reverse link among it."""
 
 
 @dataclass(frozen=True)
 class _Outlook:
-    """Says what a round may cost and what the transmitter knows before it."""
+    """Says what a round may cost and what both ends know before it."""
 
     occasion: int
     """Reverse occasion of the prompts; detail follows on the next forward one."""
-    allowed: torch.Tensor
-    """[B] int64, channel uses."""
-    asks: torch.Tensor
-    """[B] bool, whether a prompt pays for itself."""
+    allowed: int
+    """Number of channel uses."""
+    asks: bool
+    """Whether prompts pay for themselves."""
     view: View | None
-    """What was sent as both ends see it; None where nobody asks."""
+    """What was sent as the transmitter sees it; None where nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +58,14 @@ class _Exchange:
 
     held: Holdings
     asked: list[str]
+    """Prompts that were sent; "" where none was."""
     heard: list[str | None]
     relevance: torch.Tensor
     """[B, h, w] float32, relevance of tokens in [0, 1]."""
-    uses: torch.Tensor
-    """[B] int64, channel uses, feedback included."""
+    spent: Expense
+    """What it took, both directions, turnarounds included."""
     feedback: torch.Tensor
-    """[B] int64, the part of them on the reverse link."""
+    """[B] int64, the channel uses of the reverse link among it."""
 
 
 class TaskAdaptiveLink:
@@ -102,39 +97,42 @@ class TaskAdaptiveLink:
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """Implement `taskwave.links.base.Link.run`; the general part and the coarse image serve all tasks."""
+        """Implement `taskwave.links.base.Link.run`; what does not depend on the task is computed once."""
         latents, scenes = self.models.look(images)
         encoded = EncodedImages(scenes, latents, self.models.general.encode(scenes))
         start = self._send_general(encoded, budget, air)
-        outlook = self._look_ahead(encoded, start, budget, air, 0)
-        return [self._serve(encoded, task, budget, air, start, outlook) for task in tasks]
+        allowed = (budget - int(start.spent.uses[0])) // self.rounds
+        outlook = self._look_ahead(encoded, start, allowed, air, 0)
+        if self.selection == "attention" and (outlook.asks or self.rounds > 1):
+            return [self._serve(encoded, task, air, start, outlook) for task in tasks]
+        every = self._serve(encoded, tasks[0], air, start, outlook)
+        return [replace(every, messages=list(every.messages), heard=list(every.heard)) for _ in tasks]
 
     def _serve(
-        self, images: EncodedImages, task: Task, budget: int, air: AirInterface, start: _State, outlook: _Outlook
+        self, images: EncodedImages, task: Task, air: AirInterface, start: _State, outlook: _Outlook
     ) -> Delivery:
         """Go through the rounds of prompt and detail for one task, and answer."""
-        codec, segmentation = self.models.codec, self.models.segmentation
-        state, coarse = start, codec.decode(start.latents)
-        image, logits = coarse, segmentation.logits(coarse)
-        exchanges: list[_Exchange] = []
+        state, exchanges = start, list[_Exchange]()
         for occasion in range(self.rounds):
             if occasion:
-                outlook = self._look_ahead(images, state, budget, air, occasion)
-            exchange = self._exchange(images, task, logits, state, outlook, air)
+                outlook = self._look_ahead(images, state, outlook.allowed, air, occasion)
+            named = any(any(exchange.asked) for exchange in exchanges)
+            exchange = self._exchange(images, task, state, outlook, named, air)
             exchanges.append(exchange)
-            spent, feedback = state.spent + exchange.uses, state.feedback + exchange.feedback
-            state = self._regenerate(replace(state, held=exchange.held, spent=spent, feedback=feedback), images, air)
-            image = codec.decode(state.latents)
-            logits = segmentation.logits(image)
+            state = self._regenerate(replace(state, held=exchange.held), images, air)
+            spent = Expense(state.spent.uses + exchange.spent.uses, state.spent.slots + exchange.spent.slots)
+            state = replace(state, spent=spent, feedback=state.feedback + exchange.feedback)
+        never = self.selection != "attention"
         return Delivery(
-            prediction=logits.argmax(1).to(torch.uint8),
-            channel_uses=state.spent,
+            prediction=state.logits.argmax(1).to(torch.uint8),
+            channel_uses=state.spent.uses,
             feedback_uses=state.feedback,
-            outage=torch.zeros(len(image), dtype=torch.bool),
-            image=image,
-            stages={"coarse": coarse, "attention": exchanges[-1].relevance},
-            messages=exchanges[0].asked,
-            heard=exchanges[0].heard,
+            airtime_slots=state.spent.slots,
+            outage=torch.zeros(len(state.image), dtype=torch.bool),
+            image=state.image,
+            stages={"coarse": start.image, "attention": exchanges[-1].relevance},
+            messages=[] if never else [_joined(said) or "" for said in zip(*(e.asked for e in exchanges), strict=True)],
+            heard=[] if never else [_joined(said) for said in zip(*(e.heard for e in exchanges), strict=True)],
         )
 
     def _send_general(self, images: EncodedImages, budget: int, air: AirInterface) -> _State:
@@ -151,75 +149,86 @@ class TaskAdaptiveLink:
         variance = reception.noise_variance.view_as(symbols)
         received = nothing.with_general(reception.symbols.view_as(symbols), variance)
         sent = nothing.with_general(symbols, torch.full_like(variance, self._nominal_noise(images, air)))
-        spent = torch.full((len(symbols),), reception.channel_uses)
-        quality = effective_snr(reception.noise_variance)
-        state = _State(Holdings(received, sent), images.latents, quality, spent, torch.zeros_like(spent))
+        none = Expense.nothing(len(symbols))
+        spent = none.plus(list(range(len(symbols))), reception.channel_uses, reception.slots)
+        unseen = images.latents.new_zeros(0)
+        state = _State(Holdings(received, sent), unseen, unseen, effective_snr(variance), spent, none.uses)
         return self._regenerate(state, images, air)
 
     def _regenerate(self, state: _State, images: EncodedImages, air: AirInterface) -> _State:
-        """Regenerate latents from what arrived, by reverse diffusion."""
+        """Regenerate the image from what arrived, by reverse diffusion, and let the task network look at it."""
         noise = None
         if self.steps > 1:
             shape = images.latents.shape[1:]
             rows = air.forward(0).images.tolist()
             draws = [torch.randn(shape, generator=generator(air.seed, row, _DIFFUSION_STREAM)) for row in rows]
             noise = torch.stack(draws).to(images.latents)
-        return replace(state, latents=self.models.regenerate(state.held.received, noise, self.steps))
+        image = self.models.codec.decode(self.models.regenerate(state.held.received, noise, self.steps))
+        return replace(state, image=image, logits=self.models.segmentation.logits(image))
 
     def _look_ahead(
-        self, images: EncodedImages, state: _State, budget: int, air: AirInterface, occasion: int
+        self, images: EncodedImages, state: _State, allowed: int, air: AirInterface, occasion: int
     ) -> _Outlook:
-        """Look ahead to round `occasion`: it depends on the task only by what earlier rounds have spent and sent."""
-        allowed = (budget - state.spent) // (self.rounds - occasion)
-        asks = torch.zeros(len(allowed), dtype=torch.bool)
-        if self.selection == "attention":
-            asks = self._asking_pays(allowed, images, air, occasion)
-        view = self.attender.view(images.scenes, state.held.sent) if bool(asks.any()) else None
+        """Look ahead to round `occasion` of `allowed` channel uses.
+
+        Every round has an equal share: what an earlier one has left over is known to one end only, as a header may have
+        been lost.
+        """
+        asks = self.selection == "attention" and self._asking_pays(allowed, images, air, occasion)
+        view = self.attender.view(images.scenes, state.held.sent) if asks else None
         return _Outlook(occasion, allowed, asks, view)
 
     def _exchange(
-        self,
-        images: EncodedImages,
-        task: Task,
-        logits: torch.Tensor,
-        state: _State,
-        outlook: _Outlook,
-        air: AirInterface,
+        self, images: EncodedImages, task: Task, state: _State, outlook: _Outlook, named: bool, air: AirInterface
     ) -> _Exchange:
-        """Send prompts back and detail forward."""
-        asks, batch, occasion = outlook.asks, len(outlook.asks), outlook.occasion
-        wishes = demand(logits, task.classes) if outlook.view is not None else [""] * batch
-        asked = [wish if ask else None for wish, ask in zip(wishes, asks.tolist(), strict=True)]
-        heard, feedback = self.prompts.send(asked, state.quality, air, occasion, outlook.allowed)
+        """Send prompts back and detail forward; `named` says whether an earlier round has named its cells."""
+        batch, occasion, cost = len(state.quality), outlook.occasion, 0
+        wishes: list[str | None] = [None] * batch
+        if outlook.asks:
+            wishes = [*demand(state.logits, task.classes, MOST_CLASSES)]
+            # The transmitter, which may hear nothing, knows what a prompt costs: all are of the smallest size.
+            cost = self.prompts.least_uses(air, occasion)
+        heard, prompts = self.prompts.send(wishes, state.quality, air, occasion, torch.full((batch,), cost))
+        scores, relevance = blind_scores(self.selection, images.grid, batch), torch.ones_like(images.latents[:, 0])
         texts = [None if h is None else h.text for h in heard]
-        nominal = 1 / self._nominal_noise(images, air)
-        snr = [nominal if h is None else h.snr for h in heard]
-        scores = blind_scores(self.selection, images.grid, batch)
-        relevance = torch.ones_like(images.latents[:, 0])
         if outlook.view is not None:
-            attended, relevance = self.attender.scores(outlook.view, texts)
-            scores = torch.where(asks[:, None], attended, scores)
-        held, uses, left = state.held, feedback, outlook.allowed - feedback
-        for transfer, allowed in ((self.named, left * asks), (self.blind, left * ~asks)):
-            held, spent = transfer.send(images, held, DetailOrder(scores, allowed, snr), air, occasion + 1)
-            uses = uses + spent
-        return _Exchange(held, [wish or "" for wish in asked], texts, relevance, uses, feedback)
+            scores, relevance = self.attender.scores(outlook.view, texts)
+        # What an earlier round has refined comes last, unless only one end knows it: a header may have been lost.
+        if outlook.view is not None or not named:
+            scores = torch.where(refined(state.held.sent, self.models.general.code_layers[0]), 0.0, scores)
+        order = DetailOrder(
+            scores=scores,
+            allowed=torch.full((batch,), outlook.allowed - cost),
+            nominal=1 / self._nominal_noise(images, air),
+            reported=[reported_snr(quality) for quality in state.quality.tolist()],
+            heard=[None if h is None else h.snr for h in heard],
+        )
+        transfer = self.named if outlook.asks else self.blind
+        held, detail = transfer.send(images, state.held, order, air, occasion + 1)
+        # The turn to the prompt, and the one back to the detail.
+        turns = (prompts.uses > 0) * (1 + (detail.uses > 0).long())
+        slots = prompts.slots + detail.slots + turns * air.config.turnaround_slots
+        asked = [(wish or "") if spent else "" for wish, spent in zip(wishes, prompts.uses.tolist(), strict=True)]
+        return _Exchange(held, asked, texts, relevance, Expense(prompts.uses + detail.uses, slots), prompts.uses)
 
-    def _asking_pays(
-        self, allowed: torch.Tensor, images: EncodedImages, air: AirInterface, occasion: int
-    ) -> torch.Tensor:
-        """Decide whether prompt and header pay for themselves, [B] bool: both ends know `allowed` [B] and mean SNR."""
+    def _asking_pays(self, allowed: int, images: EncodedImages, air: AirInterface, occasion: int) -> bool:
+        """Decide whether prompt and header pay for themselves, from what both ends know."""
         cells = images.symbols[0, 0].numel()
         prompt, snr = self.prompts.least_uses(air, occasion), 1 / self._nominal_noise(images, air)
-        heard = self.prompts.arrival(air, occasion) * self.named.arrival(air, occasion + 1)
-        pays = {
-            limit: heard * self.named.plan(limit - prompt, cells, snr, air, occasion + 1).promise()
-            > self.blind.plan(limit, cells, snr, air, occasion + 1).promise()
-            for limit in allowed.unique().tolist()
-        }
-        return torch.tensor([pays[limit] for limit in allowed.tolist()])
+        plan = self.named.plan(allowed - prompt, cells, snr, air, occasion + 1)
+        if not plan.options:
+            return False
+        heard = self.prompts.arrival(air, occasion)
+        asking = heard * plan.promise() + (1 - heard) * plan.promise(heard=False)
+        blind = self.blind.plan(allowed, cells, snr, air, occasion + 1).promise()
+        return self.named.arrival(plan, air, occasion + 1) * asking > blind
 
     def _nominal_noise(self, images: EncodedImages, air: AirInterface) -> float:
         """Expect the noise variance after equalisation of a message as wide as the general part."""
         general = self.models.general.code_layers[0] * images.symbols[0, 0].numel()
         return self.general_link.nominal_noise(air.forward(0), general)
+
+
+def _joined(said: Sequence[str | None]) -> str | None:
+    """Join the prompts of all rounds of one image; None where none of them was."""
+    return " | ".join(text for text in said if text) or None

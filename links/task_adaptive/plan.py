@@ -49,6 +49,25 @@ DetailOption = tuple[Tier, ...]
 
 
 @dataclass(frozen=True)
+class DetailHeader:
+    """Holds what a header says."""
+
+    reported: bool
+    """Whether the plan is the one for the SNR that the receiver reported; else it is the one for the nominal SNR."""
+    gain: int
+    """Index of the power of the detail."""
+    index: int
+    """Index of the option of the plan."""
+    cells: list[list[int]]
+    """Ascending cells of each tier of the option."""
+
+
+def says_reported(bits: Sequence[int]) -> bool:
+    """Read the first bit of a header: which plan the others belong to."""
+    return bool(bits[0])
+
+
+@dataclass(frozen=True)
 class DetailPlan:
     """Describes what a number of channel uses can carry of an image of so many `cells`."""
 
@@ -56,45 +75,45 @@ class DetailPlan:
     options: tuple[DetailOption, ...]
     """Options to choose from; none where no cell fits."""
     named: bool
-    """Whether the header names option and cells; else both ends know them beforehand."""
+    """Whether a header names option, cells and power; else there is one option, and no header."""
 
     @property
     def header_bits(self) -> int:
         """Number of bits of the header of a plan that carries something."""
-        return GAIN.bits + (_choice_bits(self.cells, self.options) if self.named else 0)
+        return 1 + GAIN.bits + _choice_bits(self.cells, self.options) if self.named else 0
 
     def best(self, scores: torch.Tensor) -> int:
         """Find the option that removes most error where cells weigh `scores` [G]."""
         held = scores.clamp_min(0).sort(descending=True).values.cumsum(0).tolist()
         return max(range(len(self.options)), key=lambda i: removed(self.options[i], held))
 
-    def promise(self) -> float:
-        """Expect the share of the error that is removed, of what was asked for (named) or everywhere."""
-        held, trust = held_by_best(self.cells, TYPICAL if self.named else 1.0), TRUST if self.named else 1.0
+    def promise(self, heard: bool = True) -> float:
+        """Expect the share of the error that is removed: of what was asked for, or everywhere.
+
+        Args:
+            heard: whether a prompt says which cells matter; else all weigh alike.
+        """
+        asked = self.named and heard
+        held, trust = held_by_best(self.cells, TYPICAL if asked else 1.0), TRUST if asked else 1.0
         return trust * max((removed(option, held) for option in self.options), default=0.0)
 
-    def encode(self, index: int, chosen: list[list[int]], gain: int) -> list[int]:
-        """Make the header of option `index`, the ascending cells `chosen` for each of its tiers, and power `gain`."""
-        number = sum(math.prod(_choices(self.cells, option)) for option in self.options[:index])
+    def encode(self, header: DetailHeader) -> list[int]:
+        """Make the bits of a header."""
+        number = sum(math.prod(_choices(self.cells, option)) for option in self.options[: header.index])
         free, rank = list(range(self.cells)), 0
-        for cells in chosen:
+        for cells in header.cells:
             rank = rank * math.comb(len(free), len(cells)) + rank_of([free.index(c) for c in cells])
             free = [c for c in free if c not in cells]
-        number = number + rank if self.named else 0
-        return _to_bits(gain, GAIN.bits) + _to_bits(number, self.header_bits - GAIN.bits)
+        rest = self.header_bits - 1 - GAIN.bits
+        return [int(header.reported), *_to_bits(header.gain, GAIN.bits), *_to_bits(number + rank, rest)]
 
-    def decode(self, bits: list[int], agreed: tuple[int, list[list[int]]]) -> tuple[int, int, list[list[int]]] | None:
-        """Read power index, option and cells of each tier; None for bits that name no choice (an undetected error).
-
-        `agreed` are the option and cells that both ends know beforehand where the header does not name them.
-        """
-        gain, number = _from_bits(bits[: GAIN.bits]), _from_bits(bits[GAIN.bits :])
-        if not self.named:
-            return (gain, *agreed)
+    def decode(self, bits: list[int]) -> DetailHeader | None:
+        """Read a header; None for bits that name no choice (an undetected error)."""
+        gain, number = _from_bits(bits[1 : 1 + GAIN.bits]), _from_bits(bits[1 + GAIN.bits :])
         for index, option in enumerate(self.options):
             radices = _choices(self.cells, option)
             if number < math.prod(radices):
-                return gain, index, self._cells(option, number, radices)
+                return DetailHeader(says_reported(bits), gain, index, self._cells(option, number, radices))
             number -= math.prod(radices)
         return None
 
@@ -119,9 +138,9 @@ def make_plan(cells: int, code_layers: tuple[int, ...], symbols: int, named: boo
     return DetailPlan(cells, tuple(dict.fromkeys(option for option in options if option)), named)
 
 
-def longest_header(cells: int, named: bool) -> int:
+def longest_header(cells: int) -> int:
     """Count the bits that no header of a plan for `cells` cells exceeds."""
-    return GAIN.bits + (math.ceil(cells * MOST_BITS_PER_CELL + math.log2(len(CONCENTRATIONS))) if named else 0)
+    return 1 + GAIN.bits + math.ceil(cells * MOST_BITS_PER_CELL + math.log2(len(CONCENTRATIONS)))
 
 
 def error_left(form: DetailFormat | None, snr: float) -> float:

@@ -17,8 +17,31 @@ from taskwave.semantic.language.prompt_code import decode, encode
 
 MESSAGE_BITS = (20, 32, 48, 64, 96, 128, 192, 256)
 """Message sizes in bits; a prompt takes the smallest that holds it, or else a multiple of the largest."""
+MOST_CLASSES = 3
+"""Largest number of classes of a prompt of the phrase book, which the smallest message holds."""
 QUALITY_BITS, QUALITY_STEP_DB, LOWEST_QUALITY_DB = 4, 2.0, -9.0
 """Bits, step and lowest value of the channel quality indicator, which reaches from -9 to 21 dB."""
+
+
+@dataclass(frozen=True)
+class Expense:
+    """Holds what messages of B images cost."""
+
+    uses: torch.Tensor
+    """[B] int64, channel uses."""
+    slots: torch.Tensor
+    """[B] int64, slots on the air."""
+
+    @classmethod
+    def nothing(cls, batch: int) -> "Expense":
+        """Make the expense of images of which nothing was sent."""
+        return cls(torch.zeros(batch, dtype=torch.int64), torch.zeros(batch, dtype=torch.int64))
+
+    def plus(self, rows: torch.Tensor | list[int], uses: int, slots: int) -> "Expense":
+        """Return the same after a message of the images `rows`, each of so many channel uses and slots."""
+        more = torch.zeros_like(self.uses)
+        more[rows] = 1
+        return Expense(self.uses + more * uses, self.slots + more * slots)
 
 
 @dataclass(frozen=True)
@@ -47,20 +70,20 @@ class PromptTransfer:
         return self.link.channel_uses(MESSAGE_BITS[0], air.reverse(occasion))
 
     def arrival(self, air: AirInterface, occasion: int) -> float:
-        """Expect the share of prompts that are heard."""
-        return 1 - self.link.expected_loss(air.reverse(occasion))
+        """Expect the share of the shortest prompts that are heard."""
+        return 1 - self.link.expected_loss(MESSAGE_BITS[0], air.reverse(occasion))
 
     def send(
         self, prompts: Sequence[str | None], snr: torch.Tensor, air: AirInterface, occasion: int, allowed: torch.Tensor
-    ) -> tuple[list[HeardPrompt | None], torch.Tensor]:
+    ) -> tuple[list[HeardPrompt | None], Expense]:
         """Send a prompt per image, or None for silence, with the receivers' SNRs [B] (linear).
 
         Returns:
             What the transmitter heard of each (None where nothing was said, the message was erased, or not sent because
-            `allowed` [B] is less than it costs), and the channel uses [B] int64.
+            `allowed` [B] is less than it costs), and what it cost (nothing where it was not sent).
         """
         heard: list[HeardPrompt | None] = [None] * len(prompts)
-        uses = torch.zeros(len(prompts), dtype=torch.int64)
+        expense = Expense.nothing(len(prompts))
         messages = [
             [] if prompt is None else _quality_bits(float(mine)) + encode(prompt)
             for prompt, mine in zip(prompts, snr, strict=True)
@@ -75,11 +98,16 @@ class PromptTransfer:
             for row, i in enumerate(rows):
                 padded[row, : len(messages[i])] = torch.as_tensor(messages[i], dtype=torch.uint8)
             reception = self.link.send(padded, air.select(torch.tensor(rows)).reverse(occasion))
-            uses[rows] = reception.channel_uses
+            expense = expense.plus(rows, reception.channel_uses, reception.slots)
             for row, i in enumerate(rows):
                 if reception.ok[row]:
                     heard[i] = _understand(reception.bits[row])
-        return heard, uses
+        return heard, expense
+
+
+def reported_snr(snr: float) -> float:
+    """Return the SNR (linear) that a report of `snr` stands for, in steps of 2 dB."""
+    return _snr_of(_quality_index(snr))
 
 
 def _message_size(bits: int) -> int:
@@ -87,10 +115,18 @@ def _message_size(bits: int) -> int:
     return fitting[0] if fitting else -(-bits // MESSAGE_BITS[-1]) * MESSAGE_BITS[-1]
 
 
+def _quality_index(snr: float) -> int:
+    index = round((10 * math.log10(max(snr, 1e-9)) - LOWEST_QUALITY_DB) / QUALITY_STEP_DB)
+    return min(max(index, 0), (1 << QUALITY_BITS) - 1)
+
+
+def _snr_of(index: int) -> float:
+    return float(10 ** ((LOWEST_QUALITY_DB + QUALITY_STEP_DB * index) / 10))
+
+
 def _quality_bits(snr: float) -> list[int]:
     """Turn an SNR (linear) into the bits of its indicator, least significant first."""
-    index = round((10 * math.log10(max(snr, 1e-9)) - LOWEST_QUALITY_DB) / QUALITY_STEP_DB)
-    index = min(max(index, 0), 2**QUALITY_BITS - 1)
+    index = _quality_index(snr)
     return [index >> i & 1 for i in range(QUALITY_BITS)]
 
 
@@ -102,4 +138,4 @@ def _understand(bits: torch.Tensor) -> HeardPrompt | None:
         parse(text)
     except ValueError:
         return None
-    return HeardPrompt(text, 10 ** ((LOWEST_QUALITY_DB + QUALITY_STEP_DB * index) / 10))
+    return HeardPrompt(text, _snr_of(index))

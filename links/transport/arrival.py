@@ -12,19 +12,17 @@ from functools import cache, lru_cache
 import torch
 
 from taskwave.phy.channel.air import AirInterface
-from taskwave.phy.channel.fading import Fading
-from taskwave.phy.coding.mcs import Mcs
-from taskwave.phy.coding.modulation import Modulation
+from taskwave.phy.coding.mcs import Mcs, mcs_ladder
 from taskwave.phy.coding.transport_block import transport_crc_length
-from taskwave.phy.links.open_loop import SymbolReception
+from taskwave.phy.links.calibration import (
+    CALIBRATION_NOISE_SEED,
+    calibrated_sinr_db,
+    calibration_fading,
+    calibration_symbols,
+)
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
-from taskwave.phy.seeds import generator
 from taskwave.phy.theory import awgn_dispersion, bicm_moments
-
-CALIBRATION_SEED = 0x7A5C
-CALIBRATION_NOISE_SEED = CALIBRATION_SEED + 1
-"""Seed of the noise of calibrations; channels and noise of runs have other seeds."""
 
 GAP_DB = 0.8
 """Distance in dB of codes of the standard from the normal approximation."""
@@ -82,26 +80,6 @@ def information_variance(sinr_db: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(awgn_dispersion(10 ** (sinr_db.double().numpy() / 10)))
 
 
-def calibration_symbols(batch: int, num_symbols: int) -> torch.Tensor:
-    """Draw random QPSK [batch, num_symbols] that both ends know.
-
-    Equal symbols would be one peak, at which an amplifier saturates, and tell a receiver that looks at data more than
-    data would.
-    """
-    bits = torch.randint(2, (batch, 2 * num_symbols), generator=generator(CALIBRATION_SEED, num_symbols))
-    return Modulation(2).map(bits)
-
-
-def calibrated_sinr_db(reception: SymbolReception, sent: torch.Tensor) -> torch.Tensor:
-    """Measure the post-equalisation SINR [B, n] in dB of every symbol of `sent`, hopeless where none was detected.
-
-    The receiver may be wrong about its noise (errors of channel estimation): what is there counts, where it detects.
-    """
-    share = ((reception.symbols - sent).abs().square() / reception.noise_variance)[~reception.lost]
-    actual = share.mean() if len(share) else torch.ones(())
-    return -10 * torch.log10(reception.noise_variance * actual)
-
-
 class ArrivalPrediction:
     """Predicts whether blocks arrive, over channels drawn once per radio, at one mean SNR of the transmitter.
 
@@ -113,10 +91,10 @@ class ArrivalPrediction:
 
     def __init__(self, radio: Radio, es_n0_db: float, calibration: Calibration) -> None:
         self._link = SymbolLink(radio)
-        fading = _calibration_fading(radio, calibration)
+        fading = calibration_fading(radio, calibration.draws, calibration.occasions)
         self.air = AirInterface(radio.config, fading, es_n0_db, CALIBRATION_NOISE_SEED)
-        self._sinr: dict[Transmission, torch.Tensor] = {}
-        self._moments: dict[tuple[Transmission, int], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._information: dict[Transmission, dict[int, torch.Tensor]] = {}
+        self._variance: dict[Transmission, torch.Tensor] = {}
 
     def arrivals(self, mcs: Mcs, payload_bytes: int, transmissions: Sequence[Transmission]) -> list[torch.Tensor]:
         """Predict P(block has arrived) over each calibration channel, [draws] after each of `transmissions`.
@@ -132,36 +110,32 @@ class ArrivalPrediction:
         bits = variance = torch.zeros(())
         found: list[torch.Tensor] = []
         for transmission in transmissions:
-            more, spread = self._information(transmission, mcs.modulation_order)
-            bits, variance = bits + more, variance + spread
+            self._measure(transmission)
+            bits = bits + self._information[transmission][mcs.modulation_order]
+            variance = variance + self._variance[transmission]
             arrived = arrival_probability(bits, variance, needed)
             found.append(torch.maximum(found[-1], arrived) if found else arrived)
         return found
 
-    def _information(self, transmission: Transmission, order: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute the information [draws] of one transmission in bits, and its variance."""
-        key = transmission, order
-        if key not in self._moments:
-            sinr_db = self.sinr_db(transmission) - GAP_DB
-            information = at_sinr(bicm_information(order), sinr_db).sum(1)
-            self._moments[key] = information, information_variance(sinr_db).sum(1)
-        return self._moments[key]
+    def _measure(self, transmission: Transmission) -> None:
+        """Compute, once, the information [draws] of a transmission in bits with each modulation, and its variance."""
+        if transmission in self._variance:
+            return
+        sinr_db = self.sinr_db(transmission) - GAP_DB
+        self._information[transmission] = {
+            order: at_sinr(bicm_information(order), sinr_db).sum(1)
+            for order in {scheme.modulation_order for scheme in mcs_ladder()}
+        }
+        self._variance[transmission] = information_variance(sinr_db).sum(1)
 
     def sinr_db(self, transmission: Transmission) -> torch.Tensor:
         """Measure the post-equalisation SINR [draws, num_symbols] in dB over every calibration channel."""
-        if transmission not in self._sinr:
-            sent = calibration_symbols(self.air.batch, transmission.num_symbols)
-            reception = self._link.send(sent, self.air.forward(transmission.occasion))
-            self._sinr = {transmission: calibrated_sinr_db(reception, sent)}
-        return self._sinr[transmission]
+        sent = calibration_symbols(self.air.batch, transmission.num_symbols)
+        reception = self._link.send(sent, self.air.forward(transmission.occasion))
+        return calibrated_sinr_db(reception, sent)
 
 
 @lru_cache(maxsize=64)
 def arrival_prediction(radio: Radio, es_n0_db: float, calibration: Calibration) -> ArrivalPrediction:
     """Return the prediction that the links of one radio share: a memo, it changes no result."""
     return ArrivalPrediction(radio, es_n0_db, calibration)
-
-
-@lru_cache(maxsize=16)
-def _calibration_fading(radio: Radio, calibration: Calibration) -> Fading:
-    return radio.draw(calibration.draws, calibration.occasions, CALIBRATION_SEED)

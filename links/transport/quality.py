@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 import torch
 
 from taskwave.links.transport.arrival import (
-    CALIBRATION_SEED,
     GAP_DB,
     GRID_DB,
     ArrivalPrediction,
@@ -25,6 +24,7 @@ from taskwave.links.transport.arrival import (
 )
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.coding.mcs import CQI_BITS, CQI_BLER, Mcs, OuterLoop, cqi_table
+from taskwave.phy.links.calibration import CALIBRATION_SEED
 from taskwave.phy.links.uci import UciLink
 from taskwave.phy.precoding.sounding import ChannelProbe
 from taskwave.phy.radio import Radio
@@ -46,6 +46,10 @@ class QualityReport:
     def channel_uses(self, air: AirInterface) -> tuple[int, int]:
         """Count the REs of the probe and of the report."""
         return self._probe.channel_uses, self._feedback.channel_uses(CQI_BITS, air.reverse(0))
+
+    def slots(self, air: AirInterface) -> int:
+        """Count the slots of probe and report, and the turnarounds behind either of them."""
+        return 1 + self._feedback.slots(CQI_BITS, air.reverse(0)) + 2 * air.config.turnaround_slots
 
     def send(self, air: AirInterface) -> torch.Tensor:
         """Probe on occasion 0, report, and return the CQI [B] int64 that the transmitter hears, right or wrong."""

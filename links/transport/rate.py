@@ -63,7 +63,7 @@ class Offer:
 
     payload: bytes
     worth: float
-    """Worth of the answer from it, 0…1; an erasure is worth nothing."""
+    """Worth of the answer from it over the answer without it, at most 1; negative where an erasure is better."""
 
 
 class Gamble(Protocol):
@@ -130,6 +130,8 @@ class PayloadReception:
     """[B] int64, both directions."""
     feedback_uses: torch.Tensor
     """[B] int64, the part of them on the reverse link."""
+    airtime_slots: torch.Tensor
+    """[B] int64, slots of all messages, turnarounds between them included."""
 
 
 class CodedTransport:
@@ -180,13 +182,13 @@ class CodedTransport:
                 f"the smallest message takes {smallest}; {self._remedy(smallest, budget, air)}"
             )
         batch = len(offers)
-        uses, feedback = (torch.zeros(batch, dtype=torch.int64) for _ in range(2))
+        uses, feedback, slots = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
         heard: list[int | None] = [None] * batch
         if layout.probed is not None:
             report = quality_report(self.radio, *layout.probed)
             heard = list(report.send(air).tolist())
             probe, answer = report.channel_uses(air)
-            uses, feedback = uses + probe + answer, feedback + answer
+            uses, feedback, slots = uses + probe + answer, feedback + answer, slots + report.slots(air)
         options = [self.options(budget, air, cqi) for cqi in heard]
         choices = [self._choose(mine, offer) for mine, offer in zip(options, offers, strict=True)]
         payloads: list[bytes | None] = [None] * batch
@@ -199,13 +201,17 @@ class CodedTransport:
             reception = link.send(list(chosen.values()), layout.lengths, air.select(rows), first)
             uses[rows] += reception.channel_uses
             feedback[rows] += reception.feedback_uses
+            slots[rows] += reception.slots
             for i, payload in zip(chosen, reception.payloads, strict=True):
                 payloads[i] = payload
         idle = [i for i, c in enumerate(choices) if c is None]
-        answers = sum(self._feedback.channel_uses(1, air.reverse(t.occasion)) for t in layout.transmissions[:-1])
-        uses[idle] += sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions) + answers
-        feedback[idle] += answers
-        return PayloadReception(payloads, uses, feedback)
+        answers = [air.reverse(t.occasion) for t in layout.transmissions[:-1]]
+        answer_uses = sum(self._feedback.channel_uses(1, answer) for answer in answers)
+        uses[idle] += sum(self._symbols.channel_uses(t.num_symbols) for t in layout.transmissions) + answer_uses
+        feedback[idle] += answer_uses
+        slots[idle] += sum(self._symbols.slots(t.num_symbols) for t in layout.transmissions)
+        slots[idle] += sum(self._feedback.slots(1, answer) + 2 * air.config.turnaround_slots for answer in answers)
+        return PayloadReception(payloads, uses, feedback, slots)
 
     def options(self, budget: int, air: AirInterface, cqi: int | None = None) -> list[RateOption]:
         """List what can be sent within `budget`, given the CQI heard (None: no report).

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from taskwave.phy.benchmark import suite
 from taskwave.phy.drawing import COLOURS, GREY, label, make_table, panels, save
+from taskwave.phy.files import write_text
 
 
 def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) -> None:
@@ -31,14 +32,14 @@ def benchmark(out: Path, *, quick: bool, console: Console, messages: Console) ->
             messages.print(f"{row['work']}: {row['setting']}: {row['ratio']:.2f}", markup=False)
             rows.append(row)
             # The rest takes minutes, so what is there is written at once.
-            pd.DataFrame(rows).to_csv(out / "speeds.csv", index=False)
+            write_text(out / "speeds.csv", pd.DataFrame(rows).to_csv(index=False))
         stages = suite.stage_times(plan)
     finally:
         torch.set_num_threads(threads)
     speeds, growth = pd.DataFrame(rows), pd.DataFrame([asdict(found) for found in suite.growth(plan)])
     _print(console, speeds, stages, growth)
-    stages.to_csv(out / "stages.csv", index=False)
-    growth.to_csv(out / "growth.csv", index=False)
+    write_text(out / "stages.csv", stages.to_csv(index=False))
+    write_text(out / "growth.csv", growth.to_csv(index=False))
     for name in ("speeds", "stages", "growth"):
         console.print(str(out / f"{name}.csv"), markup=False)
     console.print(str(save(figure(speeds), out / "speeds.png")), markup=False)

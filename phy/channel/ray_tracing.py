@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from taskwave.phy.channel.impulse_responses import ImpulseResponses, write
 
@@ -33,6 +33,8 @@ MAX_PATHS = 24
 class Drive(BaseModel, frozen=True, extra="forbid"):
     """Describes a base station and a vehicle on a route of straight legs; the default made `street-canyon`."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     scene: str = "simple_street_canyon_with_cars"
     """Name of a scene that comes with Sionna RT."""
     station_m: tuple[float, float, float] = (45.0, -6.5, 8.0)
@@ -47,7 +49,7 @@ class Drive(BaseModel, frozen=True, extra="forbid"):
     """Number of antennas of the base station."""
     num_rx_ant: int = Field(default=2, ge=1, le=8)
     """Number of antennas of the vehicle."""
-    num_positions: int = Field(default=64, ge=1)
+    num_positions: int = Field(default=64, ge=1, le=65_536)
     """Number of positions along the route, at equal distances, each of which gives one channel."""
 
 

@@ -7,8 +7,10 @@ before all have been used.
 import hashlib
 import math
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from taskwave.phy.channel.fading import (
@@ -27,6 +29,40 @@ _MAX_CHANGE = 0.06
 """Largest change from sample to sample as a share of the energy; linear interpolation then loses 1 % of the energy."""
 
 
+_LEAST_ENERGY = 1e-12
+"""Smallest energy of a channel over the mean of all (-120 dB), with which receivers compute in single precision."""
+
+
+def _normalised(a: npt.NDArray[np.complexfloating], path: Path, *, each: bool) -> torch.Tensor:
+    """Return coefficients of mean energy one over all channels, or in each, as complex64.
+
+    Args:
+        a: [N, rx, tx, paths, samples] complex coefficients, none of the channels zero.
+        path: file that they are from.
+        each: whether each channel is brought to energy one by itself.
+
+    Raises:
+        ValueError: not all energies are finite then, or one is too small.
+    """
+    # Division by the largest number keeps squares from overflow and underflow.
+    parts = a.astype(np.complex128).view(np.float64).reshape(len(a), -1)
+    largest = np.abs(parts).max(axis=1, keepdims=True) if each else np.abs(parts).max()
+    scaled = torch.from_numpy((parts / largest).view(np.complex128).reshape(a.shape))
+    energies = scaled.abs().square().sum(dim=3).mean(dim=(1, 2, 3))
+    mean = energies[:, None, None, None, None] if each else energies.mean()
+    weakest = int(energies.argmin())
+    share = float(energies[weakest] / (1 if each else mean))
+    if not each and share < _LEAST_ENERGY:
+        raise ValueError(
+            f"{path}: channel {weakest} of a has {share:.1e} of the mean energy; allowed: {_LEAST_ENERGY:g} or more; "
+            'leave it out, or use radio.recorded.normalise "each"'
+        )
+    normalised = (scaled / mean.sqrt()).to(torch.complex64)
+    if not bool(torch.isfinite(torch.view_as_real(normalised)).all()):
+        raise ValueError(f"{path}: a is not finite after normalisation; scale it to values around one")
+    return normalised
+
+
 class Recorded:
     """Implements `Family` for the impulse responses of a file.
 
@@ -38,7 +74,8 @@ class Recorded:
         assert config.recorded is not None
         self.config = config
         path = find(config.recorded.file)
-        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            self.digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._responses = read(path)
         antennas = self._responses.a.shape[1:3]
         if antennas != (config.num_rx_ant, config.num_tx_ant):
@@ -51,11 +88,8 @@ class Recorded:
             raise ValueError(
                 f"{path}: recorded at {carrier_hz / 1e9:g} GHz, but carrier_ghz is {config.carrier_ghz:g}: set it alike"
             )
-        a = torch.from_numpy(self._responses.a)
-        each = a.abs().square().sum(dim=3).mean(dim=(1, 2, 3))
-        energy = each.mean() if config.recorded.normalise == "all" else each[:, None, None, None, None]
-        self._a = a / energy.sqrt()
-        self._tau = torch.from_numpy(self._responses.tau)
+        self._a = _normalised(self._responses.a, path, each=config.recorded.normalise == "each")
+        self._tau = torch.from_numpy(self._responses.tau).float()
         if self._change > _MAX_CHANGE:
             raise ValueError(
                 f"{path}: its channels change by {self._change:.0%} of their energy from sample to sample, "

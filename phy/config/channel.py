@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from taskwave.phy.config.table import AnyCase, ListToTuple, Table
 
 DropChannel = Literal["umi", "uma", "rma"]
 DROP_CHANNELS: tuple[DropChannel, ...] = ("umi", "uma", "rma")
@@ -17,17 +19,10 @@ MIN_DISTANCE_M, MAX_DISTANCE_M = 10.0, 5000.0
 Distance = Annotated[float, Field(ge=MIN_DISTANCE_M, le=MAX_DISTANCE_M)]
 
 
-class _Table(BaseModel, frozen=True, extra="forbid"):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class DropConfig(_Table, frozen=True):
+class DropConfig(Table):
     """Describes where receivers are: one for each image, around one base station (TR 38.901 table 7.2-1)."""
 
-    distance_m: (
-        Distance
-        | Annotated[tuple[Distance, Distance], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
-    ) = 100.0
+    distance_m: Distance | Annotated[tuple[Distance, Distance], ListToTuple] = 100.0
     """Horizontal distance from the base station [m], or the radii of a ring over which receivers are spread evenly."""
     los: Literal["random", "always", "never"] = "random"
     """Line of sight, by the probability of table 7.4.2-1 or forced; indoors that of the way to the building."""
@@ -52,7 +47,7 @@ class DropConfig(_Table, frozen=True):
         return self
 
 
-class RecordedConfig(_Table, frozen=True):
+class RecordedConfig(Table):
     """Names stored impulse responses and says how they are normalised."""
 
     file: str = Field(min_length=1)
@@ -63,7 +58,7 @@ class RecordedConfig(_Table, frozen=True):
     of them."""
 
 
-class LinkBudgetConfig(_Table, frozen=True):
+class LinkBudgetConfig(Table):
     """Describes powers, gains and losses from which `es_n0_db` follows at the distance of `[radio.drop]`."""
 
     tx_power_dbm: float = Field(ge=-50, le=80)
@@ -74,14 +69,14 @@ class LinkBudgetConfig(_Table, frozen=True):
     """Antenna gain of the receiver [dBi]."""
     noise_figure_db: float = Field(default=9.0, ge=0, le=30)
     """Noise figure of the receiver [dB]."""
-    path_loss: DropChannel | None = None
+    path_loss: Annotated[DropChannel, AnyCase] | None = None
     """Channel model whose path loss holds (TR 38.901 table 7.4.1-1). None: `channel`, one of the three, itself."""
 
 
 PrecodingKind = Literal["svd", "rzf", "codebook"]
 
 
-class PrecodingConfig(BaseModel, frozen=True, extra="forbid"):
+class PrecodingConfig(Table):
     """Describes how forward data are precoded: one matrix for each message, over all its resource elements."""
 
     kind: PrecodingKind = "codebook"

@@ -2,13 +2,13 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from taskwave.phy.config.table import Table
 
 
-class FrontEndConfig(BaseModel, frozen=True, extra="forbid"):
+class FrontEndConfig(Table):
     """Describes the impairments that simulation and GNU Radio's flowgraph share; zero switches one off."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     carrier_offset_hz: float = Field(default=0.0, ge=-1e5, le=1e5)
     """Carrier of the image transmitter minus the one its receiver expects [Hz]; the reverse link sees the opposite."""
@@ -26,10 +26,8 @@ class FrontEndConfig(BaseModel, frozen=True, extra="forbid"):
     """Departure of the two branches of the transmitter from quadrature [degrees]."""
 
 
-class AmplifierConfig(BaseModel, frozen=True, extra="forbid"):
+class AmplifierConfig(Table):
     """Describes a memoryless power amplifier behind every transmit antenna, the same in both directions."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     model: Literal["rapp", "saleh", "cubic"]
     """Model of the amplifier. rapp: solid state, amplitude only (Rapp 1991). saleh: travelling-wave tube, amplitude and
@@ -52,7 +50,7 @@ class AmplifierConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class ImpairmentsConfig(FrontEndConfig, frozen=True, extra="forbid"):
+class ImpairmentsConfig(FrontEndConfig):
     """Describes a simulation on samples instead of resource elements, with hardware that is not ideal.
 
     An empty table is ideal hardware in the time domain. `arrival_us` concerns estimated synchronisation only.
@@ -76,7 +74,7 @@ class ImpairmentsConfig(FrontEndConfig, frozen=True, extra="forbid"):
     suits 8 bits."""
 
 
-class FlowgraphConfig(FrontEndConfig, frozen=True, extra="forbid"):
+class FlowgraphConfig(FrontEndConfig):
     """Describes hardware-like impairments by GNU Radio's own blocks; zero switches one off.
 
     The multipath is that of `radio.channel`; noise is added to reach `es_n0_db`.

@@ -1,9 +1,9 @@
 """Configuration of the radio, the `[radio]` table of a scenario: all that defines it but SNR, seed and messages."""
 
-from pathlib import Path, PurePath
-from typing import Literal, Self
+from pathlib import PurePath
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from taskwave.phy.config.channel import (
     DROP_CHANNELS,
@@ -14,6 +14,7 @@ from taskwave.phy.config.channel import (
     SpatialCorrelation,
 )
 from taskwave.phy.config.hardware import FlowgraphConfig, ImpairmentsConfig
+from taskwave.phy.config.table import AnyCase, PathLike, Table
 from taskwave.phy.definitions import SPEED_OF_LIGHT
 from taskwave.phy.grid.allocation import NUM_SUBCARRIERS_PER_PRB
 
@@ -49,17 +50,15 @@ _SYNC_BLOCK_PRB = 2
 single antenna finds their 144 REs at 0 dB."""
 
 
-class RadioConfig(BaseModel, frozen=True, extra="forbid"):
+class RadioConfig(Table):
     """Describes a 5G-like radio.
 
     `awgn` and `rayleigh` (one flat block per transmission) use neither delay spread nor speed.
     """
 
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    channel: Channel = "cdl-c"
-    """Channel model: TR 38.901 tables 7.7.1 (CDL) and 7.7.2 (TDL), clause 7.5 (UMi, UMa, RMa: one receiver for each
-    image, see `drop`), block Rayleigh, AWGN, or stored impulse responses (see `recorded`)."""
+    channel: Annotated[Channel, AnyCase] = "cdl-c"
+    """Channel model, in any case of letters: TR 38.901 tables 7.7.1 (CDL) and 7.7.2 (TDL), clause 7.5 (UMi, UMa, RMa:
+    one receiver for each image, see `drop`), block Rayleigh, AWGN, or stored impulse responses (see `recorded`)."""
     delay_spread_ns: float = Field(default=100.0, gt=0, le=10_000)
     """RMS delay spread of TDL and CDL models [ns]."""
     speed_mps: float = Field(default=3.0 / 3.6, ge=0, le=200)
@@ -77,7 +76,7 @@ class RadioConfig(BaseModel, frozen=True, extra="forbid"):
     csi: Csi = "lmmse"
     """Channel knowledge of the receiver: the true channel, or an estimate from DMRS, with "neural" from DMRS and data
     (needs the extra tensorflow). Pilots are sent and counted in any case."""
-    neural_weights: Path | None = None
+    neural_weights: PathLike | None = None
     """Folder of the weights that csi "neural" uses, from `taskwave train receiver`. None: those in the package."""
     detector: Detector = "lmmse"
     """Detector of coded QAM on several layers: LMMSE estimates, K-best tree search, or successive interference

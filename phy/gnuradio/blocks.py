@@ -7,6 +7,7 @@ samples.
 
 import os
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -19,8 +20,11 @@ import pmt
 import zmq
 from gnuradio import gr
 
-from taskwave.phy.gnuradio.interpreter import PARENT_VARIABLE
-from taskwave.phy.gnuradio.wire import Message, Samples, pack, unpack
+from taskwave.phy.gnuradio.faults import BlockError, install_lines
+from taskwave.phy.gnuradio.interpreter import FOLDER_VARIABLE, PARENT_VARIABLE
+from taskwave.phy.gnuradio.wire import Message, Samples, check_endpoint, pack, unpack
+
+install_lines()
 
 BURSTS, EXPECT, _PROMPT = (pmt.intern(name) for name in ("bursts", "expect", "prompt"))
 """Names of message ports."""
@@ -40,6 +44,7 @@ def _end_with_parent() -> None:
     """End a flowgraph that the engine started when the engine is gone."""
     parent = os.environ.get(PARENT_VARIABLE)
     if parent is not None and os.getppid() != int(parent):
+        shutil.rmtree(os.environ.get(FOLDER_VARIABLE, ""), ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -89,13 +94,14 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         samp_rate: sample rate of the flowgraph, samples per second; the engine refuses one that is not the waveform's.
 
     Raises:
-        ValueError: there is no such direction.
+        BlockError: there is no such direction, or `address` is no endpoint of ZeroMQ.
     """
 
     def __init__(self, name: str, address: str, role: str, direction: str, samp_rate: float) -> None:
         gr.basic_block.__init__(self, name, None, None)
         if direction not in ("forward", "reverse"):
-            raise ValueError(f"direction {direction!r}: it is forward (images) or reverse (prompts)")
+            raise BlockError(f"direction {direction!r}: it is forward (images) or reverse (prompts)")
+        check_endpoint(address, connects=True)
         self._join = Message("join", 0, {"role": role, "direction": direction, "samp_rate": float(samp_rate)})
         self._address, self._running = address, False
         self._outgoing: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -104,7 +110,7 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         """Connect to the engine; GNU Radio calls this before the flowgraph runs.
 
         Raises:
-            ValueError: `address` is not an endpoint of ZeroMQ.
+            BlockError: the address cannot be connected to.
         """
         self._context = zmq.Context()
         socket = self._context.socket(zmq.DEALER)
@@ -112,7 +118,7 @@ class _EngineClient(gr.basic_block):  # type: ignore[misc]
         try:
             socket.connect(self._address)
         except zmq.ZMQError as error:
-            raise ValueError(f"the engine's address {self._address} cannot be reached: {error}") from None
+            raise BlockError(f"the engine's address {self._address} cannot be reached: {error}") from None
         self._running = True
         self._thread = threading.Thread(target=self._talk, args=(socket,), daemon=True)
         self._thread.start()
@@ -210,7 +216,8 @@ class semantic_sink(_EngineClient):  # noqa: N801 - GNU Radio's spelling
     @attentive
     def _forward(self, message: Any) -> None:
         (number,), samples = open_pdu(message, "number")
-        self._outgoing.put(Message("window", number, {}, [samples]))
+        behind = pmt.to_python(pmt.car(message)).get("behind_ms", 0)
+        self._outgoing.put(Message("window", number, {"behind_ms": behind}, [samples]))
 
 
 def _shown(array: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from taskwave.phy.gnuradio.faults import ERROR
 from taskwave.phy.gnuradio.interpreter import (
     INTERPRETER_VARIABLE,
     FlowgraphError,
@@ -43,6 +44,7 @@ class FlowgraphWorker:
     def __init__(self) -> None:
         zmq, python, values = import_zmq(), interpreter(), environment()
         folder = tempfile.mkdtemp(prefix="taskwave-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.address = f"ipc://{folder}/worker"
         self._errors = (Path(folder) / "errors").open("w+b")
         code = f"from taskwave.phy.gnuradio.worker import main; main({self.address!r}, {os.getpid()})"
@@ -126,7 +128,7 @@ def last_words(errors: IO[bytes]) -> str:
     """Return the last line that a process wrote to its file of errors, in brackets, or nothing if it wrote none."""
     errors.seek(0)
     lines = errors.read().decode(errors="replace").strip().splitlines()
-    return f" ({lines[-1][:300]})" if lines else ""
+    return f" ({lines[-1].removeprefix(ERROR)[:500]})" if lines else ""
 
 
 def _shut_down(

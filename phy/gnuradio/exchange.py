@@ -5,12 +5,13 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from taskwave.phy.channel.air import Direction
 from taskwave.phy.gnuradio.interpreter import FlowgraphError, import_zmq
-from taskwave.phy.gnuradio.wire import Message, Samples, WireError, pack, unpack
+from taskwave.phy.gnuradio.wire import Message, Samples, WireError, check_listening, pack, unpack
 
 _MOST_BYTES = 1 << 26
 """Most bytes of one frame: eight million samples."""
@@ -30,12 +31,28 @@ class _Member:
 
     role: str
     """Role of the block: source or sink."""
-    direction: str
+    direction: Direction
     """Direction that the block serves: forward or reverse."""
     samp_rate: float
     """Sample rate of the flowgraph, samples per second."""
     seen: float
     """Time of the block's last message (`time.monotonic`)."""
+
+
+class BurstExchange(Protocol):
+    """Describes what carries bursts between both ends of a link: flowgraphs, or a recording of what they heard."""
+
+    def send(self, samples: Samples, fronts: Samples, direction: Direction) -> None:
+        """Put a burst on the air, see `Exchange.send`."""
+
+    def receive(self, deadline: float) -> Samples | None:
+        """Wait for the next window of samples in which that burst may be, see `Exchange.receive`."""
+
+    def end_search(self, direction: Direction) -> None:
+        """Stop the search for that burst."""
+
+    def publish(self, message: Message) -> None:
+        """Take a message for display."""
 
 
 class Exchange:
@@ -47,15 +64,19 @@ class Exchange:
 
     Raises:
         FlowgraphError: ZeroMQ is not installed, or the address cannot be bound.
+        BlockError: `address` is no endpoint of ZeroMQ.
     """
 
     def __init__(self, sample_rate: float, address: str) -> None:
         zmq = import_zmq()
+        check_listening(address)
         self.sample_rate, self.address = sample_rate, address
         self.prompts: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Texts that users of flowgraphs have typed."""
         self.refused = 0
         """Number of messages received that were not messages of the protocol."""
+        self.behind = 0.0
+        """Time by which the search for bursts is behind the sample clock, as the latest window told [s]."""
         self._members: dict[bytes, _Member] = {}
         self._outgoing: queue.SimpleQueue[tuple[str, str, Message]] = queue.SimpleQueue()
         self._windows: queue.SimpleQueue[tuple[int, Samples | None]] = queue.SimpleQueue()
@@ -78,6 +99,11 @@ class Exchange:
         self._open = False
         self._thread.join()
         self._context.destroy()
+
+    def members(self) -> set[tuple[Direction, str]]:
+        """Return direction and role (source or sink) of the blocks that have joined and are still running."""
+        oldest = time.monotonic() - _SILENCE_SECONDS
+        return {(m.direction, m.role) for m in list(self._members.values()) if m.seen > oldest}
 
     def joined(self, direction: Direction) -> bool:
         """Return whether a source and a sink of `direction` have joined and are still running.
@@ -175,9 +201,16 @@ class Exchange:
             member = self._members.get(sender)
             if member is None or (member.role, member.direction) != ("sink", self._expected):
                 raise WireError("a window of a block that is not asked for one")
-            self._windows.put((message.number, _window(message)))
+            window, behind = _window(message), message.values.get("behind_ms", 0)
+            if not isinstance(behind, int) or behind < 0:
+                raise WireError(f"{behind!r} is no time in milliseconds")
+            self.behind = 1e-3 * behind if window is not None else self.behind
+            self._windows.put((message.number, window))
         elif message.kind == "prompt" and isinstance(message.values.get("text"), str):
-            self.prompts.put(message.values["text"][:_MOST_PROMPT])
+            text = message.values["text"]
+            if not all(character.isprintable() or character.isspace() for character in text):
+                raise WireError("a prompt with characters that are no text")
+            self.prompts.put(text[:_MOST_PROMPT])
         else:
             raise WireError(f"a {message.kind!r} message is not for the engine")
 

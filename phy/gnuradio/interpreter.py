@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -14,8 +15,19 @@ DEFAULT_INTERPRETER = "/usr/bin/python3"
 """Interpreter that is used where the variable is not set."""
 PARENT_VARIABLE = "TASKWAVE_PARENT"
 """Environment variable with the id of the process that the blocks of a flowgraph must not outlive."""
+FOLDER_VARIABLE = "TASKWAVE_FOLDER"
+"""Environment variable with the temporary folder of a flowgraph, which its blocks remove if that process is killed."""
 BLOCKS = Path(__file__).parent / "grc"
 """Folder with the descriptions of the blocks for Companion."""
+
+_HARDWARE = ("uhd", "soapy")
+"""Modules of GNU Radio that radios need, which are also the first words of their names."""
+_PACKAGES = {"zmq": "python3-zmq", **dict.fromkeys(("gnuradio", "gnuradio.uhd", "gnuradio.soapy"), "gnuradio")}
+"""Debian's packages of modules."""
+_DEBIAN = Path("/usr/lib/python3/dist-packages")
+"""Folder of the modules that Debian installs for that interpreter, which need not be asked where they are all there."""
+_PROBE_SECONDS = 20.0
+"""Longest time that the interpreter may take to look for modules."""
 
 
 class FlowgraphError(RuntimeError):
@@ -57,6 +69,41 @@ def environment() -> dict[str, str]:
     for variable, path in (("GRC_BLOCKS_PATH", BLOCKS), ("PYTHONPATH", folder)):
         values[variable] = os.pathsep.join(part for part in (str(path), values.get(variable)) if part)
     return values
+
+
+def check_installed(devices: str = "") -> None:
+    """Check quickly that GNU Radio and what goes with it are installed where it runs, before anything else is loaded.
+
+    Args:
+        devices: text that may name radios, such as the arguments of a flowgraph; theirs are checked, too.
+
+    Raises:
+        FlowgraphError: something is missing; the message has the remedy.
+    """
+    needed = ["gnuradio", "zmq", *(f"gnuradio.{name}" for name in _HARDWARE if f"{name}:" in devices)]
+    python = interpreter()
+    if python == DEFAULT_INTERPRETER and all((_DEBIAN / name.replace(".", "/")).is_dir() for name in needed):
+        return
+    code = f"import importlib.util as u; print(*(m for m in {needed!r} if u.find_spec(m.split('.')[0]) is None"
+    code += " or u.find_spec(m) is None))"
+    try:
+        done = subprocess.run(
+            [python, "-c", code], env=environment(), capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FlowgraphError(f"{python} cannot be started: {error}; set {INTERPRETER_VARIABLE}.") from None
+    if done.returncode:
+        raise FlowgraphError(
+            f"{python} is no Python interpreter for GNU Radio: asked for modules it ended with status "
+            f"{done.returncode}; set {INTERPRETER_VARIABLE} to the one that can `import gnuradio`."
+        )
+    missing = done.stdout.split()
+    if missing:
+        packages = sorted({_PACKAGES[name] for name in missing})
+        raise FlowgraphError(
+            f"GNU Radio does not run under {python}: {', '.join(missing)} is missing. Install it (Debian: apt-get "
+            f"install {' '.join(packages)}), or set {INTERPRETER_VARIABLE} to the interpreter that can import it."
+        )
 
 
 def import_zmq() -> ModuleType:

@@ -1,14 +1,17 @@
 """Functions that start flowgraphs and GNU Radio's tools in an environment where they find the blocks of TaskWave."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from taskwave.phy.gnuradio.client import last_words
-from taskwave.phy.gnuradio.interpreter import PARENT_VARIABLE, FlowgraphError, environment, interpreter
+from taskwave.phy.gnuradio.interpreter import FOLDER_VARIABLE, PARENT_VARIABLE, FlowgraphError, environment, interpreter
 
 _EXAMPLES = Path(__file__).parent / "examples"
 """Folder of the example flowgraphs."""
@@ -19,6 +22,30 @@ _COMPILE_SECONDS = 120
 def bundled() -> dict[str, Path]:
     """Return the files of the example flowgraphs by name."""
     return {path.stem: path for path in sorted(_EXAMPLES.glob("*.grc"))}
+
+
+def find_flowgraph(name: str) -> Path:
+    """Return the file of a flowgraph by the name of an example or its path.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = bundled().get(name, Path(name))
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no flowgraph {path}: name a .grc or .py file, or {', '.join(bundled())}")
+    return path
+
+
+def split_arguments(text: str) -> list[str]:
+    """Return the arguments of a flowgraph, written as for a shell.
+
+    Raises:
+        ValueError: a quotation has no end.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"the arguments {text!r} cannot be split: {error}; write them as for a shell") from None
 
 
 def run_tool(command: Sequence[str]) -> int:
@@ -79,19 +106,19 @@ class RunningFlowgraph:
     """
 
     def __init__(self, path: Path, arguments: Sequence[str]) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no flowgraph {path}: name a .grc or .py file, or {', '.join(bundled())}")
+        path = find_flowgraph(str(path))
         self._folder = tempfile.TemporaryDirectory(prefix="taskwave-")
         program = compile_graph(path, Path(self._folder.name)) if path.suffix == ".grc" else path
         self._errors = (Path(self._folder.name) / "errors").open("w+b")
         self._process = subprocess.Popen(
             [interpreter(), "-u", str(program), *arguments],
-            env={**environment(), PARENT_VARIABLE: str(os.getpid())},
+            env={**environment(), PARENT_VARIABLE: str(os.getpid()), FOLDER_VARIABLE: self._folder.name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
             start_new_session=True,
         )
+        self._finalizer = weakref.finalize(self, _end, self._process, self._errors, self._folder)
 
     @property
     def pid(self) -> int:
@@ -110,11 +137,15 @@ class RunningFlowgraph:
 
     def close(self) -> None:
         """End the process and remove its files."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
-        self._folder.cleanup()
+        self._finalizer()
+
+
+def _end(process: "subprocess.Popen[bytes]", errors: IO[bytes], folder: "tempfile.TemporaryDirectory[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    errors.close()
+    folder.cleanup()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +15,8 @@ from taskwave.phy.config.hardware import FlowgraphConfig
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.definitions import noise_variance
 from taskwave.phy.gnuradio.client import FlowgraphWorker
-from taskwave.phy.gnuradio.exchange import Exchange
+from taskwave.phy.gnuradio.exchange import BurstExchange
+from taskwave.phy.gnuradio.wire import Samples
 from taskwave.phy.grid.allocation import Allocation
 from taskwave.phy.seeds import generator
 from taskwave.phy.waveform.burst import Burst, BurstReception, Bursts
@@ -117,6 +119,16 @@ class FlowgraphMedium:
         }
 
 
+@dataclass(frozen=True)
+class HeardBurst:
+    """Holds what the receiver of one burst heard."""
+
+    direction: Direction
+    """Direction of the burst."""
+    windows: list[Samples]
+    """Samples [m] complex64 in which it was searched, the last of them that in which it was found, if it was."""
+
+
 class LiveMedium:
     """Carries messages through a running flowgraph, with one antenna at each end and gain control at the receiver.
 
@@ -124,13 +136,13 @@ class LiveMedium:
         config: configuration of the radio; its channel is the one that the receiver expects, which need not be that of
             the flowgraph.
         channel: channel model of the radio.
-        exchange: exchange that flowgraphs join.
+        exchange: exchange that flowgraphs join, or one that plays what was heard before.
 
     Raises:
         ValueError: more than one antenna.
     """
 
-    def __init__(self, config: RadioConfig, channel: ChannelModel, exchange: Exchange) -> None:
+    def __init__(self, config: RadioConfig, channel: ChannelModel, exchange: BurstExchange) -> None:
         if (config.num_tx_ant, config.num_rx_ant) != (1, 1):
             raise ValueError(
                 f"a live flowgraph has one antenna at each end, not {config.num_tx_ant} and {config.num_rx_ant}: "
@@ -140,6 +152,8 @@ class LiveMedium:
         self._bursts = Bursts(carrier_modem(config), channel, config.sync_blocks, gain_control=True)
         self.receptions: list[BurstReception] = []
         """Receptions of the latest bursts, which whoever reads them also clears."""
+        self.heard: list[HeardBurst] = []
+        """What was heard of the same bursts, in the same order, which whoever reads it also clears."""
         self.seconds = 0.0
         """Time spent on the air in all [s], from handing each burst over until it was received."""
 
@@ -167,7 +181,10 @@ class LiveMedium:
         """Send the samples [1, n] of one burst and receive it from the first window of samples that holds it."""
         started = time.monotonic()
         self._exchange.send(samples[0].numpy(), burst.fronts[:, 0].numpy(), direction)
+        heard = HeardBurst(direction, [])
+        self.heard.append(heard)
         while (window := self._exchange.receive(started + _LISTEN_SECONDS)) is not None:
+            heard.windows.append(window)
             if len(window) > burst.length:
                 received = burst.receive(torch.from_numpy(window)[None, None])
                 if bool(received.found):

@@ -1,6 +1,7 @@
 """The synchroniser block, which finds bursts in a stream. Runs under GNU Radio's interpreter."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ _THRESHOLD = 20.0
 samples."""
 _SILENCE = 1e-6
 """Power, over the mean, below which samples are taken as silence."""
+_PAUSE_SECONDS = 0.1
+"""Time without samples after which none is waiting."""
 _MARGIN = 512
 """Samples before and after a burst that are handed on with it."""
 
@@ -23,16 +26,20 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
 
     It uses matched filters for the start of the burst, piece by piece of the band, normalised by the power around them.
     Noise may pass for a burst; the engine drops such windows, and the search goes on until another burst is expected.
-    An expected length of zero ends it.
+    An expected length of zero ends it. With every window goes how far the search is behind the sample clock [ms].
+
+    Args:
+        samp_rate: sample rate of the stream, samples per second; 0: not known, the search is never behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, samp_rate: float = 0.0) -> None:
         gr.sync_block.__init__(self, "TaskWave OFDM synchroniser", [np.complex64], None)
         self._lock = threading.Lock()
         self._fronts = np.zeros((1, 1), dtype=np.complex64)
         self._length, self._number, self._start = 0, 0, -1
         self._held = np.zeros(0, dtype=np.complex64)
         self._spectra: dict[int, Any] = {}
+        self._samp_rate, self._behind, self._idle_since = samp_rate, 0.0, 0.0
         self.message_port_register_in(EXPECT)
         self.message_port_register_out(BURSTS)
         self.set_msg_handler(EXPECT, self._listen)
@@ -47,13 +54,21 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
 
     def work(self, input_items: Any, output_items: Any) -> int:
         """Take more samples; GNU Radio calls this."""
+        samples, began = input_items[0], time.monotonic()
+        if began - self._idle_since > _PAUSE_SECONDS:
+            self._behind = 0.0
         with self._lock:
-            self._held = np.concatenate((self._held, input_items[0]))
-            if self._number == 0:
-                self._held = self._held[-_MARGIN:]
-            while self._number and self._advance():
-                pass
-        return len(input_items[0])
+            if self._number:
+                self._held = np.concatenate((self._held, samples))
+                while self._advance():
+                    pass
+            else:
+                self._held = np.concatenate((self._held, samples[-_MARGIN:]))[-_MARGIN:]
+        self._idle_since = time.monotonic()
+        if self._samp_rate:
+            # Samples arrive while others are searched: what takes longer than they last is a queue that grows.
+            self._behind = max(0.0, self._behind + self._idle_since - began - len(samples) / self._samp_rate)
+        return len(samples)
 
     def _advance(self) -> bool:
         """Find the start of a burst, or hand on the burst that was found; return False for lack of samples."""
@@ -71,7 +86,7 @@ class ofdm_synchroniser(gr.sync_block):  # type: ignore[misc]  # noqa: N801 - GN
         if len(self._held) < end:
             return False
         window: Samples = self._held[max(0, self._start - _MARGIN) : end]
-        self.message_port_pub(BURSTS, make_pdu(self._number, window))
+        self.message_port_pub(BURSTS, make_pdu(self._number, window, behind_ms=round(1e3 * self._behind)))
         # If noise opened this window, the burst itself may still lie inside it.
         self._held, self._start = self._held[self._start + self._fronts.shape[1] :], -1
         return True

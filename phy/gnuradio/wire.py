@@ -6,13 +6,18 @@ pixels (uint8). Both processes import this module; it needs NumPy of any version
 
 import json
 import math
+import re
+import socket
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from taskwave.phy.gnuradio.faults import BlockError
 
 MAGIC = b"TWFG"
 """First bytes of every message."""
@@ -24,6 +29,8 @@ MOST_BYTES = 1 << 30
 """Most bytes of an array."""
 MOST_TEXT = 1 << 16
 """Most bytes of the JSON object."""
+_MOST_PATH = 107
+"""Most bytes of the path of a local socket."""
 _HEADER = struct.Struct("<4sHHQ")
 """Layout of a header: magic, version, index of the kind, number."""
 _SHAPE = struct.Struct("<B3x4I")
@@ -39,6 +46,45 @@ Samples = npt.NDArray[np.complex64]
 """Complex baseband samples, of any shape."""
 Pixels = npt.NDArray[np.uint8]
 """Pixels of an image, [H, W, 3]."""
+
+
+def check_endpoint(address: str, *, connects: bool = False) -> None:
+    """Check the address of a socket of ZeroMQ, without opening it.
+
+    Args:
+        address: the address.
+        connects: whether the socket connects to it, for which its host must be known. Else it binds it.
+
+    Raises:
+        BlockError: it is no address between processes, its port or host does not exist, or its folder is missing.
+    """
+    tcp = re.fullmatch(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,9})", address)
+    path = address.removeprefix("ipc://")
+    if tcp is not None:
+        if not 0 < int(tcp[2]) < 1 << 16:
+            raise BlockError(f"the address {address} has port {tcp[2]}: ports are 1 to 65535")
+        if connects:
+            try:
+                socket.getaddrinfo(tcp[1].strip("[]"), int(tcp[2]))
+            except (OSError, UnicodeError) as error:
+                raise BlockError(f"the host of {address} is not known: {error}; name another or its number") from None
+    elif not address.startswith("ipc://") or not path or "\0" in path:
+        raise BlockError(
+            f"{address!r} is no address of a socket: write tcp://HOST:PORT, as in tcp://127.0.0.1:47100, or ipc://PATH"
+        )
+    elif len(path.encode(errors="surrogateescape")) > _MOST_PATH:
+        raise BlockError(f"the path of {address} has more than {_MOST_PATH} bytes: choose a shorter one")
+    elif not path.startswith("@") and not Path(path).parent.is_dir():
+        raise BlockError(f"the folder of {address} is not there: create {Path(path).parent}")
+
+
+def check_listening(address: str) -> None:
+    """Check the address that a socket binds, where `*` stands for all interfaces.
+
+    Raises:
+        BlockError: as in `check_endpoint`.
+    """
+    check_endpoint(address.replace("//*:", "//0.0.0.0:"))
 
 
 class WireError(ValueError):

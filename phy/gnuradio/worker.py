@@ -4,6 +4,8 @@
 """
 
 import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -45,7 +47,12 @@ def _carry(request: Message) -> Any:
 
 
 def main(address: str, parent: int) -> None:
-    """Serve requests at `address` (a ZeroMQ endpoint to bind) as long as the process `parent` is the parent."""
+    """Serve requests as long as the process `parent` is the parent; after that the worker's folder is removed.
+
+    Args:
+        address: ZeroMQ endpoint to bind, a local socket in the worker's own folder.
+        parent: id of the process that started the worker.
+    """
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
@@ -63,3 +70,5 @@ def main(address: str, parent: int) -> None:
             reply = pack(Message("error", number, {"message": f"{type(error).__name__}: {error}"[:2000]}))
         socket.send_multipart([sender, *reply])
     context.destroy()
+    # A parent that was killed has not removed it.
+    shutil.rmtree(Path(address.removeprefix("ipc://")).parent, ignore_errors=True)

@@ -18,7 +18,8 @@ MIN_SYMBOLS = 2
 """Smallest number of OFDM symbols of an allocation: one of DMRS and one of data."""
 
 # TS 38.211 table 6.4.1.1.3-3, mapping type B, single-symbol DMRS: by duration, one entry for each of 0 to 3 additional
-# positions.
+# positions. Both directions have these positions of PUSCH: mapping type B of PDSCH (table 7.4.1.1.2-3) ends at 13
+# symbols, and its last pilot comes up to one symbol earlier from 9 symbols on (docs/method.md has the difference).
 _FRONT_LOADED: tuple[tuple[int, ...], ...] = ((0,), (0,), (0,), (0,))
 _DMRS_TYPE_B: dict[int, tuple[tuple[int, ...], ...]] = {
     8: ((0,), (0, 6), (0, 3, 6), (0, 3, 6)),

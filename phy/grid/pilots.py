@@ -7,13 +7,14 @@ import torch
 from taskwave.phy.grid.allocation import Allocation
 
 _DMRS_C_INIT = 1
-"""Initial value of the sequence of DMRS (TS 38.211 clause 6.4.1.1.1.1): any fixed one, as there is one transmitter."""
+"""Initial value of the sequence of DMRS, any fixed one, as there is one transmitter: of PDSCH on the forward link
+(TS 38.211 clause 7.4.1.1.1), and of PUSCH, which has the same sequence, on the reverse link (clause 6.4.1.1.1.1)."""
 _SYNC_C_INIT = 2
 """Initial value of the sequence of synchronisation symbols: another one than that of DMRS."""
 
 
 def _qpsk(num_ofdm_symbols: int, num_subcarriers: int, c_init: int) -> torch.Tensor:
-    """Return [num_ofdm_symbols, num_subcarriers] complex64 of unit energy (TS 38.211 clauses 5.2.1, 6.4.1.1.1.1)."""
+    """Return [num_ofdm_symbols, num_subcarriers] complex64 of unit energy (TS 38.211 clauses 5.2.1, 7.4.1.1.1)."""
     from sionna.phy.nr.utils import generate_prng_seq  # noqa: PLC0415 - Sionna takes seconds to import
 
     shape = (num_ofdm_symbols, num_subcarriers, 2)

@@ -32,6 +32,8 @@ class HarqReception:
     """Number of REs of both directions, [B] int64."""
     feedback_uses: torch.Tensor
     """Number of REs of the reverse link among them, [B] int64."""
+    slots: torch.Tensor
+    """Number of slots of all messages, turnarounds between them included, [B] int64."""
     transmissions: torch.Tensor
     """Number of times that each block was sent, [B] int64."""
 
@@ -70,21 +72,23 @@ class HarqLink:
         self._check(payloads, lengths, air)
         blocks, batch = self._coded.encode(payloads, lengths[0]), len(payloads)
         received = self._coded.nothing_received(blocks)
-        uses, feedback, count = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
-        rows = torch.arange(batch)
+        uses, feedback, slots, count = (torch.zeros(batch, dtype=torch.int64) for _ in range(4))
+        rows, turnaround = torch.arange(batch), air.config.turnaround_slots
         for i, length in enumerate(lengths):
             now = CodedTransmission(length, RV_ORDER[i])
-            received, cost = self._coded.transmit(blocks, received, now, rows, air.forward(occasion + i))
-            uses[rows] += cost
+            received, message = self._coded.transmit(blocks, received, now, rows, air.forward(occasion + i))
+            uses[rows] += message.channel_uses
+            slots[rows] += message.slots + (turnaround if i else 0)
             count[rows] += 1
             if i + 1 < len(lengths):
-                done, cost = self.feedback.acknowledge(received.ok[rows], air.select(rows).reverse(occasion + i))
-                uses[rows] += cost
-                feedback[rows] += cost
+                done, answer = self.feedback.acknowledge(received.ok[rows], air.select(rows).reverse(occasion + i))
+                uses[rows] += answer.channel_uses
+                feedback[rows] += answer.channel_uses
+                slots[rows] += turnaround + answer.slots
                 rows = rows[~done]
             if not len(rows):
                 break
-        return HarqReception(received.payloads, uses, feedback, count)
+        return HarqReception(received.payloads, uses, feedback, slots, count)
 
     def _check(self, payloads: Sequence[bytes], lengths: Sequence[int], air: AirInterface) -> None:
         if not 1 <= len(lengths) <= MAX_TRANSMISSIONS:
@@ -94,7 +98,8 @@ class HarqLink:
         if not size or longest > size or len(payloads) != air.batch:
             raise ValueError(
                 f"{len(payloads)} payloads of up to {longest} bytes do not fit: {lengths[0]} channel uses carry {size} "
-                f"bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air."
+                f"bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air. "
+                "Give one payload per image, shorter ones, or more channel uses."
             )
         if not all(self.symbol_link.capacity(length) for length in lengths):
             raise ValueError(f"lengths {list(lengths)} hold one that carries no symbol: give each more channel uses.")

@@ -27,6 +27,8 @@ class SymbolReception:
     """Variance of the complex noise of `symbols`, known channel estimation error included, [B, n] float32."""
     channel_uses: int
     """Number of REs of each image's message: data, pilots, padding, synchronisation, the transmitter's knowledge."""
+    slots: int
+    """Number of slots that the message lasted, from the exchange of the transmitter's knowledge on, if any."""
     lost: torch.Tensor
     """Whether the message was not even detected, [B] bool: its symbols are noise, and decoders must not guess."""
     llr: torch.Tensor | None = None
@@ -60,6 +62,14 @@ class OpenLoopLink:
             ValueError: more symbols than the radio's `max_slots` carry.
         """
         return self.allocator.channel_uses(num_symbols)
+
+    def slots(self, num_symbols: int) -> int:
+        """Return the slots that a message of `num_symbols` lasts, and what precedes it (0 for none).
+
+        Raises:
+            ValueError: more symbols than the radio's `max_slots` carry.
+        """
+        return len(self.allocator.allocate(num_symbols)) if num_symbols else 0
 
     def capacity(self, channel_uses: int) -> int:
         """Return the most symbols that fit in at most `channel_uses` REs."""
@@ -104,7 +114,12 @@ class OpenLoopLink:
         if lost is None:
             lost = torch.zeros(len(symbols), dtype=torch.bool, device=symbols.device)
         return SymbolReception(
-            x_hat, no_eff, self.channel_uses(num_symbols), lost, None if llr is None else llr[:, positions]
+            symbols=x_hat,
+            noise_variance=no_eff,
+            channel_uses=self.channel_uses(num_symbols),
+            slots=self.slots(num_symbols),
+            lost=lost,
+            llr=None if llr is None else llr[:, positions],
         )
 
     def precoded(self, air: Air, num_symbols: int) -> Air:

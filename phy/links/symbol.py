@@ -38,6 +38,11 @@ class SymbolLink(OpenLoopLink):
         self._csi = None if radio.config.precoding is None else _transmitter_csi(radio, layers)
         super().__init__(radio, layers, "data", modulation)
 
+    def slots(self, num_symbols: int) -> int:
+        """Return what `OpenLoopLink.slots` does; the transmitter measures the channel that much earlier."""
+        lasts = super().slots(num_symbols)
+        return lasts if self._csi is None or not lasts else self._csi.exchange_slots + lasts
+
     def precoded(self, air: Air, num_symbols: int) -> Air:
         """Return the air of a message of `num_symbols`: `air` with the precoder of its transmitter, if any."""
         if self._csi is None or air.direction == "reverse":

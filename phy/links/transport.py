@@ -11,6 +11,7 @@ from taskwave.phy.coding.mcs import Mcs
 from taskwave.phy.coding.modulation import Modulation, scrambling_bits
 from taskwave.phy.coding.transport_block import Segmentation, largest_payload_bytes, segment
 from taskwave.phy.coding.transport_code import SoftBuffer, TransportCode
+from taskwave.phy.links.open_loop import SymbolReception
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 
@@ -107,7 +108,7 @@ class CodedModulation:
         transmission: CodedTransmission,
         rows: torch.Tensor,
         air: Air,
-    ) -> tuple[DecodedBlocks, int]:
+    ) -> tuple[DecodedBlocks, SymbolReception]:
         """Send a redundancy version of some blocks, add its logits to the soft buffers and decode.
 
         Messages that were not detected add nothing. Blocks that have arrived before are not decoded again.
@@ -120,7 +121,7 @@ class CodedModulation:
             air: air of all B images.
 
         Returns:
-            What the receiver has afterwards, and the REs occupied by each block that was sent.
+            What the receiver has afterwards, and the message of the blocks that were sent.
         """
         order = self.mcs.modulation_order
         segmentation = blocks.segmentation.filling(self.symbol_link.capacity(transmission.channel_uses) * order, order)
@@ -140,7 +141,7 @@ class CodedModulation:
             bits = bits.index_copy(0, missing, decoded)
             # From nothing the decoder makes the word of zeros, whose CRC holds.
             ok = ok.index_copy(0, missing, passed & detected[missing])
-        return DecodedBlocks(soft, bits, detected, ok), received.channel_uses
+        return DecodedBlocks(soft, bits, detected, ok), received
 
 
 @dataclass
@@ -151,6 +152,8 @@ class TransportReception:
     """Payload of each image with its padding, or None (erasure) if a CRC failed."""
     channel_uses: int
     """Number of REs occupied by each image's message."""
+    slots: int
+    """Number of slots that the message lasted."""
 
 
 class TransportLink:
@@ -199,8 +202,8 @@ class TransportLink:
         self._check(payloads, channel_uses, air)
         blocks = self._coded.encode(payloads, channel_uses)
         once, rows = CodedTransmission(channel_uses, rv=0), torch.arange(len(payloads))
-        received, uses = self._coded.transmit(blocks, self._coded.nothing_received(blocks), once, rows, air)
-        return TransportReception(received.payloads, uses)
+        received, message = self._coded.transmit(blocks, self._coded.nothing_received(blocks), once, rows, air)
+        return TransportReception(received.payloads, message.channel_uses, message.slots)
 
     def _check(self, payloads: Sequence[bytes], channel_uses: int, air: Air) -> None:
         size = self.payload_bytes(channel_uses)
@@ -213,5 +216,6 @@ class TransportLink:
         if len(payloads) != air.batch or longest > size:
             raise ValueError(
                 f"{len(payloads)} payloads of up to {longest} bytes do not fit: {channel_uses} channel uses carry "
-                f"{size} bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air."
+                f"{size} bytes with MCS {self.mcs.index} for each of the {air.batch} images of the air. "
+                "Give one payload per image, shorter ones, or more channel uses."
             )

@@ -41,6 +41,8 @@ class UciReception:
     """Log-likelihood of each word up to a constant, [B, 2**k] float32; bit 0 of its index is the first bit sent."""
     channel_uses: int
     """Number of REs occupied by each image's message."""
+    slots: int
+    """Number of slots that the message lasted."""
 
     @property
     def bits(self) -> torch.Tensor:
@@ -84,6 +86,10 @@ class UciLink:
         """
         return self.symbol_link.channel_uses(self._num_symbols(num_bits, air))
 
+    def slots(self, num_bits: int, air: Air | None = None) -> int:
+        """Return the slots that a word of `num_bits` lasts; `air` as for `channel_uses`."""
+        return self.symbol_link.slots(self._num_symbols(num_bits, air))
+
     def send(self, words: torch.Tensor, air: Air) -> UciReception:
         """Transmit `words` [B, k] uint8, one per image of `air`.
 
@@ -105,20 +111,20 @@ class UciLink:
             llr = self._modulation.llr(received.symbols, received.noise_variance)
             llr = llr.masked_fill(received.lost[:, None], 0.0)
             log_likelihood = llr @ sent.float().T
-        return UciReception(log_likelihood, received.channel_uses)
+        return UciReception(log_likelihood, received.channel_uses, received.slots)
 
-    def acknowledge(self, ok: torch.Tensor, air: Air) -> tuple[torch.Tensor, int]:
+    def acknowledge(self, ok: torch.Tensor, air: Air) -> tuple[torch.Tensor, UciReception]:
         """Send ACK (`ok` [B] true) or NACK over the reverse link.
 
         Returns:
-            Whether the transmitter understands ACK, [B] bool, and the REs of each image.
+            Whether the transmitter understands ACK, [B] bool, and the message of which it decides that.
 
         A wrong ACK loses the block, a wrong NACK only resources: ACK is understood when NACK has a probability of less
         than one in a thousand, and never from a message that was not detected.
         """
         reception = self.send(ok[:, None].to(torch.uint8), air)
         odds = reception.log_likelihood[:, 1] - reception.log_likelihood[:, 0]
-        return odds > math.log((1 - _NACK_TO_ACK) / _NACK_TO_ACK), reception.channel_uses
+        return odds > math.log((1 - _NACK_TO_ACK) / _NACK_TO_ACK), reception
 
     def _num_symbols(self, num_bits: int, air: Air | None) -> int:
         """Return the number of data symbols of a word."""

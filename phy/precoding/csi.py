@@ -105,6 +105,9 @@ class TransmitterCsi:
             bits = pmi_bits(self._codebook)
             self._bits = bits if bits == 1 else max(bits, _LEAST_LONG_WORD)
             self.report_uses = report.channel_uses(self._bits)
+        messages = 1 if self._codebook is None else 2
+        self.exchange_slots = max(messages, config.precoding.csi_age_slots)
+        """Number of slots from the pilots to the start of the message; pilots and report last one each at least."""
         self.pilot_uses_per_prb = self._sounding(1).channel_uses
         """Number of REs of the pilots before each message, for each PRB of its width."""
 

@@ -168,3 +168,8 @@ def simple_radio(channel: Channel, num_rx_ant: int = 1, control_code_rate: float
 def forward(radio: Radio, es_n0_db: float, images: int, seed: int) -> Air:
     """Draw the air of the first forward transmission of `images` independent messages."""
     return AirInterface(radio.config, radio.draw(images, 1, seed), es_n0_db, seed + 1).forward(0)
+
+
+def reverse(radio: Radio, es_n0_db: float, images: int, seed: int) -> Air:
+    """Draw the air of the reverse transmission that answers the one of `forward`."""
+    return AirInterface(radio.config, radio.draw(images, 1, seed), es_n0_db, seed + 1).reverse(0)

@@ -16,7 +16,7 @@ from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.links.transport import TransportLink
 from taskwave.phy.seeds import generator
 from taskwave.phy.theory import bicm_moments, normal_approximation_bler
-from taskwave.phy.validation.checks import forward, simple_radio
+from taskwave.phy.validation.checks import forward, reverse, simple_radio
 
 _BATCH = 2000
 _STEP_DB = 0.2
@@ -79,13 +79,13 @@ def transport_errors(mcs: Mcs, channel_uses: int, es_n0_db: float, blocks: int, 
 
 
 def control_link(num_bits: int, coded_bits: int) -> ControlLink:
-    """Build a control link whose messages of `num_bits` become `coded_bits`.
+    """Build a control link whose reverse messages of `num_bits` become `coded_bits`.
 
     Raises:
         ValueError: so many coded bits do not fill an allocation.
     """
     link = ControlLink(simple_radio("awgn", control_code_rate=(num_bits + 11) / coded_bits))
-    air = forward(link.symbol_link.radio, 0.0, 1, 0)
+    air = reverse(link.symbol_link.radio, 0.0, 1, 0)
     sent = 2 * link.symbol_link.capacity(link.channel_uses(num_bits, air))
     if sent != coded_bits:
         raise ValueError(f"{coded_bits} coded bits do not fill an allocation: {sent} would be sent.")
@@ -93,13 +93,13 @@ def control_link(num_bits: int, coded_bits: int) -> ControlLink:
 
 
 def control_errors(num_bits: int, coded_bits: int, es_n0_db: float, messages: int, seed: int) -> int:
-    """Count wrong messages of the control link: CRC-11, polar code, list decoder, QPSK, OFDM."""
+    """Count wrong messages of the control link as an uplink: CRC-11, polar code, list decoder, QPSK, OFDM."""
     link, errors = control_link(num_bits, coded_bits), 0
     for first in range(0, messages, _BATCH):
         batch = min(_BATCH, messages - first)
         draw = generator(seed, first)
         bits = torch.randint(0, 2, (batch, num_bits), generator=draw, dtype=torch.uint8)
-        received = link.send(bits, forward(link.symbol_link.radio, es_n0_db, batch, seed + first))
+        received = link.send(bits, reverse(link.symbol_link.radio, es_n0_db, batch, seed + first))
         errors += int((received.bits != bits).any(dim=1).sum())
     return errors
 

@@ -6,9 +6,9 @@ from taskwave.phy.drawing import COLOURS, GREY, label, panels
 from taskwave.phy.validation.checks import SIGMAS, Check, Section, between, counts_alike
 from taskwave.phy.validation.coded import bound_bler, bound_es_n0_db, control_errors, waterfall
 
-TEXT = """Messages of A bits, CRC-11, polar code, E coded bits, QPSK, list decoding with eight paths, through
-`ControlLink` in AWGN. Published: SNR for a block error rate of 1e-3 of the PUCCH polar code with a list of eight,
-counted with 100 block errors (R. Maunder, github.com/robmaunder/polar-3gpp-matlab,
+TEXT = """Reverse messages (an uplink) of A bits, CRC-11, polar code, E coded bits, QPSK, list decoding with eight
+paths, through `ControlLink` in AWGN. Published: SNR for a block error rate of 1e-3 of the PUCCH polar code with a list
+of eight, counted with 100 block errors (R. Maunder, github.com/robmaunder/polar-3gpp-matlab,
 results/SNR_vs_A_PUCCH_0.001_E_8_1_100_0.txt). At that SNR we count our errors. The bound is the normal approximation
 for QPSK (k = A, n = E / 2): no code is better, and ours is to come within 1.5 dB at a block error rate of 1e-2."""
 

@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from taskwave.phy.drawing import save
+from taskwave.phy.files import write_text
 from taskwave.phy.validation.checks import Section
 
 
@@ -35,11 +36,11 @@ def write(folder: Path, sections: Mapping[str, Section], seconds: float, command
         for name, figure in section.figures.items()
     }
     table = records(sections)
-    table.to_csv(folder / "checks.csv", index=False)
+    write_text(folder / "checks.csv", table.to_csv(index=False))
     plain = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in table.to_dict("records")]
-    (folder / "checks.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "checks.json", json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
     page = folder / "index.html"
-    page.write_text(_render(sections, figures, seconds, command, version))
+    write_text(page, _render(sections, figures, seconds, command, version))
     return [page, folder / "checks.csv", folder / "checks.json", *figures.values()]
 
 

@@ -23,6 +23,12 @@ class Sample:
     """RGB image [3, H, W], uint8."""
     label: torch.Tensor
     """Label map [H, W], uint8: a class id of `taskwave.semantic.classes` or `IGNORE` for every pixel."""
+    group: str = ""
+    """Name of the drive, clip or series that the image is from, whose images are alike; by default its own name."""
+
+    def __post_init__(self) -> None:
+        if not self.group:
+            object.__setattr__(self, "group", self.name)
 
 
 class ImageSet(Protocol):
@@ -33,6 +39,10 @@ class ImageSet(Protocol):
         """Names of the samples; `names[i]` is the name of sample i."""
 
     def __len__(self) -> int: ...
+
+    def size(self, index: int) -> Size:
+        """Return height and width of sample `index` without drawing or decoding it."""
+        ...
 
     def __getitem__(self, index: int) -> Sample: ...
 

@@ -1,102 +1,140 @@
-"""Reading of image sets from files: folder, lists of names, images and label maps, each error with its remedy."""
+"""Reading of images and label maps from files: upright, whole, and each error with its remedy."""
 
-import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.base import Sample, Size
 
-_BESIDE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
-"""Folder of data sets beside the checkout."""
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif"),
+    *(".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""Extensions of image files that are read, in lower case."""
+LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
+"""Extensions of label maps, whose formats lose nothing, in lower case."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")
+_MAX_PIXELS = 2**27
+"""Largest number of pixels of an image: 402 MB in memory."""
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr")
+"""Pixel formats of Pillow that are 8-bit RGB, exactly or as JPEG decodes it, where no pixel is transparent."""
+_ALLOWED = "allowed: 8-bit grey, palette or RGB without transparency; convert the file"
 
 Bytes = NDArray[np.uint8]
 
 
-def find_folder(name: str, folder: Path | None, remedy: str = "") -> Path:
-    """Return the folder of data set `name`.
+def _fault(image: Image.Image) -> str:
+    """Say what is wrong with an image that is open but not decoded, and the remedy; an empty text if nothing is."""
+    if image.width * image.height > _MAX_PIXELS:
+        return f"image of {image.width}x{image.height} pixels; allowed: {_MAX_PIXELS} pixels in all; scale it down"
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # A camera's MPO has previews behind it.
+    if frames != 1:
+        return f"holds {frames} images (animated, or several pages); allowed: one; save the wanted one by itself"
+    return ""
+
+
+def _turned(image: Image.Image) -> bool:
+    """Return whether the orientation tag of an image swaps its width and height, which Pillow does itself for TIFF."""
+    return image.format != "TIFF" and image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is a file; `OSError` where that cannot be found out."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror}); allow reading its folder") from error
+
+
+def _read(path: Path, *, decode: bool) -> tuple[Image.Image, Size]:
+    """Open an image file and return it with its height and width as its orientation tag turns it.
 
     Args:
-        name: name of the data set, which is also the name of its folder.
-        folder: the folder itself, where the user gave one. Else it is $TASKWAVE_DATA/name where that variable is set,
-            else ../shared/data/name beside the checkout.
-        remedy: end of the error message, for what else helps.
+        path: image file.
+        decode: whether to decode the whole file, so that a truncated one is found, and to turn it by the tag.
+    """
+    if not _exists(path):
+        raise FileNotFoundError(f"{path}: no such file; restore it or name another")
+    Image.init()
+    known = [name for name in _FORMATS if name in Image.OPEN]
+    try:
+        # Pillow warns of damaged tags and of large images, which are refused below.
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            image: Image.Image = Image.open(file, formats=known)
+            fault = _fault(image)
+            size = (image.width, image.height) if not fault and _turned(image) else (image.height, image.width)
+            if decode and not fault:
+                image.load()
+                image = ImageOps.exif_transpose(image)
+    except PermissionError as error:
+        raise OSError(f"{path}: may not be read; allow reading it") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: {error}; allowed: {_MAX_PIXELS} pixels in all; scale it down") from error
+    except UnidentifiedImageError as error:
+        raise OSError(
+            f"{path}: not a readable image (none of {', '.join(known)}); restore the file from its source or convert it"
+        ) from error
+    except Exception as error:  # Pillow raises exceptions of many kinds for damaged files.
+        raise OSError(
+            f"{path}: not a readable image ({error or type(error).__name__}); restore the file from its source"
+        ) from error
+    if fault:
+        raise ValueError(f"{path}: {fault}")
+    return image, size
+
+
+def image_size(path: Path) -> Size:
+    """Return height and width of an image, turned by its orientation tag, without decoding it.
 
     Raises:
-        FileNotFoundError: the folder does not exist; the message names it and how to give another.
+        FileNotFoundError: the file is missing.
+        OSError: the beginning of the file is damaged.
+        ValueError: the image is too large, or not the only one of the file.
     """
-    if folder is not None:
-        chosen, origin = folder, "the folder given"
-    elif os.environ.get("TASKWAVE_DATA"):
-        chosen, origin = Path(os.environ["TASKWAVE_DATA"]) / name, "from the environment variable TASKWAVE_DATA"
-    elif _BESIDE_CHECKOUT.is_dir():
-        chosen, origin = _BESIDE_CHECKOUT / name, "the default beside the checkout"
-    else:
-        raise FileNotFoundError(
-            f"no folder of {name} images was named: name the folder that holds them, or set TASKWAVE_DATA to the "
-            f"folder that holds {name}/{remedy}"
-        )
-    if not chosen.is_dir():
-        raise FileNotFoundError(
-            f"{chosen}: no such folder ({origin} for {name} images); name the folder that holds them"
-            f", or set TASKWAVE_DATA to the folder that holds {name}/{remedy}"
-        )
-    return chosen
+    return _read(path, decode=False)[1]
 
 
-def read_list(path: Path) -> tuple[str, ...]:
-    """Return the base names on a split's list: one image a line, its first word a name or path, extension optional.
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Return an upright image as RGB, if that is exact.
+
+    Args:
+        image: decoded image.
+        name: name of the image for the error.
 
     Raises:
-        FileNotFoundError: the list is missing.
-        ValueError: the list is not UTF-8 text or names no image.
+        ValueError: a pixel is transparent, or the pixel format is another (16 bit, CMYK, Lab, …).
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: the split's list is missing; restore it from the data set's source")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a UTF-8 text file ({error}); restore it from the data set's source") from error
-    words = [line.split()[0].rsplit("/", 1)[-1] for line in lines if line.strip()]
-    names = tuple(word.removesuffix(".png").removesuffix(".jpg").removesuffix(".webp") for word in words)
-    if not names:
-        raise ValueError(f"{path}: names no image; restore it from the data set's source")
-    return names
-
-
-def _decode(path: Path) -> Image.Image:
-    """Decode the whole file, so that a truncated one is found here and not later."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; restore it or take its name off the split's list")
-    try:
-        with path.open("rb") as file:
-            image = Image.open(file)
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise OSError(f"{path}: not a readable image ({error}); restore the file from its source") from error
-    return image
+    mode = image.mode
+    if mode not in _MODES:
+        raise ValueError(f"{name}: pixel format {mode}; {_ALLOWED}")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise ValueError(f"{name}: pixel format {mode} with transparent pixels; {_ALLOWED}")
+    return image.convert("RGB")
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read an 8-bit colour or grey image as RGB.
+    """Read an image as RGB, turned by its orientation tag.
 
     Raises:
         FileNotFoundError: the file is missing.
         OSError: the file is corrupt or truncated.
-        ValueError: the image has another pixel format (alpha, 16 bit, CMYK, ...).
+        ValueError: the image is too large, not the only one of the file, or none that `to_rgb` takes.
     """
-    image = _decode(path)
-    if image.mode not in ("RGB", "L"):
-        raise ValueError(f"{path}: pixel format {image.mode}; allowed: 8-bit RGB or grey; convert the file")
-    return image.convert("RGB")
+    return to_rgb(_read(path, decode=True)[0], str(path))
 
 
 def read_label(path: Path, ids: dict[int, int], image_size: tuple[int, int]) -> Image.Image:
-    """Read an 8-bit single-channel map of ids and translate it to class ids.
+    """Read an 8-bit single-channel map of ids and translate it to class ids; it is turned by its own tag, if any.
 
     Args:
         path: file of the label map.
@@ -108,15 +146,19 @@ def read_label(path: Path, ids: dict[int, int], image_size: tuple[int, int]) -> 
         OSError: the file is corrupt.
         ValueError: the file is not a map of ids, has another size, or holds an id that `ids` does not know.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: the label map is missing; restore it or take the image off the split's list")
-    label = _decode(path)
+    if not _exists(path):
+        raise FileNotFoundError(
+            f"{path} (or {', '.join(LABEL_SUFFIXES[1:])}): the label map is missing; restore it or take the image off "
+            "the split's list"
+        )
+    label, _ = _read(path, decode=True)
     if label.mode not in ("L", "P"):
         raise ValueError(f"{path}: pixel format {label.mode}; allowed: an 8-bit single-channel PNG of class ids")
     if label.size != image_size:
         raise ValueError(
             f"{path}: label map of {label.size[0]}x{label.size[1]} for an image of {image_size[0]}x{image_size[1]} "
-            "(width x height); the two must be equal: restore the label map or make it again without resizing"
+            "(width x height, both as their orientation tags turn them); the two must be equal: restore the label map "
+            "or make it again without resizing"
         )
     values = np.asarray(label)
     known = np.zeros(256, bool)

@@ -1,12 +1,15 @@
 """Image sets of streets in files: CamVid (eleven classes), LabelMeFacade (labelled) and CARLA (not labelled)."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
+
+from PIL import Image
 
 from taskwave.semantic.classes import IGNORE, NAMES, NUM_CLASSES
 from taskwave.semantic.data.base import SPLITS, Sample, Size, check_index, check_size, check_split
-from taskwave.semantic.data.files import find_folder, fit, read_image, read_label, read_list
-
-_EXTENSIONS = (".webp", ".png", ".jpg")
+from taskwave.semantic.data.files import LABEL_SUFFIXES, SUFFIXES, fit, read_image, read_label
+from taskwave.semantic.data.folders import entries, find_folder, find_list, image_files, listed, read_list
 
 _CAMVID_IDS = {**{i: i for i in range(NUM_CLASSES)}, 11: IGNORE, IGNORE: IGNORE}
 """Class id of every id in a label map of CamVid: the classes, "unlabelled" (11) and `IGNORE` itself."""
@@ -16,12 +19,18 @@ _FACADE_IDS = {i: NAMES.index(name) if name else IGNORE for i, name in enumerate
 """Class id of the nine ids of LabelMeFacade: various, building, car, door, pavement, road, sky, vegetation, window."""
 
 
-class CamVid:
-    """Reads one split of CamVid: images `<split>/NAME.webp|png|jpg`, label maps `<split>annot/NAME.png`.
+def drive(name: str) -> str:
+    """Return the drive of an image of a video: `0006R0` of `0006R0_f00930`, the whole name without such a number."""
+    found = re.fullmatch(r"(.+)_f?\d+", name)
+    return found[1] if found else name
 
-    The list `<split>.txt` gives choice and order; without it, the set holds all images of the folder in the order of
-    their names. A set of the user's own in the same layout works, too. Ids 0 to 10 of the label maps are classes; 11
-    and 255 are ignored.
+
+class CamVid:
+    """Reads one split of CamVid: images `<split>/NAME.webp|png|jpg|…`, label maps `<split>annot/NAME.png`.
+
+    Extensions may be in any case. The list `<split>.txt` gives choice and order; without it, the set holds all images
+    of the folder in the order of their names. A set of the user's own in the same layout works, too. Ids 0 to 10 of the
+    label maps are classes; 11 and 255 are ignored. Images called DRIVE_NUMBER are of one group, their drive.
 
     Args:
         split: "train", "val" or "test".
@@ -31,7 +40,8 @@ class CamVid:
     Raises:
         FileNotFoundError: the folder or an image is missing; on `[i]`, the label map is missing.
         OSError: on `[i]`, a corrupt file.
-        ValueError: unknown split or bad size; on `[i]`, a label map of another size or with other ids.
+        ValueError: unknown split, bad size, two files of one name, or a list that names an image twice; on `[i]`, a
+            label map of another size or with other ids.
     """
 
     def __init__(self, split: str, folder: Path | None, size: Size) -> None:
@@ -41,55 +51,70 @@ class CamVid:
         images = root / split
         if not images.is_dir():
             raise FileNotFoundError(f"{images}: no such folder; a CamVid folder holds {split}/ and {split}annot/")
-        files = {p.stem: p for p in sorted(images.iterdir()) if p.suffix in _EXTENSIONS}
-        listing = root / f"{split}.txt"
-        self.names = read_list(listing) if listing.is_file() else tuple(files)
-        if not self.names:
-            raise FileNotFoundError(f"{images}: holds no image ({', '.join(_EXTENSIONS)})")
-        missing = [name for name in self.names if name not in files]
-        if missing:
-            raise FileNotFoundError(
-                f"{images / missing[0]}.png (or .webp, .jpg): missing, with {len(missing) - 1} more of the "
-                f"{len(self.names)} that {listing} names; restore the files or shorten the list"
-            )
+        files = image_files(entries(images))
+        if not files:
+            raise FileNotFoundError(f"{images}: holds no image ({', '.join(SUFFIXES)})")
+        listing = find_list(root, split)
+        self.names = tuple(files) if listing is None else listed(listing, files, images)
         self._images = tuple(files[name] for name in self.names)
-        self._labels = root / f"{split}annot"
+        labels = root / f"{split}annot"
+        found = image_files(entries(labels), LABEL_SUFFIXES) if labels.is_dir() else {}
+        self._labels = tuple(found.get(name, labels / f"{name}.png") for name in self.names)
         self._size = size
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def size(self, index: int) -> Size:
+        """Return height and width of sample `index`, the same for all."""
+        check_index(index, len(self))
+        return self._size
 
     def __getitem__(self, index: int) -> Sample:
         """Return sample `index` (0 to len - 1), cut to the set's aspect ratio about the centre and resized."""
         check_index(index, len(self))
         image = read_image(self._images[index])
-        label = read_label(self._labels / f"{self.names[index]}.png", _CAMVID_IDS, image.size)
-        return fit(self.names[index], image, label, self._size)
+        label = read_label(self._labels[index], _CAMVID_IDS, image.size)
+        return replace(fit(self.names[index], image, label, self._size), group=drive(self.names[index]))
 
 
 class _Listed:
-    """Reads images `images/NAME.jpg` in the order of one list, and label maps only where the subclass has them."""
+    """Reads the images of the folder `images` in the order of a list, without label maps.
 
-    _labels: Path | None = None
+    Args:
+        root: folder of the set.
+        split: name of the list without extension.
+        size: height and width to which images are fitted, in pixels.
+    """
 
-    def __init__(self, root: Path, names: tuple[str, ...], size: Size) -> None:
+    def __init__(self, root: Path, split: str, size: Size) -> None:
         check_size(size)
-        self.names = names
-        self._images = root / "images"
-        self._size = size
+        self._root, self._size = root, size
+        self._files = image_files(entries(root / "images"))
+        self.names = listed(find_list(root, split) or root / f"{split}.txt", self._files, root / "images")
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def size(self, index: int) -> Size:
+        """Return height and width of sample `index`, the same for all."""
+        check_index(index, len(self))
+        return self._size
 
     def __getitem__(self, index: int) -> Sample:
         """Return sample `index` (0 to len - 1), cut to the set's aspect ratio about the centre and resized."""
         check_index(index, len(self))
         name = self.names[index]
-        image = read_image(self._images / f"{name}.jpg")
-        label = None
-        if self._labels is not None:
-            label = read_label(self._labels / f"{name}.png", _FACADE_IDS, image.size)
-        return fit(name, image, label, self._size)
+        image = read_image(self._files[name])
+        return replace(fit(name, image, self._label(name, image), self._size), group=self._group(name))
+
+    def _label(self, name: str, image: Image.Image) -> Image.Image | None:
+        """Return the label map of an image; None: it has none."""
+        return None
+
+    def _group(self, name: str) -> str:
+        """Return the drive, clip or series of an image; by default its own name."""
+        return name
 
 
 class LabelMeFacade(_Listed):
@@ -102,10 +127,17 @@ class LabelMeFacade(_Listed):
     def __init__(self, split: str, folder: Path | None, size: Size) -> None:
         check_split(split, ("train", "test"), "labelmefacade")
         root = find_folder("labelmefacade", folder)
-        suspects = root / "suspect.txt"
-        suspect = frozenset(read_list(suspects)) if suspects.is_file() else frozenset()
-        super().__init__(root, tuple(n for n in read_list(root / f"{split}.txt") if n not in suspect), size)
-        self._labels = root / "labels"
+        super().__init__(root, split, size)
+        suspects = find_list(root, "suspect")
+        if suspects is not None:
+            suspect = read_list(suspects, self._files, root / "images")
+            self.names = tuple(name for name in self.names if name not in suspect)
+        labels = root / "labels"
+        self._labels = image_files(entries(labels), LABEL_SUFFIXES) if labels.is_dir() else {}
+
+    def _label(self, name: str, image: Image.Image) -> Image.Image:
+        """Return the label map of an image."""
+        return read_label(self._labels.get(name, self._root / "labels" / f"{name}.png"), _FACADE_IDS, image.size)
 
 
 class Carla(_Listed):
@@ -117,4 +149,8 @@ class Carla(_Listed):
     def __init__(self, split: str, folder: Path | None, size: Size) -> None:
         check_split(split, SPLITS, "carla")
         root = find_folder("carla_det", folder)
-        super().__init__(root, read_list(root / f"{split}.txt"), size)
+        super().__init__(root, split, size)
+
+    def _group(self, name: str) -> str:
+        """Return the run of the simulator that the image is from, such as Town05."""
+        return drive(name)

@@ -45,17 +45,18 @@ def class_uncertainty(logits: torch.Tensor, classes: Sequence[int]) -> torch.Ten
     return torch.mul(mine, entropy)
 
 
-def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
+def demand(logits: torch.Tensor, classes: Sequence[int], most: int | None = None) -> list[str]:
     """Return one prompt per image, for the classes and columns that hold most of the uncertainty of the task.
 
     The uncertainty (`class_uncertainty`) is split over the classes and over the three columns. The prompt names the
     classes with at least a quarter of it, or at least half of what the leading class has, whichever bar is lower, and
     the fewest columns that hold 80 % of the uncertainty of these classes; it names no column where that takes all
-    three. A task that is certain everywhere asks for all its classes, anywhere.
+    three. A task that is certain everywhere asks for all its classes (or `most` of them), anywhere.
 
     Args:
         logits: class logits [B, 11, H, W] of the task network, W ≥ 3.
         classes: ids of the classes of the task.
+        most: largest number of classes that a prompt names, those of most uncertainty; None: no limit.
 
     Raises:
         ValueError: as in `class_uncertainty`, or the logits are less than three pixels wide.
@@ -66,11 +67,14 @@ def demand(logits: torch.Tensor, classes: Sequence[int]) -> list[str]:
     slices = column_slices(parts.shape[-1])
     table = torch.stack([parts[..., slices[column]].sum((-2, -1)) for column in COLUMNS], dim=-1)
     pixels = parts.shape[-2] * parts.shape[-1]
-    return [canonical(_meaning(shares / pixels, sorted(classes))) for shares in table]
+    limit = len(classes) if most is None else most
+    return [canonical(_meaning(shares / pixels, sorted(classes), limit)) for shares in table]
 
 
-def _meaning(shares: torch.Tensor, classes: list[int]) -> Meaning:
+def _meaning(shares: torch.Tensor, classes: list[int], most: int) -> Meaning:
     """Return the meaning of the prompt for the mean uncertainty `shares` [K, 3] by class and column."""
+    leading = sorted(shares.sum(1).argsort(descending=True, stable=True)[:most].tolist())
+    shares, classes = shares[leading], [classes[i] for i in leading]
     total = float(shares.sum())
     if total < CERTAIN:
         return Meaning(tuple(classes))

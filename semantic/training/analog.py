@@ -62,8 +62,10 @@ def train_general(
     def scenes_of(images: torch.Tensor) -> torch.Tensor:
         return scene(codec.encode(images).float(), task_network(images))
 
-    first = pool.draw(256, SIZE, torch.Generator().manual_seed(0), ZOOM).images
-    model.to(pool.device).start_linear(torch.cat([scenes_of(part) for part in first.split(32)]), costs)
+    model = model.to(pool.device)
+    if not run.begun:
+        first = pool.draw(256, SIZE, torch.Generator().manual_seed(0), ZOOM).images
+        model.start_linear(torch.cat([scenes_of(part) for part in first.split(32)]), costs)
     fit = run.fit(model.to(memory_format=torch.channels_last))
     whole = torch.cat([scenes_of(val.whole([i]).images) for i in range(len(val))])
 
@@ -78,5 +80,6 @@ def train_general(
     def validate() -> dict[str, float]:
         return {"scene_error": float(error(fit.averaged, whole, torch.Generator().manual_seed(4)))}  # type: ignore[arg-type]
 
-    run.log(f"linear start: {validate()}")
-    return fit.run(loss, validate, run.log)  # type: ignore[return-value]
+    if not run.begun:
+        run.monitor.note(f"general: scene error {validate()['scene_error']:.3f} with the linear start")
+    return fit.run(loss, validate, run.monitor)  # type: ignore[return-value]

@@ -81,7 +81,8 @@ def train_attention(
     task_network.eval().requires_grad_(False)
     fit = run.fit(model.to(memory_format=torch.channels_last))
     bank = PromptBank(encoder, 6000, SIZE[1] // TOKEN, seed=run.config.seed + 1)
-    fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, SIZE[1] // TOKEN, seed=run.config.seed + 2)
+    width = val.images[0].shape[-1]
+    fresh = PromptBank(encoder, len(val) * PROMPTS_PER_IMAGE, width // TOKEN, seed=run.config.seed + 2)
 
     def forward(net: nn.Module, images: torch.Tensor, bank: PromptBank, index: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -112,4 +113,4 @@ def train_attention(
             total = total + relevance.maximum(target).sum()
         return {"soft_iou": float(overlap / total)}
 
-    return fit.run(loss, validate, run.log)  # type: ignore[return-value]
+    return fit.run(loss, validate, run.monitor)  # type: ignore[return-value]

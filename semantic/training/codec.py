@@ -29,7 +29,8 @@ def train_codec(model: PatchAutoencoder, run: TrainingRun) -> LatentCodec:
     validation reports the PSNR of whole images.
     """
     pool, val, batch = run.pool, run.val, run.batch
-    model.start_linear(pool.draw(512, CROP, torch.Generator().manual_seed(0), ZOOM).images)
+    if not run.begun:
+        model.start_linear(pool.draw(512, CROP, torch.Generator().manual_seed(0), ZOOM).images)
     model = model.to(memory_format=torch.channels_last)
     fit = run.fit(model)
     whole = [val.whole(range(i, min(i + 16, len(val)))).images for i in range(0, len(val), 16)]
@@ -52,6 +53,7 @@ def train_codec(model: PatchAutoencoder, run: TrainingRun) -> LatentCodec:
         ]
         return {"psnr_db": float(torch.cat(values).mean())}
 
-    run.log(f"linear start: {validate()}")
-    averaged = fit.run(loss, validate, run.log)
+    if not run.begun:
+        run.monitor.note(f"codec: {validate()['psnr_db']:.2f} dB with the linear start")
+    averaged = fit.run(loss, validate, run.monitor)
     return LatentCodec(averaged, *latent_statistics(averaged, pool))  # type: ignore[arg-type]

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import PARAM_LIST, AveragedModel
 
 from taskwave.semantic.training.batches import ImagePool
+from taskwave.semantic.training.monitor import Monitor, signals_held
+from taskwave.semantic.training.record import CHECKPOINT, write_whole
 
-Log = Callable[[str], None]
-"""Function that shows one line about the progress of the training."""
+LOG = "log.jsonl"
+"""Name of the file beside a checkpoint that holds the record of every validation, a line each."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,13 @@ class TrainingRun:
     """Folder of checkpoint and log."""
     batch: int
     """Number of images per step."""
-    log: Log
-    """Function that shows the progress."""
+    monitor: Monitor
+    """Follower of the progress."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to continue from, so that no initial weights are needed."""
+        return (self.folder / CHECKPOINT).exists()
 
     def fit(self, module: nn.Module) -> "Fit":
         """Return the training of `module` with this schedule and folder, on the device of the pool."""
@@ -70,12 +78,12 @@ def learning_rate(step: int, config: FitConfig) -> float:
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - config.warmup) / max(1, config.steps - config.warmup)))
 
 
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """Return the generator of one step.
+def step_seed(seed: int, step: int) -> int:
+    """Return the seed of one step.
 
-    It depends on seed and step only, so that a resumed run repeats an unbroken one.
+    It depends on `seed` and `step` only, so that a resumed run repeats an unbroken one.
     """
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 2_654_435_761 % 2**63)
+    return (seed * 1_000_003 + step) * 2_654_435_761 % 2**63
 
 
 def exponential_average(longest: float) -> Callable[[PARAM_LIST, PARAM_LIST, torch.Tensor | int], None]:
@@ -108,53 +116,109 @@ class Fit:
         self._average = AveragedModel(module, multi_avg_fn=exponential_average(config.averaging))
         self._average.n_averaged.fill_(1)  # at zero the first update would copy the weights instead of averaging them
         self.averaged: nn.Module = self._average.module.eval().requires_grad_(False)
-        self.config, self.folder, self.device = config, folder, device
+        self.config, self.folder, self.device = config, folder, torch.device(device)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
         self.step = 0
+        self._total, self._counted = 0.0, 0
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(
         self,
         loss: Callable[[torch.Generator], torch.Tensor],
         validate: Callable[[], dict[str, float]],
-        log: Log = print,
+        monitor: Monitor | None = None,
     ) -> nn.Module:
         """Train to the end, from the last checkpoint if there is one, and return the averaged network.
 
+        The result does not depend on interruptions: SIGINT and SIGTERM wait for the end of a step, and
+        KeyboardInterrupt passes only after a checkpoint of that step.
+
         Args:
-            loss: function that draws a batch with the generator it gets and returns a scalar loss of `module`.
+            loss: function that draws a batch with the generator it gets and returns a scalar loss of `module`. Random
+                numbers of the global generator, such as those of dropout, are seeded for every step, too.
             validate: function that returns metrics of `averaged`; they are appended to `folder/log.jsonl`.
-            log: function that shows the progress.
+            monitor: follower of the progress; None shows nothing.
+
+        Raises:
+            ValueError: the checkpoint is damaged or that of another network.
+            OSError: a checkpoint cannot be written.
+            RuntimeError: the loss is not finite.
         """
+        monitor = monitor or Monitor()
         self._load()
         self.module.train()
-        start, first, saved = time.monotonic(), self.step, time.monotonic()
-        total, counted = 0.0, 0
-        while self.step < self.config.steps:
-            for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(self.step, self.config)
-            with torch.autocast(torch.device(self.device).type, torch.bfloat16):
-                value = loss(step_generator(self.config.seed, self.step))
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-            self.optimiser.step()
-            self.optimiser.zero_grad()
-            self._average.update_parameters(self.module)
-            total, counted = total + float(value.detach()), counted + 1
-            self.step += 1
-            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
-                elapsed = time.monotonic() - start
-                left = elapsed / (self.step - first) * (self.config.steps - self.step)
-                record = {"step": self.step, "loss": total / counted, **validate()}
-                total, counted = 0.0, 0
-                with (self.folder / "log.jsonl").open("a") as stream:
-                    stream.write(json.dumps(record) + "\n")
-                log(" ".join(f"{k} {v:.4g}" for k, v in record.items()) + f" ({left / 60:.0f} min left)")
-            if time.monotonic() - saved > self.config.checkpoint_seconds or self.step == self.config.steps:
+        logged = self._trim_log()
+        monitor.begin(self.folder.name, self.config.steps, self.step)
+        saved = time.monotonic()
+        devices = [self.device] if self.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices):
+                while True:
+                    due = self.step % self.config.validate_every == 0 or self.step == self.config.steps
+                    if self.step > logged and due:
+                        metrics = validate()
+                        with signals_held():
+                            logged = self._log(metrics, monitor)
+                    if self.step == self.config.steps:
+                        break
+                    with signals_held():
+                        value = self._advance(loss)
+                        monitor.advance(self.step, value)
+                    if time.monotonic() - saved > self.config.checkpoint_seconds or self.step == self.config.steps:
+                        self._save()
+                        saved = time.monotonic()
+        except KeyboardInterrupt:
+            if self.step:
                 self._save()
-                saved = time.monotonic()
+            raise
+        monitor.end()
         return self.averaged
+
+    def _advance(self, loss: Callable[[torch.Generator], torch.Tensor]) -> float:
+        """Do one step and return its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.config)
+        seed = step_seed(self.config.seed, self.step)
+        torch.manual_seed(seed)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            value = loss(torch.Generator().manual_seed(seed))
+        number = float(value.detach())
+        if not math.isfinite(number):
+            raise RuntimeError(
+                f"{self.folder}: the loss of step {self.step} is {number}: lower lr, which is {self.config.lr:g}, and "
+                "train into another folder"
+            )
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self._average.update_parameters(self.module)
+        self._total, self._counted = self._total + number, self._counted + 1
+        self.step += 1
+        return number
+
+    def _log(self, metrics: dict[str, float], monitor: Monitor) -> int:
+        """Append a record to the log, show it, and return its step."""
+        record = {"step": self.step, "loss": self._total / max(1, self._counted), **metrics}
+        self._total, self._counted = 0.0, 0
+        with (self.folder / LOG).open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+        monitor.validated(record)
+        return self.step
+
+    def _trim_log(self) -> int:
+        """Drop records of steps that the checkpoint does not hold, and return the step of the last one."""
+        path, kept = self.folder / LOG, []
+        for line in path.read_text().splitlines() if path.exists() else ():
+            try:
+                kept.append((int(json.loads(line)["step"]), line))
+            except (ValueError, KeyError, TypeError):  # the end of a line was lost with the machine
+                break
+        kept = [(step, line) for step, line in kept if step <= self.step]
+        if path.exists():
+            write_whole(path, "".join(f"{line}\n" for _, line in kept))
+        return kept[-1][0] if kept else 0
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         state = {f"module.{k}": v for k, v in self.module.state_dict().items()}
@@ -164,21 +228,39 @@ class Fit:
         return {k: v.contiguous() for k, v in state.items()}
 
     def _save(self) -> None:
-        target = self.folder / "checkpoint.safetensors"
+        target = self.folder / CHECKPOINT
         partial = target.with_suffix(".partial")
-        save_file({k: v.clone() for k, v in self._tensors().items()}, partial, metadata={"step": str(self.step)})
-        partial.replace(target)
+        metadata = {"step": str(self.step), "total": repr(self._total), "counted": str(self._counted)}
+        with signals_held():
+            try:
+                save_file({k: v.clone() for k, v in self._tensors().items()}, partial, metadata=metadata)
+                partial.replace(target)
+            except (SafetensorError, OSError) as error:
+                partial.unlink(missing_ok=True)
+                kept = "the checkpoint before it is kept" if target.exists() else "there is none before it"
+                raise OSError(
+                    f"{target} of step {self.step} cannot be written ({error}); {kept}: free space and start again"
+                ) from error
 
     def _load(self) -> None:
-        path = self.folder / "checkpoint.safetensors"
+        path = self.folder / CHECKPOINT
         if not path.exists():
             return
-        with safe_open(path, framework="pt", device=self.device) as stored:
-            self.step = int(stored.metadata()["step"])
+        try:
+            with safe_open(path, framework="pt", device=str(self.device)) as stored:
+                metadata: dict[str, Any] = stored.metadata() or {}
+                tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+            self.step = int(metadata["step"])
+            self._total, self._counted = float(metadata.get("total", 0)), int(metadata.get("counted", 0))
             self._average.n_averaged.fill_(1 + self.step)
-            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
-        for name, module in (("module.", self.module), ("averaged.", self.averaged)):
-            module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+            for name, module in (("module.", self.module), ("averaged.", self.averaged)):
+                module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+        except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"{path} is damaged or the checkpoint of another network ({type(error).__name__}: {reason}): "
+                f"remove {self.folder} to begin anew, or name another folder"
+            ) from error
         state = self.optimiser.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimiser."):

@@ -125,4 +125,4 @@ def train_joint(
             error += float((channels * (clean - latents).square()).mean()) * len(latents) / len(val)
         return {"latent_error": error, "miou": mean_iou(confusion)}
 
-    return fit.run(loss, validate, run.log)  # type: ignore[return-value]
+    return fit.run(loss, validate, run.monitor)  # type: ignore[return-value]

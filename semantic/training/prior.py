@@ -73,4 +73,4 @@ def train_prior(
     def validate() -> dict[str, float]:
         return {"v_error": float(error(fit.averaged, whole, torch.Generator().manual_seed(5)))}
 
-    return fit.run(loss, validate, run.log)
+    return fit.run(loss, validate, run.monitor)

@@ -48,4 +48,4 @@ def train_segmentation(
             "miou_damaged": evaluate(fit.averaged, broken, whole.labels),
         }
 
-    return fit.run(loss, validate, run.log)  # type: ignore[return-value]
+    return fit.run(loss, validate, run.monitor)  # type: ignore[return-value]

@@ -1,10 +1,15 @@
 """The training of the text encoder, with its tokenizer: equal meanings get near embeddings, other ones distant ones."""
 
+import hashlib
 import itertools
 import re
+import shutil
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
 from torch import nn
@@ -14,7 +19,10 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection, PreTrained
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.language.lexicon import COLUMNS, Column, Meaning, canonical, parse, phrase
 from taskwave.semantic.language.vocabulary import APOSTROPHES, PAUSES, vocabulary
-from taskwave.semantic.training.fit import Fit, FitConfig, Log
+from taskwave.semantic.training.fit import Fit, FitConfig
+from taskwave.semantic.training.monitor import Monitor
+from taskwave.semantic.training.record import claim
+from taskwave.semantic.weights import check_target, quiet_libraries
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
 """Special tokens of the tokenizer."""
@@ -171,8 +179,20 @@ def contrastive(first: torch.Tensor, second: torch.Tensor, meanings: list[Meanin
     return (functional.cross_entropy(logits, goal) + functional.cross_entropy(logits.T, goal)) / 2
 
 
+@dataclass(frozen=True)
+class TextPlan:
+    """Says how the text encoder is trained."""
+
+    steps: int = 1500
+    """Number of training steps."""
+    seed: int = 0
+    """Seed of the initial weights and of the prompts."""
+    lr: float = 1.5e-3
+    """Largest learning rate."""
+
+
 def train_text_encoder(
-    out: Path, folder: Path, *, steps: int = 1500, seed: int = 0, device: str = "cpu", log: Log = print
+    out: Path, folder: Path, plan: TextPlan, device: str = "cpu", monitor: Monitor | None = None
 ) -> dict[str, float]:
     """Train the text encoder, save it with its tokenizer in `out`, and return validation metrics.
 
@@ -183,10 +203,19 @@ def train_text_encoder(
         Metrics on sentence templates that are not used in training: `classes_exact` and `columns_exact` are the shares
         of prompts whose multi-hot prediction is right in every entry, `retrieval_top1` is the share of prompts for
         which the nearest of about 1000 canonical prompts has the same meaning.
+
+    Raises:
+        ValueError: `out` is not empty, or `folder` holds the training of something else.
+        OSError: `folder` or `out` cannot be written.
     """
-    torch.manual_seed(seed)  # transformers initialises weights from the global generator only
-    trainer = TextTrainer(build_tokenizer())
-    fit = Fit(trainer, FitConfig(steps=steps, lr=1.5e-3, seed=seed), folder, device)
+    check_target(out)
+    words = files("taskwave.semantic.language").joinpath("lexicon.toml").read_bytes()
+    lexicon = hashlib.sha256(words).hexdigest()[:16]
+    claim(folder, {"stage": "text", "steps": plan.steps, "seed": plan.seed, "lr": plan.lr, "lexicon": lexicon})
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)  # transformers initialises weights from the global generator only
+        trainer = TextTrainer(build_tokenizer())
+    fit = Fit(trainer, FitConfig(steps=plan.steps, lr=plan.lr, seed=plan.seed), folder, device)
     templates, held_out = split_templates()
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -205,12 +234,24 @@ def train_text_encoder(
     def validate() -> dict[str, float]:
         return evaluate(fit.averaged, pool, queries)  # type: ignore[arg-type]
 
-    fit.run(loss, validate, log)
+    fit.run(loss, validate, monitor)
     metrics = validate()
-    final: TextTrainer = fit.averaged  # type: ignore[assignment]
-    final.encoder.half().save_pretrained(out)  # type: ignore[no-untyped-call]
-    final.tokenizer.save_pretrained(out)
+    _save(fit.averaged, out.absolute())  # type: ignore[arg-type]
     return metrics
+
+
+def _save(trainer: TextTrainer, out: Path) -> None:
+    """Write encoder and tokenizer beside their place and put them there whole."""
+    partial = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with quiet_libraries():
+            trainer.encoder.half().save_pretrained(partial)  # type: ignore[no-untyped-call]
+            trainer.tokenizer.save_pretrained(partial)
+        partial.replace(out)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OSError(f"{out} cannot be written ({error}): free space there or name another folder") from error
 
 
 @torch.no_grad()

@@ -7,10 +7,25 @@ research use only). The folder `text` holds the text encoder that all sets share
 from taskwave.semantic.weights.bundle import (
     Models,
     bundled_sets,
+    check_target,
+    folder_digest,
+    forget_origin,
     load_models,
     load_network,
     load_task_network,
+    quiet_libraries,
     save_models,
 )
 
-__all__ = ["Models", "bundled_sets", "load_models", "load_network", "load_task_network", "save_models"]
+__all__ = [
+    "Models",
+    "bundled_sets",
+    "check_target",
+    "folder_digest",
+    "forget_origin",
+    "load_models",
+    "load_network",
+    "load_task_network",
+    "quiet_libraries",
+    "save_models",
+]

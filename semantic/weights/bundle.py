@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +12,10 @@ from typing import TypeVar
 import torch
 from diffusers import UNet2DModel
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
 from torch import nn
+from transformers.utils import logging as transformers_logging
 
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode, scene
@@ -25,6 +30,9 @@ HERE = Path(__file__).parent
 """Folder of the bundled sets."""
 INDEX = "bundle.json"
 """Name of the file in a set that holds statistics of the latents and channel weights."""
+
+_LIBRARIES = (diffusers_logging, transformers_logging)
+"""Logging of the libraries that `quiet_libraries` silences."""
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -75,6 +83,22 @@ class Models:
         return self.prior(held.latents, held.latent_noise, coarse, start, num_inference_steps=steps)
 
 
+@contextmanager
+def quiet_libraries() -> Generator[None]:
+    """Keep progress bars and advice of diffusers and transformers off the terminal within the block."""
+    before = [(library, library.is_progress_bar_enabled(), library.get_verbosity()) for library in _LIBRARIES]
+    try:
+        for library in _LIBRARIES:
+            library.disable_progress_bar()
+            library.set_verbosity_error()
+        yield
+    finally:
+        for library, bar, verbosity in before:
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()
+
+
 def bundled_sets() -> tuple[str, ...]:
     """Return the names of the sets that come with the project."""
     return tuple(sorted(p.parent.name for p in HERE.glob(f"*/{INDEX}")))
@@ -99,7 +123,8 @@ def load_network(kind: type[Net], folder: Path) -> Net:
     """
     load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
     try:
-        return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().eval()
+        with quiet_libraries():
+            return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().eval()
     except Exception as error:  # safetensors, diffusers and json each raise their own kind for a damaged file
         raise ValueError(
             f"cannot read the weights in {folder}: {error}; the files may be truncated, restore or retrain them"
@@ -118,10 +143,11 @@ def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
             f"no task network in {folder}: name the folder that holds its config.json, as "
             "`taskwave train set RECIPE --stage segmentation --out DIR` leaves it in DIR/segmentation/final"
         )
-    return SegmentationTask(load_network(SegmentationNet, folder)), _digest(folder)
+    return SegmentationTask(load_network(SegmentationNet, folder)), folder_digest(folder)
 
 
-def _digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 digest of the weights and configurations in a folder and below it."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".safetensors", ".json"):
@@ -132,9 +158,14 @@ def _digest(folder: Path) -> str:
 def _text_digest(text_encoder: str | None) -> str:
     """Return the digest of the files of the text encoder, or its Hugging Face id where it has no local folder."""
     if text_encoder is None:
-        return _digest(HERE / "text")
+        return folder_digest(HERE / "text")
     folder = Path(text_encoder).expanduser()
-    return "mapped " + (_digest(folder) if folder.is_dir() else text_encoder)
+    return "mapped " + (folder_digest(folder) if folder.is_dir() else text_encoder)
+
+
+def _load_text_encoder(text_encoder: str | None) -> TextEncoder:
+    with quiet_libraries():
+        return TextEncoder.load(text_encoder)
 
 
 def load_models(name_or_path: str | Path = "streets", text_encoder: str | None = None) -> Models:
@@ -149,12 +180,12 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
         ValueError: the files are damaged.
     """
     folder = _folder(name_or_path)
-    index = json.loads((folder / INDEX).read_text())
-    codec = LatentCodec(
-        load_network(PatchAutoencoder, folder / "codec"),
-        torch.tensor(index["latents_mean"]),
-        torch.tensor(index["latents_std"]),
-    )
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        mean, std, weights = (torch.tensor(index[k]) for k in ("latents_mean", "latents_std", "channel_weights"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / INDEX} is damaged ({error!r}): restore it or export the set again") from error
+    codec = LatentCodec(load_network(PatchAutoencoder, folder / "codec"), mean, std)
     return Models(
         name=str(name_or_path),
         codec=codec.eval(),
@@ -162,35 +193,57 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
         prior=RegenerationPipeline(load_network(UNet2DModel, folder / "prior"), TokenScheduler()),
         segmentation=SegmentationTask(load_network(SegmentationNet, folder / "segmentation")),
         attention=load_network(PromptAttention, folder / "attention"),
-        text_encoder=TextEncoder.load(text_encoder),
-        channel_weights=torch.tensor(index["channel_weights"]).reshape(1, -1, 1, 1),
+        text_encoder=_load_text_encoder(text_encoder),
+        channel_weights=weights.reshape(1, -1, 1, 1),
         digests={
-            **{path.name: _digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
+            **{path.name: folder_digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
             "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
             "text": _text_digest(text_encoder),
         },
     )
 
 
-def _forget_origin(path: Path) -> None:
+def forget_origin(path: Path) -> None:
     """Remove from a configuration the folder that the network was loaded from, which diffusers writes there."""
     config = json.loads(path.read_text())
     config.pop("_name_or_path", None)
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def check_target(folder: Path) -> None:
+    """Raise ValueError if `folder` holds anything, because a set is never written over something else."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ValueError(f"{folder} exists and is not empty: name a new folder for the weights, or remove it")
+
+
 def save_models(
     folder: Path, codec: LatentCodec, channel_weights: torch.Tensor, networks: dict[str, ModelMixin]
 ) -> None:
-    """Write a set in half precision: `codec` with its statistics, `channel_weights`, and `networks` by folder name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, network in {"codec": codec.vae, **networks}.items():
-        network.half().save_pretrained(folder / name)
-        network.float()
-        _forget_origin(folder / name / "config.json")
+    """Write a set in half precision: `codec` with its statistics, `channel_weights`, and `networks` by folder name.
+
+    It is written beside its place and put there whole.
+
+    Raises:
+        ValueError: the folder exists and is not empty.
+        OSError: the folder cannot be written.
+    """
+    folder = folder.absolute()
+    check_target(folder)
+    partial = folder.with_name(f"{folder.name}.partial")
     index = {
         "latents_mean": codec.mean.flatten().tolist(),  # type: ignore[operator]
         "latents_std": codec.std.flatten().tolist(),  # type: ignore[operator]
         "channel_weights": channel_weights.flatten().tolist(),
     }
-    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, network in {"codec": codec.vae, **networks}.items():
+            network.half().save_pretrained(partial / name)
+            network.float()
+            forget_origin(partial / name / "config.json")
+        (partial / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+        partial.replace(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OSError(f"{folder} cannot be written ({error}): free space there or name another folder") from error

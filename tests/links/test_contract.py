@@ -1,7 +1,9 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
@@ -10,6 +12,7 @@ from torch import nn
 
 from taskwave.links import registry
 from taskwave.links.base import BudgetError, Delivery, Link, LinkKind, Task
+from taskwave.links.nothing import Prior
 from taskwave.phy.channel.air import Air, AirInterface
 from taskwave.phy.channel.medium import SlotSignal, Stream
 from taskwave.phy.config.radio import RadioConfig
@@ -29,7 +32,7 @@ RADIOS: dict[str, dict[str, Any]] = {
         "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
     },
 }
-QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map")
+QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map", "nothing")
 """One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
 slow tests, for the plain radio only."""
 CASES = [
@@ -81,6 +84,7 @@ def assert_equal(one: Delivery, other: Delivery) -> None:
     assert torch.equal(one.prediction, other.prediction)
     assert torch.equal(one.channel_uses, other.channel_uses)
     assert torch.equal(one.feedback_uses, other.feedback_uses)
+    assert torch.equal(one.airtime_slots, other.airtime_slots)
     assert torch.equal(one.outage, other.outage)
     assert one.messages == other.messages
     assert (one.image is None) == (other.image is None)
@@ -101,7 +105,7 @@ def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
         claimed = set(delivery.prediction.unique().tolist())
         assert claimed <= {*range(NUM_CLASSES), NO_ANSWER}
         assert link.kind != "answer" or claimed <= {*task.classes, NO_ANSWER}
-        for count in (delivery.channel_uses, delivery.feedback_uses):
+        for count in (delivery.channel_uses, delivery.feedback_uses, delivery.airtime_slots):
             assert count.shape == (2,)
             assert count.dtype == torch.int64
         assert delivery.outage.shape == (2,)
@@ -114,50 +118,85 @@ def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
         assert len(delivery.messages) in (0, 2)
 
 
-def test_stays_within_the_budget(deliveries: list[Delivery]) -> None:
+def test_stays_within_the_budget(link: Link, deliveries: list[Delivery]) -> None:
     for delivery in deliveries:
         assert bool((delivery.channel_uses <= BUDGET).all())
-        assert bool((delivery.channel_uses > delivery.feedback_uses).all())
+        assert bool((delivery.channel_uses > delivery.feedback_uses).all()) or link.kind == "floor"
         assert bool((delivery.feedback_uses >= 0).all())
 
 
-def test_charges_what_the_radio_spends(
-    link: Link,
-    radio: Radio,
-    images: torch.Tensor,
-    air: AirInterface,
-    deliveries: list[Delivery],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """`deliveries` has run already: what calibration may send is remembered and not sent again."""
-    response, carry, spent = Air.frequency_response, radio.medium.carry, torch.zeros(2, 2, dtype=torch.int64)
-    carrying: list[Air] = []
+@dataclass(frozen=True)
+class Message:
+    """One message on the air, as the medium sees it."""
 
-    def count(way: Air, allocation: Allocation) -> None:
-        spent[way.images, int(way.direction == "reverse")] += allocation.channel_uses
+    air: Air
+    uses: int
+    slots: int
+
+
+@pytest.fixture(scope="module")
+def watched(
+    link: Link, radio: Radio, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+) -> tuple[Delivery, list[Message]]:
+    """One more run and all its messages. `deliveries` has run already: calibrations are not sent again."""
+    response, carry = Air.frequency_response, radio.medium.carry
+    messages: list[Message] = []
+    carrying: list[Air] = []
 
     def responding(way: Air, allocation: Allocation, slot: int) -> torch.Tensor:
         if not carrying:
-            count(way, allocation)  # a slot that an ideal code is asked about
+            messages.append(Message(way, allocation.channel_uses, 1))  # a slot that an ideal code is asked about
         return response(way, allocation, slot)
 
     def carried(
         allocations: Sequence[Allocation], grids: Sequence[torch.Tensor], way: Air, stream: Stream
     ) -> list[SlotSignal]:
-        for allocation in allocations:
-            count(way, allocation)
+        messages.append(Message(way, sum(a.channel_uses for a in allocations), len(allocations)))
         carrying.append(way)
         signals = carry(allocations, grids, way, stream)
         carrying.pop()
         return signals
 
-    monkeypatch.setattr(Air, "frequency_response", responding)
-    monkeypatch.setattr(radio.medium, "carry", carried)
-    (delivery,) = link.run(images, [CARS], BUDGET, air)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Air, "frequency_response", responding)
+        patch.setattr(radio.medium, "carry", carried)
+        (delivery,) = link.run(images, [CARS], BUDGET, air)
+    return delivery, messages
+
+
+def test_charges_what_the_radio_spends(radio: Radio, watched: tuple[Delivery, list[Message]]) -> None:
+    (delivery, messages), spent = watched, torch.zeros(2, 2, dtype=torch.int64)
+    for message in messages:
+        spent[message.air.images, int(message.air.direction == "reverse")] += message.uses
     assert torch.equal(delivery.channel_uses, spent.sum(1))
     if radio.config.precoding is None:  # else knowledge of the channel travels back as well
         assert torch.equal(delivery.feedback_uses, spent[:, 1])
     assert bool((delivery.feedback_uses <= spent[:, 1]).all())
+
+
+def test_lasts_as_long_as_its_messages(radio: Radio, watched: tuple[Delivery, list[Message]]) -> None:
+    """Messages of one occasion and direction may be sent side by side or one after the other."""
+    delivery, messages = watched
+    for image, lasted in enumerate(delivery.airtime_slots.tolist()):
+        mine = [m for m in messages if image in m.air.images.tolist()]
+        sent = [m for m in mine if m.air.csi_age_s is None]
+        ways: dict[tuple[int, str], list[int]] = {}
+        for m in sent:
+            ways.setdefault((m.air.occasion, m.air.direction), []).append(m.slots)
+        directions = [direction for _, direction in sorted(ways)]  # forward comes before reverse
+        turns = radio.config.turnaround_slots * sum(one != other for one, other in pairwise(directions))
+        least = sum(max(slots) for slots in ways.values()) + turns
+        if radio.config.precoding is None:
+            assert least <= lasted <= sum(m.slots for m in sent) + turns
+        else:  # the exchange of channel knowledge takes its age
+            knowing = len({m.air.occasion for m in sent if m.air.precoder is not None})
+            assert lasted >= least + knowing * radio.config.precoding.csi_age_slots
+
+
+def test_more_feedback_lasts_longer(deliveries: list[Delivery], radio: Radio) -> None:
+    for delivery in deliveries:
+        asked = delivery.feedback_uses > 0
+        assert bool((delivery.airtime_slots[asked] > radio.config.turnaround_slots).all())
 
 
 def test_repeats_itself(
@@ -197,6 +236,9 @@ def test_a_larger_budget_is_used(
 
 
 def test_a_hopeless_budget_is_refused(link: Link, images: torch.Tensor, air: AirInterface) -> None:
+    if link.kind == "floor":
+        assert not bool(link.run(images, [CARS], 10, air)[0].channel_uses.any())
+        return
     with pytest.raises(BudgetError, match=rf"{link.name}.*\b10\b"):
         link.run(images, [CARS], 10, air)
 
@@ -206,10 +248,16 @@ def deep_fade(radio: Radio) -> AirInterface:
     return AirInterface(radio.config, radio.draw(2, 3, seed=1), -25.0, seed=2)
 
 
-def test_outage_answers_nothing(link: Link, images: torch.Tensor, deep_fade: AirInterface) -> None:
+def test_an_outage_is_answered_from_the_prior(
+    link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models
+) -> None:
     (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
-    assert bool((delivery.prediction[delivery.outage] == NO_ANSWER).all())
-    assert bool((delivery.channel_uses > 0).all())
+    prior = Prior(colour_models).answer(96, 128)
+    labels = prior.of_classes(CARS.classes, NO_ANSWER) if link.kind == "answer" else prior.labels
+    for lost in delivery.outage.nonzero()[:, 0].tolist():
+        assert torch.equal(delivery.prediction[lost], labels)
+        assert delivery.image is None or torch.equal(delivery.image[lost], prior.image)
+    assert bool((delivery.channel_uses > 0).all()) or link.kind == "floor"
     assert bool((delivery.channel_uses <= BUDGET).all())
     if link.kind == "bitwise":
         assert bool(delivery.outage.all())

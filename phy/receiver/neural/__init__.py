@@ -1,5 +1,6 @@
-"""A channel estimator that is trained.
+"""A channel estimator that is trained, and Keras models in PyTorch.
 
-`estimator.py`: the estimator around a network. `network.py`: the network in Keras, and its weights as files.
-`bundled/`: the weights in the package.
+In order of knowledge: `tensorflow_bridge` (any Keras model as a differentiable module), `network` (the network in
+Keras, and its weights as files) and `estimator` (the estimator around a network). `bundled/` holds the weights in the
+package.
 """

@@ -8,7 +8,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from taskwave.phy.receiver.neural.estimator import NeuralEstimator
-from taskwave.phy.tensorflow_bridge import TensorFlowModule, import_tensorflow
+from taskwave.phy.receiver.neural.tensorflow_bridge import TensorFlowModule, import_tensorflow
 
 BUNDLED = Path(__file__).parent / "bundled"
 """Folder of the weights in the package."""

@@ -115,6 +115,11 @@ class StreetScenes:
     def __len__(self) -> int:
         return self._count
 
+    def size(self, index: int) -> Size:
+        """Return height and width of street scene `index`, the same for all."""
+        check_index(index, self._count)
+        return self._size
+
     def __getitem__(self, index: int) -> Sample:
         """Return street scene `index` (0 to len - 1), drawn anew on every call."""
         check_index(index, self._count)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from taskwave.links.answers.binary_coder import BinaryDecoder, BinaryEncoder, Contexts
 from taskwave.links.answers.label_map_coder import Labels, decode_labels, encode_labels
+from taskwave.semantic.data import open_images
 
 
 def labels(height: int, width: int, num_labels: int, seed: int = 0) -> Labels:
@@ -63,14 +64,43 @@ def test_coder_comes_close_to_the_entropy_and_survives_carries() -> None:
     rng = np.random.default_rng(3)
     for probability in (0.003, 0.1, 0.5, 0.97):
         bits = (rng.random(20_000) < probability).astype(int).tolist()
-        encoder = BinaryEncoder(Contexts(1))
+        encoder = BinaryEncoder()
+        contexts = Contexts(encoder.code, 1)
         for bit in bits:
-            encoder.code(0, bit)
+            contexts.code(0, bit)
         data = encoder.finish()
-        decoder = BinaryDecoder(Contexts(1), data)
-        assert [decoder.code(0) for _ in bits] == bits
+        contexts = Contexts(BinaryDecoder(data).code, 1)
+        assert [contexts.code(0, 0) for _ in bits] == bits
         entropy = -sum(p * math.log2(p) for p in (probability, 1 - probability)) * len(bits) / 8
         assert len(data) < 1.06 * entropy + 12
+
+
+def test_runs_come_close_to_the_entropy_of_their_decisions() -> None:
+    """Runs of up to 200 decisions, each of which ends a run with the same probability."""
+    rng = np.random.default_rng(4)
+    for probability in (0.002, 0.02, 0.3):
+        most = rng.integers(1, 200, 1500)
+        lengths = np.minimum(rng.geometric(probability, 1500) - 1, most)
+        encoder = BinaryEncoder()
+        contexts = Contexts(encoder.code, 0, runs=2)
+        for many, length in zip(most.tolist(), lengths.tolist(), strict=True):
+            assert contexts.run(1, many, length) == length
+        data = encoder.finish()
+        contexts = Contexts(BinaryDecoder(data).code, 0, runs=2)
+        assert [contexts.run(1, many, 0) for many in most.tolist()] == lengths.tolist()
+        decisions = int(lengths.sum() + (lengths < most).sum())
+        entropy = -sum(p * math.log2(p) for p in (probability, 1 - probability)) * decisions / 8
+        assert 0.9 * entropy < len(data) < 1.06 * entropy + 12
+
+
+def test_drawn_streets_cost_what_was_measured() -> None:
+    """Mean bytes of 20 maps at full size; pixel by pixel, without runs, they took 86 and 178."""
+    streets = open_images("streets", "val")
+    for classes, most in (((8,), 72), ((3, 4), 163)):
+        code = np.zeros(256, np.uint8)
+        code[list(classes)] = np.arange(1, len(classes) + 1)
+        maps = [code[streets[i].label.numpy()] for i in range(20)]
+        assert np.mean([len(encode_labels(found, len(classes) + 1)) for found in maps]) < most
 
 
 def test_label_outside_the_alphabet_is_named() -> None:

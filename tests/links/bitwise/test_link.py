@@ -14,6 +14,7 @@ from taskwave.links.bitwise.ladder import RateLadder, restore
 from taskwave.links.bitwise.link import BitwiseLink
 from taskwave.links.bitwise.source import CodecSource, to_image, to_pixels
 from taskwave.links.bounds import IdealLink, information
+from taskwave.links.nothing import Prior
 from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission, at_sinr, bicm_information
 from taskwave.links.transport.rate import CodedTransport, Offer, PayloadReception, RateOption, choose
 from taskwave.phy.channel.air import AirInterface
@@ -45,12 +46,16 @@ def rayleigh() -> Radio:
 
 def test_a_payload_that_decodes_to_no_image_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
     """A CRC of 16 bits lets one wrong block in 65,536 pass."""
-    source = CodecSource("avif", colour_models.segmentation)
+    source = CodecSource("avif", colour_models)
     payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
-    received = PayloadReception(payloads, torch.full((3,), 500), torch.zeros(3, dtype=torch.int64))
+    none = torch.zeros(3, dtype=torch.int64)
+    received = PayloadReception(payloads, torch.full((3,), 500), none, none)
     (delivery,) = source.deliver(received, images, 1)
     assert delivery.outage.tolist() == [True, True, False]
-    assert bool((delivery.prediction[:2] == NO_ANSWER).all())
+    prior = Prior(colour_models).answer(96, 128)
+    for lost in (0, 1):
+        assert torch.equal(delivery.prediction[lost], prior.labels)
+        assert delivery.image is not None and torch.equal(delivery.image[lost], prior.image)
 
 
 def at_mcs(link: BitwiseLink, index: int) -> BitwiseLink:
@@ -81,11 +86,12 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
 def test_outage_below_the_code(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     link = at_mcs(BitwiseLink(colour_models, awgn, "webp"), 3)
     deliveries = link.run(images, [CARS, GROUND], 2000, air_at(awgn, -10.0))
+    prior = Prior(colour_models).answer(96, 128)
     for delivery in deliveries:
         assert bool(delivery.outage.all())
-        assert bool((delivery.prediction == NO_ANSWER).all())
+        assert torch.equal(delivery.prediction, prior.labels.expand(3, -1, -1))
         assert delivery.image is not None
-        assert bool((delivery.image == 0.5).all())
+        assert torch.equal(delivery.image, prior.image.expand(3, -1, -1, -1))
         assert bool((delivery.channel_uses > 1900).all())
 
 
@@ -133,7 +139,7 @@ def test_options_are_worth_considering_and_within_the_budget(rayleigh: Radio) ->
 
 
 def test_worth_looks_at_answers_and_knows_no_label(colour_models: Models, images: torch.Tensor) -> None:
-    worth = CodecSource("jpeg", colour_models.segmentation).worth(images[0])
+    worth = CodecSource("jpeg", colour_models).worth(images[0])
     few, many = worth.offer(60), worth.offer(20_000)
     assert few is not None
     assert many is not None

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from taskwave.links.base import BudgetError
-from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission, calibrated_sinr_db
+from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission
 from taskwave.links.transport.quality import QualityReport, ReportedQuality, reported_db, threshold_db
 from taskwave.links.transport.rate import CodedTransport, Offer
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.coding.mcs import cqi_table, mcs_ladder, mcs_table
 from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.links.calibration import calibrated_sinr_db
 from taskwave.phy.links.harq import HarqLink
 from taskwave.phy.links.open_loop import SymbolReception
 from taskwave.phy.links.symbol import SymbolLink
@@ -169,5 +170,5 @@ def test_bursts_that_nobody_detects_are_hopeless_and_say_nothing_of_the_others()
     sent = torch.ones(3, 4, dtype=torch.complex64)
     noisy, variance = sent + 0.5, torch.full((3, 4), 0.5)
     noisy[2], variance[2] = 0, 1e6
-    found = calibrated_sinr_db(SymbolReception(noisy, variance, 0, torch.tensor([False, False, True])), sent)
+    found = calibrated_sinr_db(SymbolReception(noisy, variance, 0, 0, torch.tensor([False, False, True])), sent)
     assert torch.allclose(found[:2], torch.tensor(10 * 0.60206)) and float(found[2].max()) < -50

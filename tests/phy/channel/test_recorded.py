@@ -1,6 +1,7 @@
 """Tests of stored impulse responses: files, their order in a draw, and the error of every fault of a file."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,20 @@ def test_what_is_drawn_anew_cannot_be_recorded() -> None:
         ({"a": np.ones((5, 2, 2, 3, 9), np.complex64)}, "interval_s belongs to an a with samples"),
         ({"a": np.ones((5, 2, 2, 3, 9), np.complex64), "interval_s": np.float64(0)}, "interval_s is 0.0"),
         ({"doppler_hz": np.zeros((5, 2))}, r"doppler_hz has shape \[5, 2\]"),
+        (
+            {"tau": np.full((5, 3), 100.0)},
+            r"tau has delays up to 100 s; allowed: 0 to 0.001 s; .*nanoseconds times 1e-9",
+        ),
+        ({"tau": np.full((5, 3), 1.0)}, r"tau has delays up to 1 s"),
+        ({"tau": np.full((5, 3), np.inf)}, r"tau has values that are not finite .* at \[0, 0\]"),
+        ({"a": np.ones((5, 2, 2, 3), np.int32)}, r"a is int32: it must be complex; convert it"),
+        ({"a": np.ones((5, 2, 2, 0), complex)}, "none of them 0"),
+        ({"A": np.ones((5, 2, 2, 3), complex), "a": None}, "missing: a, unknown: A"),
+        ({"doppler_hz": np.full((5, 3), np.nan)}, "doppler_hz has values that are not finite"),
+        ({"doppler_hz": np.full((5, 3), 1e300)}, "gives a Doppler shift"),
+        ({"interval_s": np.array([1e-3])}, r"interval_s is \[0.001\]: it must be one number"),
+        ({"carrier_hz": np.array(3)}, "carrier_hz is int64"),
+        ({"a": np.full((5, 2, 2, 3), np.longdouble("1e4000") + 0j)}, "a has values that are not finite in double"),
         ({"carrier_hz": np.float64(28e9)}, "recorded at 28 GHz, but carrier_ghz is 3.5"),
         ({"a": np.ones((5, 4, 2, 3), np.complex64)}, "recorded with 4 receive and 2 transmit antennas"),
     ],
@@ -132,6 +147,81 @@ def test_faulty_files_are_refused(tmp_path: Path, change: dict[str, Any], messag
     arrays = {name: value for name, value in {**make(), **change}.items() if value is not None}
     with pytest.raises(ValueError, match=message):
         Radio(config(save(tmp_path / "faulty.npz", arrays)))
+
+
+@pytest.mark.parametrize("normalise", ["all", "each"])
+@pytest.mark.parametrize("scale", [1e-320, 1e-160, 1e-25, 1.0, 1e25, 1e160, 1e308])
+def test_scale_is_lost_in_normalisation_and_nothing_else(tmp_path: Path, scale: float, normalise: str) -> None:
+    arrays = make()
+    arrays["a"] = arrays["a"].astype(complex) / np.abs(arrays["a"]).max()
+    chosen = {"normalise": normalise}
+    expected = Radio(config(save(tmp_path / "one.npz", arrays), recorded=chosen)).draw(5, 1, 7).a
+    arrays["a"] = arrays["a"] * scale
+    found = Radio(config(save(tmp_path / "scaled.npz", arrays), recorded=chosen))
+    assert torch.allclose(found.draw(5, 1, 7).a, expected, atol=1e-3 if scale < 1e-300 else 1e-6)
+    assert found.channel.beyond_prefix == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [">c8", "<c16", ">c16", "F", "strided"])
+def test_layout_of_the_numbers_does_not_matter(tmp_path: Path, kind: str) -> None:
+    arrays = make()
+    expected = Radio(config(save(tmp_path / "one.npz", arrays))).draw(5, 1, 7).a
+    if kind == "F":
+        arrays["a"] = np.asfortranarray(arrays["a"])
+    elif kind == "strided":
+        arrays["a"] = arrays["a"].repeat(2, axis=3)[..., ::2]
+    else:
+        arrays["a"] = arrays["a"].astype(kind)
+    assert torch.equal(Radio(config(save(tmp_path / "other.npz", arrays))).draw(5, 1, 7).a, expected)
+
+
+def test_a_channel_far_below_the_others_is_refused_unless_each_is_normalised(tmp_path: Path) -> None:
+    arrays = make()
+    arrays["a"][3] *= 1e-8
+    file = save(tmp_path / "a.npz", arrays)
+    with pytest.raises(ValueError, match=r'a.npz: channel 3 of a has .*e-1[5-7] of the mean energy; .*"each"'):
+        Radio(config(file))
+    assert torch.isfinite(Radio(config(file, recorded={"normalise": "each"})).draw(5, 1, 7).a.abs()).all()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9, 0.99])
+def test_truncated_files_are_refused(tmp_path: Path, share: float) -> None:
+    file = save(tmp_path / "cut.npz", make())
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"cut\.npz: not an .npz file of plain arrays: .*numpy.savez"):
+        Radio(config(file))
+
+
+def test_damaged_files_are_refused_or_hold_channels(tmp_path: Path) -> None:
+    file = save(tmp_path / "broken.npz", make())
+    whole, draw = file.read_bytes(), np.random.default_rng(3)
+    for _ in range(150):
+        broken = bytearray(whole)
+        broken[int(draw.integers(len(whole)))] ^= 1 << int(draw.integers(8))
+        file.write_bytes(broken)
+        try:
+            impulse_responses.read(file)
+        except ValueError as error:
+            assert "broken.npz" in str(error)
+
+
+def test_files_that_unpack_to_too_much_are_refused_before_they_do(tmp_path: Path) -> None:
+    file = save(tmp_path / "bomb.npz", make())
+    raw = bytearray(file.read_bytes())
+    entry = raw.index(b"PK\x01\x02")  # Its bytes 24 to 27 are the size that is unpacked (APPNOTE 4.3.12).
+    raw[entry + 24 : entry + 28] = (2**32 - 2).to_bytes(4, "little")
+    file.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"bomb.npz: arrays of \d+ bytes; allowed: 2147483648; split"):
+        Radio(config(file))
+
+
+def test_other_members_of_the_archive_are_refused(tmp_path: Path) -> None:
+    file = save(tmp_path / "more.npz", make())
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(ValueError, match=r"more.npz: .*'readme.txt', which is no array"):
+        Radio(config(file))
 
 
 def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:

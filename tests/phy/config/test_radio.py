@@ -21,6 +21,10 @@ from taskwave.phy.radio import Radio
         ({"speed_mps": 199.0}, "Doppler shift of 2323 Hz.*allows 900 Hz"),
         ({"delay_spread_ns": float("nan")}, "delay_spread_ns"),
         ({"max_prb": 0}, "max_prb"),
+        ({"max_prb": True}, "max_prb"),
+        ({"speed_mps": "3"}, "speed_mps"),
+        ({"speed_mps": float("inf")}, "speed_mps"),
+        ({"sync_symbols": 1}, "sync_symbols"),
         ({"csi": "genie"}, "csi"),
         ({"sync_symbols": True, "precoding": {}}, "without sync_symbols"),
         (

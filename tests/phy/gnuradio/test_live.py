@@ -15,6 +15,7 @@ import zmq
 from taskwave.links.base import Task
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.gnuradio.client import FlowgraphWorker
 from taskwave.phy.gnuradio.exchange import Exchange
 from taskwave.phy.gnuradio.interpreter import FlowgraphError, environment, interpreter
 from taskwave.phy.gnuradio.launch import RunningFlowgraph, bundled, compile_graph
@@ -144,6 +145,8 @@ def test_the_exchange_survives_garbage(exchange: Exchange) -> None:
         pack(Message("window", 0)),
         [pack(Message("join", 0))[0], b'{"samp_rate": NaN}'],
         pack(Message("prompt", 0, {"text": 7})),
+        pack(Message("prompt", 0, {"text": "\ud800"})),
+        pack(Message("prompt", 0, {"text": "\x1b[2J"})),
     ]
     for frames in garbage:
         stranger.send_multipart(frames)
@@ -200,6 +203,64 @@ def test_more_antennas_are_refused(exchange: Exchange) -> None:
 def test_a_flowgraph_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no flowgraph .*nowhere\.grc: name a \.grc or \.py file, or loopback"):
         RunningFlowgraph(tmp_path / "nowhere.grc", [])
+
+
+WINDOW = """
+import sys
+from PyQt5 import Qt
+import taskwave_loopback_gui as program
+
+application = Qt.QApplication(sys.argv)
+window = program.taskwave_loopback_gui(sys.argv[1])
+program.snippets_main_after_init(window)
+content = window.top_widget.minimumSizeHint()
+print(window.width(), window.height(), content.width() <= 1280, content.height() <= 900)
+"""
+
+
+@pytest.mark.gnuradio
+def test_the_window_opens_at_a_size_that_fits_common_screens(exchange: Exchange, tmp_path: Path) -> None:
+    compile_graph(bundled()["loopback_gui"], tmp_path)
+    values = {**environment(), "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [interpreter(), "-c", WINDOW, exchange.address]
+    done = subprocess.run(command, env=values, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "1280 900 True True", done.stderr
+
+
+def processor_share(pid: int, seconds: float = 10.0) -> float:
+    """Return the share of a core that a process uses."""
+
+    def ticks() -> int:
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+    before, start = ticks(), time.monotonic()
+    time.sleep(seconds)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start)
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["loopback", "radio_transmitter", "radio_receiver"])
+def test_idle_flowgraphs_use_little_of_a_core(name: str, exchange: Exchange, tmp_path: Path) -> None:
+    devices = [f"--{side}-device=zmq:ipc://{tmp_path}/{side}" for side in ("tx", "rx")]
+    arguments = devices if name.startswith("radio") else []
+    running = RunningFlowgraph(bundled()[name], [f"--address={exchange.address}", *arguments])
+    try:
+        assert wait_until(lambda: len(exchange.members()) >= 2)
+        assert processor_share(running.pid) < 0.1
+        assert processor_share(os.getpid(), 5.0) < 0.1
+    finally:
+        running.close()
+
+
+@pytest.mark.gnuradio
+@pytest.mark.slow
+def test_an_idle_worker_uses_little_of_a_core() -> None:
+    worker = FlowgraphWorker()
+    try:
+        assert processor_share(worker.process.pid) < 0.1
+    finally:
+        worker.close()
 
 
 SYNCHRONISER = """

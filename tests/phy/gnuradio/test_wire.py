@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from taskwave.phy.gnuradio.wire import MOST_TEXT, Message, WireError, pack, unpack
+from taskwave.phy.gnuradio.faults import BlockError
+from taskwave.phy.gnuradio.wire import MOST_TEXT, Message, WireError, check_endpoint, check_listening, pack, unpack
 
 SAMPLES = (np.arange(24) + 1j).astype(np.complex64).reshape(1, 2, 3, 4)
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -72,3 +73,35 @@ def test_messages_beyond_the_protocol_are_not_sent() -> None:
         pack(Message("carry", 1, {"text": "x" * MOST_TEXT}))
     with pytest.raises(ValueError, match="Out of range float"):
         pack(Message("carry", 1, {"noise_voltage": float("nan")}))
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://[::1]:47100", "ipc:///tmp/x", "ipc://@hidden"])
+def test_addresses_of_sockets_pass(address: str) -> None:
+    check_endpoint(address, connects=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("", "no address"),
+        ("nowhere", "no address"),
+        ("tcp://127.0.0.1", "no address"),
+        ("tcp://127.0.0.1:0", "port 0: ports are 1 to 65535"),
+        ("tcp://127.0.0.1:99999", "port 99999"),
+        ("udp://127.0.0.1:80", "no address"),
+        ("inproc://x", "no address"),
+        ("ipc://", "no address"),
+        ("ipc:///tmp/" + "x" * 107, "more than 107 bytes"),
+        ("ipc:///nowhere/at/all", "create /nowhere/at"),
+        ("tcp://no.such.host.invalid:80", "host of tcp://no.such.host.invalid:80 is not known"),
+    ],
+)
+def test_what_is_no_address_is_refused(address: str, words: str) -> None:
+    with pytest.raises(BlockError, match=words):
+        check_endpoint(address, connects=True)
+
+
+def test_an_engine_may_listen_at_all_interfaces() -> None:
+    check_listening("tcp://*:47100")
+    with pytest.raises(BlockError, match="no address"):
+        check_endpoint("tcp://127.0.0.1:*")

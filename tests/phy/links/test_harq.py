@@ -193,6 +193,18 @@ def test_misunderstood_feedback_costs_what_it_costs(interface) -> None:
     assert unheard.transmissions.tolist() == [4, 4], "silence is not an ACK"
 
 
+def test_airtime_is_messages_and_turnarounds(interface, clear_radio: Radio) -> None:
+    """Every answer and what follows it start a turnaround after what came before."""
+    link, turnaround = HarqLink(clear_radio, mcs(4)), clear_radio.config.turnaround_slots
+    payloads = octets(1, link.payload_bytes(300))
+    (early,) = link.send(payloads, [300] * 3, interface(clear_radio, 1, 20.0, occasions=3)).slots.tolist()
+    assert early == 1 + turnaround + 1
+    late = link.send(payloads, [300] * 3, interface(clear_radio, 1, -15.0, occasions=3))
+    assert late.transmissions.tolist() == [3]
+    assert late.slots.tolist() == [5 + 4 * turnaround]
+    assert link.send(payloads, [300], interface(clear_radio, 1, 20.0)).slots.tolist() == [1]
+
+
 def test_the_channel_ages_between_transmissions(interface) -> None:
     """At 30 m/s retransmissions meet another channel: blocks in a fade are saved that stay lost in a still one."""
     lost = {}

@@ -142,6 +142,26 @@ def test_reverse_link_swaps_the_antennas(interface) -> None:
     assert torch.allclose(reverse, torch.tensor(1.0))
 
 
+@pytest.mark.parametrize(
+    ("precoding", "before"),
+    [
+        (None, 0),
+        ({"kind": "svd", "csi_age_slots": 0}, 1),
+        ({"kind": "codebook", "csi_age_slots": 0}, 2),
+        ({"kind": "codebook", "csi_age_slots": 6}, 6),
+    ],
+)
+def test_messages_last_their_slots_and_what_precedes_them(
+    interface, precoding: dict[str, object] | None, before: int
+) -> None:
+    radio = Radio(RadioConfig.model_validate({"num_layers": 1, "max_prb": 4, "precoding": precoding}))
+    link = SymbolLink(radio)
+    full = link.allocator.full_slot.num_data_symbols
+    assert [link.slots(n) for n in (0, 1, full, full + 1, 2 * full + 1)] == [0, *(before + n for n in (1, 1, 2, 3))]
+    sent = link.send(torch.ones(1, full + 1, dtype=torch.complex64), interface(radio, 1).forward(0))
+    assert sent.slots == before + 2
+
+
 def test_messages_of_several_slots_arrive_whole(interface) -> None:
     radio = radio_of(max_prb=2, max_slots=4)
     link = SymbolLink(radio)

@@ -61,12 +61,12 @@ def test_the_length_follows_the_mean_snr(interface, radio: Radio) -> None:
 
 def test_acknowledgements_err_on_the_side_of_sending_again(interface, radio: Radio) -> None:
     link, truth = UciLink(radio), torch.arange(600) % 2 == 0
-    understood, uses = link.acknowledge(truth, interface(radio, 600, -3.0).reverse(0))
+    understood, answer = link.acknowledge(truth, interface(radio, 600, -3.0).reverse(0))
     wrong_ack, wrong_nack = int(understood[~truth].sum()), int((~understood[truth]).sum())
     # One NACK in a thousand is allowed to be taken for an ACK: 5 sigma above 0.3 of 300.
     assert wrong_ack <= 0.3 + 5 * 0.3**0.5 + 1
     assert wrong_ack < wrong_nack < 30
-    assert uses == link.channel_uses(1, interface(radio, 1, -3.0).reverse(0))
+    assert answer.channel_uses == link.channel_uses(1, interface(radio, 1, -3.0).reverse(0))
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,8 @@ def test_no_lie_pays(change: Any) -> None:
     sent = draw_symbols("analog", 1, 10_000, seed)
     for no in (0.1, 3.0):
         noisy = sent + math.sqrt(no) * torch.randn(sent.shape, dtype=sent.dtype, generator=seed)
-        true = SymbolReception(noisy, torch.full((1, 10_000), no), 0, lost)
-        false = SymbolReception(*change(true.symbols, true.noise_variance), 0, lost)
+        true = SymbolReception(noisy, torch.full((1, 10_000), no), 0, 0, lost)
+        false = SymbolReception(*change(true.symbols, true.noise_variance), 0, 0, lost)
         assert log_likelihood_loss(true, sent) < log_likelihood_loss(false, sent)
 
 

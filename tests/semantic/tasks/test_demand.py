@@ -81,6 +81,14 @@ def test_a_minor_class_is_left_out_and_equal_ones_stay() -> None:
     assert demand(torch.zeros(1, 11, 6, 9), tuple(range(11))) == ["everything"]
 
 
+def test_a_prompt_of_few_classes_names_those_of_most_doubt() -> None:
+    logits = certain()
+    doubt(logits, slice(0, 6), PEDESTRIAN, TREE)
+    doubt(logits, slice(6, 9), CAR, BICYCLIST)
+    assert parse(demand(logits, (CAR, PEDESTRIAN, BICYCLIST, TREE), 2)[0]).classes == tuple(sorted((PEDESTRIAN, TREE)))
+    assert len(parse(demand(certain(), tuple(range(11)), 3)[0]).classes) == 3
+
+
 def test_demands_on_random_logits_stay_within_the_task_and_repeat() -> None:
     logits = 4 * torch.randn(40, 11, 4, 9, generator=torch.Generator().manual_seed(0))
     for classes in ((CAR,), (ROAD, PEDESTRIAN), (BICYCLIST, CAR, TREE, ROAD, BUILDING)):

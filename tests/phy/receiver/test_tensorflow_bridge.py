@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.autograd import gradcheck
 from torch.func import functional_call
 
-from taskwave.phy.tensorflow_bridge import TensorFlowModule, import_tensorflow, to_tensorflow, to_torch
+from taskwave.phy.receiver.neural.tensorflow_bridge import TensorFlowModule, import_tensorflow, to_tensorflow, to_torch
 
 pytestmark = pytest.mark.tensorflow
 
@@ -188,7 +188,8 @@ def test_wrong_functions_are_refused(tf: Any) -> None:
 
 def test_import_is_silent_and_leaves_the_environment_alone() -> None:
     script = (
-        "from taskwave.phy.tensorflow_bridge import import_tensorflow; import os; import_tensorflow().zeros(1);"
+        "from taskwave.phy.receiver.neural.tensorflow_bridge import import_tensorflow; "
+        "import os; import_tensorflow().zeros(1);"
         "print(os.environ.get('TF_CPP_MIN_LOG_LEVEL'))"
     )
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}

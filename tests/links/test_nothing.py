@@ -1,0 +1,80 @@
+"""The answer from the prior alone: one image for all, of every size, worth subtracted from whatever is sent."""
+
+import pytest
+import torch
+
+from taskwave.links.base import Task
+from taskwave.links.bitwise.ladder import restore
+from taskwave.links.bitwise.source import CodecSource, codec_source, to_image
+from taskwave.links.nothing import NothingLink, Prior
+from taskwave.phy.radio import Radio
+from taskwave.semantic.classes import NO_ANSWER
+from taskwave.semantic.codec.detail import Holding
+from taskwave.semantic.metrics import confusion_matrix, mean_iou
+from taskwave.semantic.weights import Models, load_models
+
+
+def test_it_is_what_the_receiver_regenerates_from_an_empty_holding(colour_models: Models) -> None:
+    prior = Prior(colour_models)
+    answer = prior.answer(96, 128)
+    symbols = torch.zeros(1, sum(colour_models.general.code_layers), 3, 4, dtype=torch.complex64)
+    latents = colour_models.regenerate(Holding.empty(symbols, torch.zeros(1, 16, 12, 16)))
+    image = colour_models.codec.decode(latents)
+    assert torch.equal(answer.image, image[0])
+    assert torch.equal(answer.labels, colour_models.segmentation.predict(image)[0])
+    assert prior.answer(96, 128) is answer, "computed once"
+
+
+@pytest.mark.parametrize("size", [(96, 128), (80, 112), (48, 16)])
+def test_every_size_has_one(colour_models: Models, size: tuple[int, int]) -> None:
+    answer = Prior(colour_models).answer(*size)
+    assert answer.image.shape == (3, *size)
+    assert answer.labels.shape == size
+    assert answer.labels.dtype == torch.uint8
+
+
+def test_it_claims_the_classes_of_a_task_only(colour_models: Models) -> None:
+    answer = Prior(colour_models).answer(96, 128)
+    seen = answer.labels.unique().tolist()
+    kept = answer.of_classes(seen[:1], NO_ANSWER)
+    assert torch.equal(kept == seen[0], answer.labels == seen[0])
+    assert bool((kept[answer.labels != seen[0]] == NO_ANSWER).all())
+
+
+def test_nothing_is_sent_and_all_images_look_alike(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    link, air = NothingLink(colour_models, clear_radio), interface(clear_radio, 3)
+    tasks = [Task("cars", (8,)), Task("road and pavement", (3, 4))]
+    for delivery in link.run(street_images, tasks, 0, air):
+        assert not bool(delivery.channel_uses.any() | delivery.airtime_slots.any() | delivery.outage.any())
+        assert delivery.image is not None
+        assert torch.equal(delivery.image, delivery.image[:1].expand(3, -1, -1, -1))
+        assert torch.equal(delivery.prediction, delivery.prediction[:1].expand(3, -1, -1))
+    (other,) = link.run(1 - street_images, tasks[:1], 5000, air)
+    assert torch.equal(other.prediction, delivery.prediction)
+
+
+def test_a_rung_is_worth_what_it_adds(colour_models: Models, street_images: torch.Tensor) -> None:
+    image = street_images[0, :, ::2, ::2]
+    source, clean = CodecSource("jpeg", colour_models), colour_models.segmentation.predict(image[None])
+    floor = mean_iou(confusion_matrix(Prior(colour_models).answer(96, 128).labels[None], clean))
+    assert 0 < floor < 1
+    offer = source.worth(image).offer(100_000)
+    assert offer is not None
+    decoded = to_image(restore(source.codec, offer.payload, 96, 128))
+    agreement = mean_iou(confusion_matrix(colour_models.segmentation.predict(decoded[None]), clean))
+    assert offer.worth == pytest.approx(agreement - floor)
+
+
+def test_links_share_what_they_have_decoded(colour_models: Models, tiny_models: Models) -> None:
+    assert codec_source("avif", colour_models) is codec_source("avif", colour_models)
+    assert codec_source("avif", colour_models) is not codec_source("webp", colour_models)
+    assert codec_source("avif", colour_models) is not codec_source("avif", tiny_models)
+
+
+def test_the_bundled_prior_knows_streets() -> None:
+    """Nothing received, the bundled receiver still sees sky above and road below."""
+    labels = Prior(load_models("streets")).answer(192, 256).labels
+    assert int(labels[:20].mode().values.mode().values) == 0
+    assert int(labels[-20:].mode().values.mode().values) == 3
