@@ -1,6 +1,15 @@
-"""TaskWave: task-adaptive semantic communications over a realistic 5G-like physical layer."""
+"""TaskWave: task-adaptive semantic communications over a realistic 5G-like physical layer.
 
+import taskwave as tw
+
+link = tw.load_link("task-adaptive", channel="cdl-c", num_rx_ant=2)
+reply = link.send("street.jpg", "where are the cars?", es_n0_db=5, budget=1000)
+run = tw.run("quickstart", es_n0_db=[0, 10])
+"""
+
+import importlib
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).parent
 
@@ -13,3 +22,25 @@ for _name in ("phy", "semantic", "links", "scenarios"):
         )
 
 __version__ = "0.1.0"
+__all__ = ["ReadyLink", "Reply", "Run", "__version__", "load_link", "read", "run"]
+
+_ROOMS = {
+    "ReadyLink": "transmission",
+    "Reply": "reply",
+    "Run": "runs",
+    "load_link": "transmission",
+    "read": "runs",
+    "run": "runs",
+}
+"""Files of `taskwave.scenarios.front_door` that are imported when one of these names is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what the front door offers on first use: `import taskwave` must not wait for torch."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'taskwave' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"taskwave.scenarios.front_door.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

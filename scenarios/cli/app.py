@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # Help must not wait for pandas and torch.
     from taskwave.semantic.weights import Models
 
 COMMANDS = (
-    *("list", "run", "check", "rates", "loopback", "papr", "radio", "validate", "benchmark", "grc", "record", "trace"),
-    *("plot", "compare", "train", "download"),
+    *("list", "new", "keys", "check", "run", "show", "plot", "compare", "rates", "papr", "loopback"),
+    *("radio", "replay", "grc", "record", "trace", "validate", "benchmark", "train", "download"),
 )
 """Names of all commands in the order of `taskwave --help`, which follows the work and not the files."""
 
@@ -31,7 +31,6 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Task accuracy of semantic and bit-wise links over a simulated 5G-like radio.",
@@ -42,6 +41,25 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 messages = Console(stderr=True, highlight=False)
 """Console of progress, notes and errors, standard error."""
 
+
+def _print_version(asked: bool) -> None:
+    """Print the version and stop, where it was asked for."""
+    if asked:
+        import taskwave  # noqa: PLC0415  only here
+
+        console.print(f"taskwave {taskwave.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 NameOrFile = Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="A built-in scenario or a TOML file.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. sweep.es_n0_db=[0,10].")
@@ -50,20 +68,18 @@ RunFolder = Annotated[Path, typer.Argument(help="The --out folder of a run.")]
 
 
 def load_networks(scenario: "Scenario") -> "Models":
-    """Load the weights of a scenario without the progress bars of the libraries."""
-    from diffusers.utils import logging as diffusers_logging  # noqa: PLC0415  loads torch
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415  loads torch
-
+    """Load the weights of a scenario, with a status line on terminals."""
     from taskwave.semantic.weights import load_models  # noqa: PLC0415  loads torch
 
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    return load_models(scenario.weights, scenario.text_encoder)
+    with messages.status(f"loading networks {scenario.weights!r} …"):
+        return load_models(scenario.weights, scenario.text_encoder)
 
 
 def write_csv(table: "pd.DataFrame", path: Path) -> Path:
-    """Write a table without its index and return its path."""
-    table.to_csv(path, index=False)
+    """Write a table without its index, whole or not at all, and return its path."""
+    from taskwave.phy.files import write_text  # noqa: PLC0415  `phy` is loaded where it is used
+
+    write_text(path, table.to_csv(index=False))
     return path
 
 

@@ -23,23 +23,52 @@ def radio(
     out: Annotated[Path | None, typer.Option(help="Keep an image of every transmission here.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Transmissions; without it, until Ctrl-C.")] = None,
     every: Annotated[float, typer.Option(min=0, help="Seconds from one image to the next, at least.")] = 0.0,
+    record: Annotated[
+        Path | None, typer.Option(help="Record what the receivers hear: NAME for NAME.sigmf-meta and NAME.sigmf-data.")
+    ] = None,
 ) -> None:
     """Run the link live: images through a running GNU Radio flowgraph, for the task you type."""
+    from taskwave.scenarios.live.requirements import check_station
+
+    check_station(flowgraph, arguments, listen, record)
+
     from taskwave.scenarios.config import loading
     from taskwave.scenarios.live.command import LiveOptions, run_live
 
     try:
         loaded = loading.load(scenario, overrides or [])
-        options = LiveOptions(images, task, flowgraph, arguments, listen, out, count, every)
-        run_live(loaded, options, console)
+        options = LiveOptions(images, task, flowgraph, arguments, listen, out, count, every, record)
+        run_live(loaded, options, console, messages)
     except KeyboardInterrupt:
         messages.print("\nStopped.")
         raise typer.Exit(130) from None
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command()
+def replay(
+    recording: Annotated[str, typer.Argument(help="A recording of `taskwave radio --record`, NAME.sigmf-meta.")],
+    out: Annotated[Path | None, typer.Option(help="Keep an image of every transmission here.")] = None,
+) -> None:
+    """Decode a recording of the live link again, without GNU Radio: the same samples, the same answers."""
+    from taskwave.scenarios.live.command import replay as decode
+
+    try:
+        decode(recording, out, console, messages)
+    except KeyboardInterrupt:
+        messages.print("\nStopped.")
+        raise typer.Exit(130) from None
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 def grc(context: typer.Context) -> None:
-    """Run a command (gnuradio-companion, if none is given) where GNU Radio finds the blocks of TaskWave."""
+    """Run a command (gnuradio-companion, if none is given) where GNU Radio finds the blocks of TaskWave.
+
+    Options after the command are the command's own.
+    """
+    from taskwave.phy.gnuradio.interpreter import check_installed
     from taskwave.phy.gnuradio.launch import run_tool
 
+    check_installed(" ".join(context.args))
     raise typer.Exit(run_tool(context.args or ["gnuradio-companion"]))

@@ -54,6 +54,11 @@ def loopback(
     windows: Annotated[int, typer.Option(min=1, help="Windows of noise alone, to count false alarms.")] = 2000,
 ) -> None:
     """Measure symbols, bits, detection and speed through GNU Radio, against the same radio in pure simulation."""
+    from taskwave.phy.gnuradio.interpreter import check_installed, import_zmq
+
+    import_zmq()
+    check_installed()
+
     import pandas as pd
     from rich.progress import track
 
@@ -93,7 +98,7 @@ def papr(
     from taskwave.phy.radio import Radio
     from taskwave.scenarios.config import loading
     from taskwave.scenarios.studies.papr import measure_peaks, papr_figure, papr_table
-    from taskwave.scenarios.sweep.evaluation import open_chosen
+    from taskwave.scenarios.sweep.points import open_chosen
 
     loaded = loading.load(scenario, overrides or [])
     folder = out or Path("runs") / f"{loaded.name}-papr"

@@ -1,12 +1,18 @@
 """Commands that train weights and fetch image sets to train on."""
 # ruff: noqa: PLC0415  Modules that load torch or TensorFlow are imported where they are used, so that help is quick.
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from taskwave.scenarios.cli.app import app, console
+from taskwave.scenarios.cli.app import app, console, messages
+
+if TYPE_CHECKING:  # Help must not wait for pydantic.
+    from taskwave.scenarios.cli.training_display import Display
+    from taskwave.semantic.training.plan import StagePlan
+    from taskwave.semantic.training.recipe import Recipe
 
 STAGES = "codec, segmentation, general, prior, finetune, joint, attention"
 """Names of the stages in `semantic.training.stages`, in their order, for the help."""
@@ -20,72 +26,148 @@ app.add_typer(
 )
 
 
+def _device(name: str) -> str:
+    """Return the device that `auto`, `cpu`, `cuda` or `cuda:N` means.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    if name == "auto":
+        return "cuda" if count else "cpu"
+    if name not in here:
+        why = "" if count else "; PyTorch finds no CUDA device: install its CUDA build and the driver, or train on cpu"
+        raise ValueError(f"--device {name}: allowed here are auto, {', '.join(here)}{why}")
+    return name
+
+
 @train.command("text")
 def train_text(
-    out: Annotated[Path, typer.Argument(help="Folder for the encoder and its tokenizer.")],
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 1500,
-    seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[Path, typer.Argument(help="New folder for the encoder and its tokenizer.")],
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)] = 0,
+    folder: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/text"),
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N, or auto.")] = "cpu",
 ) -> None:
     """Train the text encoder. The attention of every set of weights must be trained again after it."""
-    from taskwave.semantic.training.text import train_text_encoder
+    from taskwave.scenarios.cli.training_display import show
 
-    metrics = train_text_encoder(out, Path("runs/train/text"), steps=steps, seed=seed, device=device)
+    plan = _tell("text encoder", folder, steps, 48)
+    with show(plan) as display:
+        from taskwave.semantic.training.record import alone
+        from taskwave.semantic.training.text import TextPlan, train_text_encoder
+        from taskwave.semantic.weights import check_target, quiet_libraries
+
+        check_target(out)
+        with quiet_libraries(), alone(folder):
+            metrics = train_text_encoder(out, folder, TextPlan(steps, seed), _device(device), display)
     typer.echo(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    typer.echo(f"wrote {out}")
 
 
 @train.command("set")
 def train_set(
-    recipe: Annotated[str, typer.Argument(help="A bundled recipe (streets, camvid) or a TOML file.")],
+    recipe: Annotated[str, typer.Argument(help="A bundled recipe (tiny, streets, camvid) or a TOML file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs; default runs/train/RECIPE.")] = None,
     start: Annotated[str | None, typer.Option(help="Go on from this set of weights (name or folder).")] = None,
     stage: Annotated[list[str] | None, typer.Option(help=f"Only these of: {STAGES}.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.")] = None,
-    export: Annotated[Path | None, typer.Option(help="Write the finished set here.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N, or auto.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the finished set to this new folder.")] = None,
 ) -> None:
     """Train the networks of one set of weights, stage by stage."""
+    from taskwave.scenarios.cli.training_display import show
+    from taskwave.semantic.training import plan as planning
+    from taskwave.semantic.training.recipe import STAGES as ALL
+    from taskwave.semantic.training.recipe import load_recipe
+
+    chosen, loaded = tuple(stage or ALL), load_recipe(recipe)
+    folder = out or Path("runs/train") / Path(recipe).stem
+    plan = planning.make_plan(loaded, folder, chosen)
+    planning.check_order(folder, chosen, start is not None, export is not None)
+    messages.print(f"recipe {recipe}, seed {loaded.seed}, folder {folder}", markup=False, soft_wrap=True)
+    for each in plan:
+        messages.print(f"  {each}", markup=False, soft_wrap=True)
+    with show(plan) as display:
+        _train_set(_Choice(loaded, folder, start, export, device, threads), [each.name for each in plan], display)
+    if export is not None:
+        typer.echo(f"wrote {export}")
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Holds what the options of `taskwave train set` chose."""
+
+    recipe: "Recipe"
+    folder: Path
+    start: str | None
+    export: Path | None
+    device: str
+    threads: int | None
+
+
+def _train_set(choice: _Choice, stages: list[str], display: "Display") -> None:
+    """Check everything, train `stages` in order and export the set."""
+    display.note("loading PyTorch …")
     import torch
 
-    from taskwave.semantic.training import stages as training
-    from taskwave.semantic.training.recipe import load_recipe
-    from taskwave.semantic.weights import load_models
+    from taskwave.semantic.training.record import alone
+    from taskwave.semantic.training.stages import Workshop
+    from taskwave.semantic.weights import check_target, load_models, quiet_libraries
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    chosen = tuple(stage or training.STAGES)
-    unknown = [name for name in chosen if name not in training.STAGES]
-    if unknown:
-        raise ValueError(f"unknown stage '{unknown[0]}': allowed are {', '.join(training.STAGES)}")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    folder = out or Path("runs/train") / Path(recipe).stem
-    workshop = training.Workshop(load_recipe(recipe), folder, device, lambda line: print(line, flush=True))
-    if start is not None:
-        workshop.start_from(load_models(start), chosen)
-    for name in chosen:
-        workshop.train(name)
-    if export is not None:
-        workshop.export(export)
-        typer.echo(f"wrote {export}")
+    device = _device(choice.device)
+    if choice.threads is not None:
+        torch.set_num_threads(choice.threads)
+    display.note(f"device {device}, {torch.get_num_threads()} threads")
+    if choice.export is not None:
+        check_target(choice.export)
+    with quiet_libraries(), alone(choice.folder):
+        workshop = Workshop(choice.recipe, choice.folder, device, display)
+        workshop.check(stages)
+        if choice.start is not None:
+            workshop.start_from(load_models(choice.start), stages)
+        for name in stages:
+            workshop.train(name)
+        if choice.export is not None:
+            workshop.export(choice.export)
 
 
 @train.command("receiver")
 def train_receiver(
-    out: Annotated[Path, typer.Argument(help="Folder for the weights.")],
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 4000,
-    seed: Annotated[int, typer.Option(help="Seed of data and weights.")] = 0,
+    out: Annotated[Path, typer.Argument(help="New folder for the weights.")],
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 4000,
+    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**31 - 1)] = 0,
     folder: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/receiver"),
-    images: Annotated[int, typer.Option(help="Channels of the comparison at the end.")] = 256,
+    images: Annotated[int, typer.Option(help="Channels of the comparison at the end.", min=1)] = 256,
 ) -> None:
     """Train the channel estimator of csi = "neural" (needs the extra tensorflow, which computes on the processor)."""
-    from rich.console import Console
+    from taskwave.scenarios.cli.training_display import show
 
-    from taskwave.phy.receiver.neural.network import save_estimator
-    from taskwave.scenarios.studies.neural_receiver import comparison_table, fit
+    plan = _tell("channel estimator", folder, steps, 16)
+    with show(plan) as display:
+        from taskwave.phy.receiver.neural.network import save_estimator
+        from taskwave.scenarios.studies.neural_receiver import comparison_table, fit
+        from taskwave.semantic.training.record import alone
+        from taskwave.semantic.weights import check_target
 
-    save_estimator(fit(steps, seed, folder), out)
-    Console().print(comparison_table(out, images))
+        check_target(out)
+        with alone(folder):
+            save_estimator(fit(steps, seed, folder, display), out)
+        display.note(f"wrote {out}; comparing receivers over {images} channels …")
+        console.print(comparison_table(out, images))
+
+
+def _tell(what: str, folder: Path, steps: int, batch: int) -> "tuple[StagePlan, ...]":
+    """Print what is going to be trained and how much of it is done, and return the plan."""
+    from taskwave.semantic.training.plan import StagePlan, steps_in
+    from taskwave.semantic.training.record import CHECKPOINT
+
+    plan = StagePlan(folder.name, steps, batch, min(steps, steps_in(folder / CHECKPOINT)), False)
+    messages.print(f"{what}: {steps} steps, {plan.done} done, folder {folder}", markup=False, soft_wrap=True)
+    return (plan,)
 
 
 @app.command()

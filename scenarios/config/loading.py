@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from taskwave.semantic.text import read_text
+
 if TYPE_CHECKING:  # `taskwave list` must not wait for torch.
     from taskwave.scenarios.config.scenario import Scenario
 
@@ -50,10 +52,12 @@ def read(path: Path) -> dict[str, Any]:
         ScenarioError: the file is not TOML in UTF-8.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ScenarioError(f"{path}: not a text file in UTF-8 ({error.reason} at byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+        text = read_text(path)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # Also numbers of thousands of digits, and tables as deep.
         raise ScenarioError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -63,6 +67,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     Raises:
         ScenarioError: the text cannot be read as one key and one value.
     """
+    text = text.removeprefix("\ufeff")  # A text that was read from a file may begin with its byte order mark.
     key, separator, raw = text.partition("=")
     parts = tuple(part.strip() for part in key.split("."))
     if not separator or not all(parts):
@@ -76,6 +81,8 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         if raw[0] in "[{\"'" or "\n" in raw:
             raise ScenarioError(f"--set {text!r}: the value is not valid TOML: {error}") from error
         return parts, raw
+    except (ValueError, RecursionError) as error:
+        raise ScenarioError(f"--set {_short(text)}: the value cannot be read: {error}") from error
     if set(parsed) != {"value"}:
         raise ScenarioError(f"--set {text!r}: one value at a time")
     return parts, parsed["value"]
@@ -87,13 +94,17 @@ def override(tables: dict[str, Any], parts: Sequence[str], value: Any) -> dict[s
     Raises:
         ScenarioError: the key leads through a value that is no table.
     """
-    head, *rest = parts
-    if not rest:
-        return {**tables, head: value}
-    below = tables.get(head, {})
-    if not isinstance(below, dict):
-        raise ScenarioError(f"--set {'.'.join(parts)}: {head!r} is a value, not a table with keys of its own")
-    return {**tables, head: override(below, rest, value)}
+    changed = {**tables}
+    inner = changed
+    for depth, name in enumerate(parts[:-1], 1):
+        below = inner.get(name, {})
+        if not isinstance(below, dict):
+            through = ".".join(parts[:depth])
+            raise ScenarioError(f"--set {'.'.join(parts)}: {through} is a value, not a table with keys of its own")
+        inner[name] = {**below}
+        inner = inner[name]
+    inner[parts[-1]] = value
+    return changed
 
 
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
@@ -105,7 +116,7 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
     from taskwave.scenarios.config.scenario import Scenario  # noqa: PLC0415  loads torch
 
     path = find(name_or_file)
-    tables = read(path)
+    tables = {"name": path.stem, **read(path)}
     for text in overrides:
         parts, value = parse_override(text)
         tables = override(tables, parts, value)
@@ -122,7 +133,9 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
 
 def _fault(path: Path, fault: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return the line of one fault, an entry of `ValidationError.errors()`."""
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
+    # Where a key allows several types, pydantic adds their names, which are no keys.
+    keys = [part for part in fault["loc"] if isinstance(part, int) or part.replace("_", "").isalnum()]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys).lstrip(".")
     message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     if fault["type"] == "extra_forbidden":
         *tables, key = fault["loc"]
@@ -148,5 +161,8 @@ def _keys(model: type[BaseModel], tables: Sequence[str | int]) -> list[str]:
 
 def _short(value: Any) -> str:
     """Return a value as Python writes it, cut to 60 characters where it has more than 80."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

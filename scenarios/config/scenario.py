@@ -2,30 +2,20 @@
 
 import difflib
 from collections import Counter
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from taskwave.links import registry
 from taskwave.links.base import Task
 from taskwave.phy.channel import link_budget
 from taskwave.phy.config.channel import DROP_CHANNELS, Distance
 from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.config.table import ListToTuple, PathLike, Table
 from taskwave.phy.definitions import noise_variance
 from taskwave.semantic.classes import NAMES
 from taskwave.semantic.data import SOURCES
 from taskwave.semantic.language import lexicon
-
-
-def _tuple(value: Any) -> Any:
-    """Turn a list of TOML into the tuple of a frozen model; everything else stays as it is and fails by its type."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _path(value: Any) -> Any:
-    """Turn text into a path, with ~ for the home folder; everything else stays as it is and fails by its type."""
-    return Path(value).expanduser() if isinstance(value, str) and value else value
 
 
 def _decibels(value: float) -> float:
@@ -49,7 +39,7 @@ def _known_source(value: str) -> str:
     return value
 
 
-def _prompt(value: str) -> str:
+def check_prompt(value: str) -> str:
     """Check the wording of a task; `ValueError` for unknown words and for one that names a part of the image."""
     if lexicon.parse(value).columns != lexicon.COLUMNS:
         raise ValueError("a task is scored on the whole image: name classes only, without left, centre or right")
@@ -61,50 +51,47 @@ def _prompt(value: str) -> str:
 
 
 Decibels = Annotated[float, AfterValidator(_decibels)]
-Budget = Annotated[int, Field(ge=1)]
+Budget = Annotated[int, Field(ge=1, le=10**9)]
 LinkName = Annotated[str, AfterValidator(_known_link)]
-Prompt = Annotated[str, AfterValidator(_prompt)]
-Folder = Annotated[Path, BeforeValidator(_path)]
+Prompt = Annotated[str, AfterValidator(check_prompt)]
 
 
-class _Table(BaseModel):
-    """Refuses unknown keys and values of other types, and cannot be changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ImageConfig(_Table):
+class ImageConfig(Table):
     """Describes `[images]`: the images used, and how many go through a link at once."""
 
-    source: Annotated[str, AfterValidator(_known_source)]
-    """Name of an image set: `streets` (generated) or one that `open_images` knows, such as `camvid`."""
-    split: Literal["train", "val", "test"]
-    """Split of the image set."""
-    count: int = Field(ge=1)
+    source: Annotated[str, AfterValidator(_known_source)] = "streets"
+    """Name of an image set: `streets` (generated), `folder` (a folder of images without label maps, whose accuracy is
+    null) or one that `open_images` knows, such as `camvid`."""
+    split: Literal["train", "val", "test"] = "val"
+    """Split of the image set. A `folder` has none; its records bear this name nevertheless."""
+    count: int = Field(default=8, ge=1, le=10**9)
     """Number of images used, spread evenly over the split."""
     batch: int = Field(default=8, ge=1, le=256)
     """Number of images of one point. It decides the memory needed and how often results reach the disk. Channels and
     noise are drawn batch by batch, so another number means other realisations."""
-    folder: Folder | None = None
-    """Folder of the image set; relative paths start at the current folder. None: the one that `open_images` finds."""
+    folder: PathLike | None = None
+    """Folder of the image set, which the source `folder` needs; relative paths start at the current folder. None: the
+    one that `open_images` finds."""
 
 
-class SweepConfig(_Table):
+class SweepConfig(Table):
     """Describes `[sweep]`, the grid: every combination of SNR or distance, budget and link is run on every batch."""
 
-    es_n0_db: Annotated[tuple[Decibels, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
+    es_n0_db: Annotated[tuple[Decibels, ...], ListToTuple, Field(min_length=1)] | None = None
     """SNRs [dB]. None: distances are swept."""
-    distance_m: Annotated[tuple[Distance, ...], BeforeValidator(_tuple), Field(min_length=1)] | None = None
+    distance_m: Annotated[tuple[Distance, ...], ListToTuple, Field(min_length=1)] | None = None
     """Horizontal distances [m], from which `[radio.link_budget]` computes SNRs. None: `es_n0_db` is swept."""
-    budgets: Annotated[tuple[Budget, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    budgets: Annotated[tuple[Budget, ...], ListToTuple, Field(min_length=1)]
     """Budgets: channel uses allowed per image and task, both directions together."""
-    links: Annotated[tuple[LinkName, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    links: Annotated[tuple[LinkName, ...], ListToTuple, Field(min_length=1)]
     """Names of the links under test."""
     occasions: int = Field(default=3, ge=1, le=16)
     """Number of channel realisations per image: the first transmission and the later rounds that a link may use."""
+    fades: int = Field(default=1, ge=1, le=64)
+    """Number of independent fades, each with noise of its own, over which every image is sent at every point."""
 
 
-class StripConfig(_Table):
+class StripConfig(Table):
     """Describes `[strip]`, the image strip drawn after a run, all rows at one SNR and budget."""
 
     es_n0_db: Decibels
@@ -130,26 +117,26 @@ class Condition(NamedTuple):
     """Distance that the SNR belongs to [m]. None: SNRs are swept."""
 
 
-class Scenario(_Table):
+class Scenario(Table):
     """Describes one scenario file: everything its results depend on, apart from the code and the weights."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    """Name of the scenario, which names the folder of its results."""
-    description: str = Field(min_length=1)
+    """Name of the scenario, which names the folder of its results. Without it, a file's own name stands for it."""
+    description: str = ""
     """One line for `taskwave list`."""
-    seed: int = Field(ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed from which channels and noise of all points are derived."""
-    weights: str = Field(min_length=1)
+    weights: str = Field(default="streets", min_length=1)
     """Name of a bundled set (`streets`, `camvid`) or path of a folder with trained weights."""
     text_encoder: str | None = Field(default=None, min_length=1)
     """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
-    judge: Folder | None = None
+    judge: PathLike | None = None
     """Folder of a task network that judges the images of all links. None: the one in `weights`."""
-    tasks: Annotated[tuple[Prompt, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    tasks: Annotated[tuple[Prompt, ...], ListToTuple, Field(min_length=1)]
     """Prompts of the tasks, one each, in free wording."""
-    images: ImageConfig
+    images: ImageConfig = ImageConfig()
     """Table `[images]`."""
-    radio: RadioConfig
+    radio: RadioConfig = RadioConfig()
     """Table `[radio]`."""
     sweep: SweepConfig
     """Table `[sweep]`."""
@@ -210,6 +197,8 @@ class Scenario(_Table):
             raise ValueError(f"strip.task {self.strip.task!r} is none of the tasks: {', '.join(map(repr, self.tasks))}")
         if self.images.source == "streets" and self.images.folder is not None:
             raise ValueError("images.folder is given, but the source 'streets' is generated: remove images.folder")
+        if self.images.source == "folder" and self.images.folder is None:
+            raise ValueError("images.source 'folder' needs the folder of the images: give images.folder")
         return self
 
 

@@ -17,7 +17,8 @@ from torch.nn import functional
 from taskwave.links.base import Delivery
 from taskwave.scenarios.config.scenario import StripConfig, parse_task
 from taskwave.scenarios.figures.style import channel_label
-from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint
+from taskwave.scenarios.sweep.evaluation import Evaluator
+from taskwave.scenarios.sweep.points import SweepPoint
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
 

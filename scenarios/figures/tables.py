@@ -1,13 +1,15 @@
 """Tables and notes of sweeps for the terminal."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from taskwave.phy.drawing import make_table
 from taskwave.phy.radio import Radio
+from taskwave.scenarios.figures.layout import METRICS, Metric
 from taskwave.scenarios.figures.style import curve_styles
 from taskwave.scenarios.sweep.runner import Skipped
 
@@ -15,53 +17,100 @@ _RELATIONS = {"=": "", ">=": "≥ ", "<=": "≤ "}
 """Signs in front of a gain, by its relation in `gain.gains`."""
 
 
-def accuracy_tables(pooled: pd.DataFrame) -> list[Table]:
-    """Return a table of pooled accuracy for each task, with links and budgets down and SNRs across.
+def accuracy_tables(
+    pooled: pd.DataFrame, tasks: Sequence[str] | None = None, metric: Metric = METRICS["accuracy"]
+) -> list[Table]:
+    """Return a table of a pooled metric for each of `tasks` (all if None), links and budgets down and SNRs across.
 
     Intervals are left out, because they do not fit the width of a terminal: curves and accuracy.csv have them.
+    Undefined values are dashes; a task in which all are undefined has no table.
     """
     es_n0_dbs = sorted(pooled["es_n0_db"].unique())
     tables = []
     for task, part in pooled.groupby("task", sort=False):
+        if part[metric.column].isna().all() or (tasks is not None and task not in tasks):
+            continue
         rows = []
         for link in curve_styles(pooled):
             for budget, cells in part[part["link"] == link].groupby("budget"):
                 by_es_n0_db = cells.set_index("es_n0_db")
                 spent = f"{cells['channel_uses'].mean():,.0f}"
-                rows.append([link, f"{budget:,}", spent, *(_accuracy(by_es_n0_db, x) for x in es_n0_dbs)])
+                rows.append([link, f"{budget:,}", spent, *(_cell(by_es_n0_db, x, metric.column) for x in es_n0_dbs)])
         distances = pooled.drop_duplicates("es_n0_db").set_index("es_n0_db")["distance_m"]
         heads = (f"{x:g} dB" if pd.isna(distances[x]) else f"{distances[x]:g} m, {x:g} dB" for x in es_n0_dbs)
         columns = ["link", "budget", "uses", *heads]
-        tables.append(make_table(f"Task accuracy (IoU): {task}", columns, rows))
+        title = f"{metric.label[0].upper()}{metric.label[1:]}: {task}"
+        tables.append(make_table(title, columns, rows))
     return tables
 
 
-def _accuracy(by_es_n0_db: pd.DataFrame, es_n0_db: float) -> str:
-    """Return the cell of an SNR, a dash where there is no record."""
-    if es_n0_db not in by_es_n0_db.index:
+def _cell(by_es_n0_db: pd.DataFrame, es_n0_db: float, column: str) -> str:
+    """Return the cell of an SNR, a dash where there is no record or the metric is undefined."""
+    if es_n0_db not in by_es_n0_db.index or pd.isna(by_es_n0_db.loc[es_n0_db][column]):
         return "–"
-    return f"{by_es_n0_db.loc[es_n0_db]['accuracy']:.3f}"
+    return f"{by_es_n0_db.loc[es_n0_db][column]:.3f}"
+
+
+def interval_text(low: float, high: float, form: str = ".2f") -> str:
+    """Return the 95 % interval of a gain in brackets; "" where there is none, an end that is unbounded left open."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    ends = format(low, form), "…" if math.isinf(high) else format(high, form)
+    return f" ({ends[0]} to {ends[1]})"
 
 
 def gain_summary_table(summary: pd.DataFrame, scheme: str, baselines: str) -> Table:
-    """Return the summary of `gain.gain_summary` as a table."""
+    """Return the summary of `gain.gain_summary` as a table, gains with their 95 % intervals."""
     rows = []
-    for row in summary.itertuples():
-        cells = [row.task, f"{row.es_n0_db:g} dB", f"{row.scheme_best:.3f}", f"{row.baseline_best:.3f}"]
-        if pd.isna(row.low):
+    for row in summary.to_dict("records"):
+        cells = [row["task"], f"{row['es_n0_db']:g} dB", f"{row['scheme_best']:.3f}", f"{row['baseline_best']:.3f}"]
+        if pd.isna(row["low"]):
             cells += ["none", "–", "–", "–"]
         else:
-            gains = (row.gain_at_low, row.mean_gain, row.gain_at_high)
-            cells += [f"{row.low:.3f}…{row.high:.3f}", *("–" if pd.isna(g) else f"{g:.2f}x" for g in gains)]
+            cells.append(f"{row['low']:.3f}…{row['high']:.3f}")
+            cells += [_gain(row, name) for name in ("gain_at_low", "mean_gain", "gain_at_high")]
         rows.append(cells)
     columns = ["task", "Es/N0", "best", "baseline best", "both reach", "gain at low end", "mean gain", "at high end"]
-    return make_table(
-        f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions)", columns, rows
-    )
+    title = f"Semantic gain of {scheme} over the best of {baselines} (channel uses, both directions; 95 % intervals)"
+    return make_table(title, columns, rows)
+
+
+def _gain(row: Mapping[Hashable, Any], name: str) -> str:
+    """Return the cell of a gain with its interval, a dash where it is undefined."""
+    if pd.isna(row[name]):
+        return "–"
+    return f"{row[name]:.2f}x[dim]{interval_text(row[f'{name}_from'], row[f'{name}_to'])}[/dim]"
+
+
+def gain_notes(summary: pd.DataFrame, resamples: int) -> list[str]:
+    """Return lines on resamples that bound a gain only, or do not count, and on intervals that are not there.
+
+    Args:
+        summary: table of `gain.gain_summary`.
+        resamples: number of resamples.
+    """
+    lines = []
+    there = summary[summary["low"].notna()]
+    apart, undefined = (0 if there.empty else int(there[name].max()) for name in ("apart", "undefined"))
+    if apart:
+        lines.append(
+            f"in up to {apart:,} of {resamples:,} resamples the two share no accuracy: the gain is only bounded there, "
+            "and intervals are as wide as these bounds allow (… = no upper end)"
+        )
+    if undefined:
+        lines.append(f"in up to {undefined:,} of {resamples:,} resamples a mean gain is undefined: they do not count")
+    if there["mean_gain_from"].isna().any():
+        lines.append("no interval where more than half of the resamples do not count, or there is one group of images")
+    if len(there) < len(summary):
+        lines.append(
+            "both reach none: one is better with its fewest channel uses than the other with its most, so the gain is "
+            "only bounded (≥, ≤ in the table above)"
+        )
+    return lines
 
 
 def gain_table(gains: pd.DataFrame, scheme: str) -> Table:
-    """Return the gains of `gain.gains` as a table."""
+    """Return the gains of `gain.gains` as a table, with their 95 % intervals."""
     rows = [
         [
             row.task,
@@ -72,7 +121,7 @@ def gain_table(gains: pd.DataFrame, scheme: str) -> Table:
             if row.relation == "="
             else f"{_RELATIONS[row.relation]}{row.baseline_uses:,.0f}",
             row.baseline,
-            f"{_RELATIONS[row.relation]}{row.gain:.2f}x",
+            f"{_RELATIONS[row.relation]}{row.gain:.2f}x[dim]{interval_text(row.gain_from, row.gain_to)}[/dim]",
         ]
         for row in gains.itertuples()
     ]
@@ -100,6 +149,8 @@ def _difference(by_es_n0_db: pd.DataFrame, es_n0_db: float) -> str:
     if es_n0_db not in by_es_n0_db.index:
         return "–"
     cell = by_es_n0_db.loc[es_n0_db]
+    if pd.isna(cell["low"]):
+        return f"{cell['difference']:+.3f}"
     sure = "*" if cell["low"] > 0 or cell["high"] < 0 else " "
     return f"{cell['difference']:+.3f}{sure} [dim]{cell['low']:+.2f}…{cell['high']:+.2f}[/dim]"
 

@@ -4,20 +4,18 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from taskwave.links.bitwise.source import to_image
 from taskwave.phy.gnuradio.client import last_words
+from taskwave.semantic.data import files
 
 SIZE = (192, 256)
 """Height and width of the images on the air."""
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _IMAGE_BYTES = 3 * SIZE[0] * SIZE[1]
 _CAMERA_SECONDS = 15.0
 """Longest time until the first image of a camera, and from one image to the next [s]."""
@@ -26,44 +24,59 @@ NamedImage = tuple[str, torch.Tensor]
 """Name of an image and the image [3, H, W] float in [0, 1]."""
 
 
-def open_live_images(path: Path) -> Iterator[NamedImage]:
+def open_live_images(path: Path, note: Callable[[str], None]) -> Iterator[NamedImage]:
     """Return an iterator without end over images of `SIZE` and their names.
 
     Args:
         path: folder of images, or a camera of Video4Linux such as /dev/video0.
+        note: function that shows the user a line; an image that cannot be read is named once and left out.
 
     Raises:
         FileNotFoundError: there is no such thing, or no image in the folder.
-        ValueError: an image cannot be read.
+        ValueError: no image of the folder can be read.
         RuntimeError: the camera gives none.
     """
     if path.is_char_device():
         return _camera(path)
-    found = sorted(p for p in path.glob("*") if p.suffix.lower() in _SUFFIXES)
+    found = sorted(p for p in path.glob("*") if p.suffix.lower() in files.SUFFIXES)
     if not found:
         raise FileNotFoundError(
-            f"{path} is neither a camera nor a folder with images ({', '.join(sorted(_SUFFIXES))}): name one"
+            f"{path} is neither a camera nor a folder with images ({', '.join(files.SUFFIXES)}): name one"
         )
-    return ((p.name, read_image(p)) for p in cycle(found))
+    return _folder(path, found, note)
+
+
+def _folder(folder: Path, paths: Sequence[Path], note: Callable[[str], None]) -> Iterator[NamedImage]:
+    """Yield the images at `paths` over and over, those left out that cannot be read."""
+    named: set[Path] = set()
+    while True:
+        faults = []
+        for path in paths:
+            try:
+                image = read_image(path)
+            except ValueError as error:
+                faults.append(error)
+                if path not in named:
+                    named.add(path)
+                    note(f"left out: {error}")
+                continue
+            yield path.name, image
+        if len(faults) == len(paths):
+            raise ValueError(f"no image of {folder} can be read; the first: {faults[0]}")
 
 
 def read_image(path: Path) -> torch.Tensor:
-    """Read the middle of an image file, scaled to `SIZE`, as [3, H, W] float in [0, 1].
+    """Read the middle of an image file, scaled to `SIZE` and turned by its orientation tag, [3, H, W] in [0, 1].
 
     Raises:
         ValueError: the file cannot be read.
     """
-    height, width = SIZE
     try:
-        with Image.open(path) as file:
-            original = file.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from None
-    scale = max(width / original.width, height / original.height)
-    box_width, box_height = width / scale, height / scale
-    left, top = (original.width - box_width) / 2, (original.height - box_height) / 2
-    box = (left, top, left + box_width, top + box_height)
-    return to_image(np.array(original.resize((width, height), Image.Resampling.BICUBIC, box=box)))
+        original = files.read_image(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path} cannot be read as an image: {reason}") from None
+    return files.fit(path.name, original, None, SIZE).image.float() / 255
 
 
 def _camera(device: Path) -> Iterator[NamedImage]:

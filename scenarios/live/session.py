@@ -12,8 +12,8 @@ from taskwave.links.base import Delivery, Task
 from taskwave.links.bitwise.source import to_pixels
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
-from taskwave.phy.gnuradio.exchange import Exchange
-from taskwave.phy.gnuradio.medium import LiveMedium
+from taskwave.phy.gnuradio.exchange import BurstExchange
+from taskwave.phy.gnuradio.medium import HeardBurst, LiveMedium
 from taskwave.phy.gnuradio.wire import Message, Pixels
 from taskwave.phy.radio import Radio
 from taskwave.semantic.weights import Models
@@ -43,6 +43,8 @@ class LiveReport:
     """Time from the image to the answer [s]."""
     air_seconds: float
     """Part of `seconds` in which bursts were on their way through the flowgraph [s]."""
+    heard: tuple[HeardBurst, ...]
+    """What was heard of each burst."""
 
 
 class LiveSession:
@@ -58,7 +60,7 @@ class LiveSession:
     """
 
     def __init__(
-        self, models: Models, config: RadioConfig, exchange: Exchange, link: str, es_n0_db: float, budget: int
+        self, models: Models, config: RadioConfig, exchange: BurstExchange, link: str, es_n0_db: float, budget: int
     ) -> None:
         self.exchange, self.es_n0_db, self.budget = exchange, es_n0_db, budget
         self._radio, self._radio.rehearsal = Radio(config), Radio(config)
@@ -77,6 +79,7 @@ class LiveSession:
             BudgetError: the budget is too small for the link.
         """
         self._medium.receptions.clear()
+        self._medium.heard.clear()
         self._symbols.clear()
         start, on_air = time.monotonic(), self._medium.seconds
         air = AirInterface(self._radio.config, self._fading, self.es_n0_db, 0)
@@ -93,6 +96,7 @@ class LiveSession:
             len(self._medium.receptions),
             seconds,
             self._medium.seconds - on_air,
+            tuple(self._medium.heard),
         )
 
     def _take(self, name: str, value: torch.Tensor) -> None:

@@ -18,6 +18,8 @@ from taskwave.phy.receiver.neural.estimator import NeuralEstimator
 from taskwave.phy.receiver.neural.network import build_network
 from taskwave.phy.seeds import generator
 from taskwave.semantic.training.fit import Fit, FitConfig
+from taskwave.semantic.training.monitor import Monitor
+from taskwave.semantic.training.record import claim
 
 SymbolKind = Literal["analog", "qpsk", "16qam", "64qam"]
 KINDS: tuple[SymbolKind, ...] = ("analog", "qpsk", "16qam", "64qam")
@@ -149,11 +151,15 @@ class Course:
         return self._radios[key]
 
 
-def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
-    """Train an estimator, from the last checkpoint in `folder` if there is one.
+def fit(steps: int, seed: int, folder: Path, monitor: Monitor | None = None) -> NeuralEstimator:
+    """Train an estimator, from the last checkpoint in `folder` if there is one; `monitor` follows the progress.
 
     The same arguments give the same weights.
+
+    Raises:
+        ValueError: `folder` holds the training of something else.
     """
+    claim(folder, {"stage": "receiver", "steps": steps, "seed": seed})
     estimator = NeuralEstimator(build_network(seed))
     config = FitConfig(steps=steps, lr=2e-3, warmup=50, averaging=0.99, seed=seed, validate_every=250)
     training = Fit(estimator, config, folder)
@@ -168,7 +174,7 @@ def fit(steps: int, seed: int, folder: Path) -> NeuralEstimator:
         kinds: tuple[SymbolKind, ...] = ("analog", "qpsk")
         return {f"{kind}_{s:g}db": score(radio, kind, s, 32, COUNT, SEEDS).loss for kind in kinds for s in (0.0, 15.0)}
 
-    training.run(loss, validate, lambda line: print(line, flush=True))
+    training.run(loss, validate, monitor)
     return averaged
 
 

@@ -1,17 +1,14 @@
 """Evaluation of a point of a sweep as a pure function, with models, radio and links that all points share."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+import copy
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 import taskwave
 from taskwave.links import registry
-from taskwave.links.base import Delivery, Link
+from taskwave.links.base import Delivery, Link, Task
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.channel.fading import Fading
 from taskwave.phy.config.radio import RadioConfig
@@ -19,106 +16,16 @@ from taskwave.phy.definitions import bandwidth_ratio
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.network import weights_digest
 from taskwave.phy.seeds import stream_seed
-from taskwave.scenarios.config.scenario import ImageConfig, Scenario, task_name
+from taskwave.scenarios.config.scenario import Scenario, task_name
+from taskwave.scenarios.sweep.code import code_digest, link_digest
+from taskwave.scenarios.sweep.fidelity import image_scores, unlabelled_scores
+from taskwave.scenarios.sweep.judge import Judge
+from taskwave.scenarios.sweep.points import ImageBatch, SweepPoint, load_batch, open_chosen
 from taskwave.scenarios.sweep.profiling import StageTimes
-from taskwave.scenarios.sweep.records import identity
-from taskwave.semantic.classes import NO_ANSWER
-from taskwave.semantic.data import ImageSet, open_images
+from taskwave.scenarios.sweep.records import FORMAT, identity
+from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.metrics import iou_counts
-from taskwave.semantic.weights import Models, load_task_network
-
-
-@dataclass(frozen=True)
-class SweepPoint:
-    """Names one point of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
-
-    batch: int
-    """Index of the batch."""
-    es_n0_db: float
-    """SNR [dB]."""
-    budget: int
-    """Channel uses allowed per image and task, both directions together."""
-    link: str
-    """Name of the link."""
-    distance_m: float | None = None
-    """Distance that the SNR belongs to [m]. None: SNRs are swept."""
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Holds the images of one batch, as links and metrics take them."""
-
-    index: int
-    """Index of the batch."""
-    names: tuple[str, ...]
-    """Names of its B images."""
-    images: torch.Tensor
-    """Images [B, 3, H, W] float32 in [0, 1]."""
-    labels: torch.Tensor
-    """True class ids [B, H, W] uint8."""
-    digest: str
-    """SHA-256 digest of pixels and labels, by which results of other images are told apart."""
-
-
-def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
-    """Yield every point of a scenario, batch by batch: an interrupted run has whole curves over fewer images."""
-    sweep = scenario.sweep
-    for batch in range(-(-scenario.images.count // scenario.images.batch)):
-        for es_n0_db, distance_m in scenario.conditions:
-            for budget in sweep.budgets:
-                for link in sweep.links:
-                    yield SweepPoint(batch, es_n0_db, budget, link, distance_m)
-
-
-def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
-    """Return the image set of a scenario and the indices that it uses, spread evenly over the split.
-
-    Raises:
-        ValueError: the split has fewer images than asked for; also what `open_images` raises.
-    """
-    images = open_images(config.source, config.split, config.folder)
-    if config.count > len(images):
-        raise ValueError(
-            f"images.count = {config.count}: the {config.split} split of {config.source} has {len(images)} images; "
-            f"give --set images.count={len(images)} or less"
-        )
-    return images, tuple(i * len(images) // config.count for i in range(config.count))
-
-
-def code_digest() -> str:
-    """Return the SHA-256 digest of the code that results depend on (phy, semantic, links), to notice other code."""
-    root = Path(str(taskwave.__file__)).parent
-    digest = hashlib.sha256()
-    for package in ("phy", "semantic", "links"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-class Judge:
-    """Answers in place of the links' own task network wherever an image was delivered.
-
-    Args:
-        folder: folder of a segmentation network, as `taskwave train set … --stage segmentation` leaves it.
-
-    Raises:
-        FileNotFoundError: there is no network in the folder.
-        ValueError: the network is damaged.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._task, self.digest = load_task_network(folder)
-
-    def __call__(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Return deliveries with predictions of its own; those without an image (an answer was sent) as they are."""
-        judged = []
-        for delivery in deliveries:
-            if delivery.image is not None:
-                prediction = self._task.predict(delivery.image)
-                prediction[delivery.outage.to(prediction.device)] = NO_ANSWER
-                delivery = replace(delivery, prediction=prediction)  # noqa: PLW2901  the judged one from here on
-            judged.append(delivery)
-        return judged
+from taskwave.semantic.weights import Models
 
 
 def _check_turnaround(radio: Radio, budget: int) -> None:
@@ -147,25 +54,50 @@ class Evaluator:
     """
 
     def __init__(self, scenario: Scenario, models: Models, profile: StageTimes | None = None) -> None:
-        self.scenario = scenario
         self.models = models
-        self._radios = {
-            config: Radio(config) for config in (scenario.radio_at(c.distance_m) for c in scenario.conditions)
-        }
-        for radio in self._radios.values():
-            _check_turnaround(radio, max(scenario.sweep.budgets))
-        self.tasks = scenario.parsed_tasks()
-        self.image_set, self.indices = open_chosen(scenario.images)
         self._judge = Judge(scenario.judge) if scenario.judge is not None else None
         self._profile = profile
+        self._radios: dict[RadioConfig, Radio] = {}
         self._links: dict[tuple[str, RadioConfig], Link] = {}
+        self._link_digests: dict[str, str | None] = {}
+        self._open(scenario)
+
+    def _open(self, scenario: Scenario) -> None:
+        """Take over a scenario: make the radios that are missing, open its images, forget what was read before."""
+        self.scenario = scenario
+        self.tasks = scenario.parsed_tasks()
+        configs = dict.fromkeys(scenario.radio_at(c.distance_m) for c in scenario.conditions)
+        for config in configs:
+            if config not in self._radios:
+                self._radios[config] = Radio(config)
+            _check_turnaround(self._radios[config], max(scenario.sweep.budgets))
+        self.image_set, self.indices = open_chosen(scenario.images)
         self._batch: ImageBatch | None = None
-        self._fading: tuple[RadioConfig, Fading] | None = None
+        self._answers: tuple[str, torch.Tensor] | None = None
+        self._fading: tuple[RadioConfig, int, Fading] | None = None
+
+    def on_grid(self, scenario: Scenario) -> "Evaluator":
+        """Return an evaluator of a scenario that differs from that of this one in its grid, images or tasks only.
+
+        Both share networks, radios, links and times.
+
+        Raises:
+            ValueError: as in the constructor.
+        """
+        other = copy.copy(self)
+        other._open(scenario)
+        return other
 
     @property
     def radios(self) -> tuple[Radio, ...]:
         """Radios of the scenario: one, or one for each distance where the channel depends on it."""
-        return tuple(self._radios.values())
+        configs = dict.fromkeys(self.scenario.radio_at(c.distance_m) for c in self.scenario.conditions)
+        return tuple(self._radios[config] for config in configs)
+
+    @property
+    def judge_digest(self) -> str | None:
+        """Digest of the network of the judge. None: there is no judge."""
+        return None if self._judge is None else self._judge.digest
 
     def link(self, name: str, distance_m: float | None) -> Link:
         """Return the link called `name` over the radio at a distance of the sweep, made on first use."""
@@ -177,13 +109,7 @@ class Evaluator:
     def batch(self, index: int) -> ImageBatch:
         """Return the images of a batch; the batch read last is kept."""
         if self._batch is None or self._batch.index != index:
-            size = self.scenario.images.batch
-            samples = [self.image_set[i] for i in self.indices[index * size : (index + 1) * size]]
-            pixels = torch.stack([sample.image for sample in samples])
-            labels = torch.stack([sample.label for sample in samples])
-            digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
-            names = tuple(sample.name for sample in samples)
-            self._batch = ImageBatch(index, names, pixels.float() / 255, labels, digest)
+            self._batch = load_batch(self.image_set, self.indices, self.scenario.images.batch, index)
             self._fading = None
         return self._batch
 
@@ -191,20 +117,26 @@ class Evaluator:
         """Return a fresh air interface for a point, with the fading and noise of all links, budgets and SNRs."""
         batch, seed = self.batch(point.batch), self.scenario.seed
         config = self.scenario.radio_at(point.distance_m)
-        radio = self._radios[config]
+        radio, suffix = self._radios[config], f"/{point.fade}" if point.fade else ""
         # Points come distance by distance, so the fading of the last one is enough, with the responses that it keeps.
-        if self._fading is None or self._fading[0] != config:
-            fading_seed = stream_seed(seed, "fading", batch.index)
-            self._fading = config, radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
-        return AirInterface(radio.config, self._fading[1], point.es_n0_db, stream_seed(seed, "noise", batch.index))
+        if self._fading is None or self._fading[:2] != (config, point.fade):
+            fading_seed = stream_seed(seed, f"fading{suffix}", batch.index)
+            fading = radio.draw(len(batch.names), self.scenario.sweep.occasions, fading_seed)
+            self._fading = config, point.fade, fading
+        noise_seed = stream_seed(seed, f"noise{suffix}", batch.index)
+        return AirInterface(radio.config, self._fading[2], point.es_n0_db, noise_seed)
 
     def key(self, point: SweepPoint) -> str:
-        """Return a name that stands for everything that determines the records of a point."""
+        """Return a name that stands for everything that determines the records of a point, the code included."""
         scenario, config = self.scenario, self.scenario.radio_at(point.distance_m)
         recorded = self._radios[config].channel.digest
+        if point.link not in self._link_digests:
+            self._link_digests[point.link] = link_digest(point.link)
         return identity(
             {
+                "format": FORMAT,
                 "version": taskwave.__version__,
+                "code": code_digest(),
                 "weights": self._weights(point.link),
                 "seed": scenario.seed,
                 "occasions": scenario.sweep.occasions,
@@ -212,14 +144,31 @@ class Evaluator:
                 "tasks": [[task.prompt, list(task.classes)] for task in self.tasks],
                 "batch": point.batch,
                 "images": [self.batch(point.batch).digest, *self.batch(point.batch).names],
+                "groups": list(self.batch(point.batch).groups),
                 "es_n0_db": point.es_n0_db,
                 "budget": point.budget,
-                "link": [point.link, registry.origin(point.link)],
+                "fade": point.fade,
+                "link": [point.link, registry.origin(point.link), self._link_digests[point.link]],
                 **({"recorded": recorded} if recorded is not None else {}),
                 **({"receiver": weights_digest(config.neural_weights)} if config.csi == "neural" else {}),
                 **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )
+
+    def grid_columns(self) -> dict[str, str]:
+        """Return the columns that are equal in all records of the scenario: `run`, `split` and `weights`.
+
+        `run` is the identity of what decides the values of records beside their other columns, 12 hexadecimal digits:
+        radio, seed, images, number of occasions, weights and code.
+        """
+        fixed = self.scenario.model_dump(mode="json", exclude={"name", "description", "tasks", "strip"})
+        fixed["sweep"] = {"occasions": fixed["sweep"]["occasions"]}
+        state = {"code": code_digest(), "weights": self.models.digests, "judge": self.judge_digest}
+        return {
+            "run": identity({"scenario": fixed, **state})[:12],
+            "split": self.scenario.images.split,
+            "weights": self.scenario.weights,
+        }
 
     def _weights(self, link: str) -> dict[str, str]:
         """Return digests of the networks that `link` depends on: retraining others leaves its results valid."""
@@ -253,32 +202,58 @@ class Evaluator:
     def records(self, point: SweepPoint, deliveries: list[Delivery]) -> list[dict[str, Any]]:
         """Return the records of a point, in the columns of `records.SCHEMA`, one for each task and image."""
         batch, link = self.batch(point.batch), self.link(point.link, point.distance_m)
-        height, width = batch.labels.shape[-2:]
+        radio, (height, width) = self.scenario.radio, batch.labels.shape[-2:]
+        common = {
+            **self.grid_columns(),
+            "link": point.link,
+            "kind": link.kind,
+            "channel": radio.channel_name,
+            "num_tx_ant": radio.num_tx_ant,
+            "num_rx_ant": radio.num_rx_ant,
+            "num_layers": radio.num_layers,
+            "csi": radio.csi,
+            "es_n0_db": point.es_n0_db,
+            "distance_m": point.distance_m,
+            "budget": point.budget,
+            "fade": point.fade,
+            "seed": self.scenario.seed,
+        }
         rows = []
         for task, delivery in zip(self.tasks, deliveries, strict=True):
             counts = iou_counts(delivery.prediction, batch.labels, task.classes)
+            psnrs_db = image_scores(delivery, batch.images)
+            unlabelled = self._unlabelled_scores(delivery, batch, task)
             for b, name in enumerate(batch.names):
                 intersection, union = (int(count[b]) for count in counts)
                 uses = int(delivery.channel_uses[b])
                 rows.append(
                     {
-                        "link": point.link,
-                        "kind": link.kind,
+                        **common,
                         "task": task_name(task),
-                        "prompt": (delivery.messages[b] if delivery.messages else "") or task.prompt,
-                        "channel": self.scenario.radio.channel_name,
-                        "es_n0_db": point.es_n0_db,
-                        "distance_m": point.distance_m,
-                        "budget": point.budget,
+                        "task_prompt": task.prompt,
+                        "asked": delivery.messages[b] if delivery.messages else None,
+                        "heard": delivery.heard[b] if delivery.heard else None,
                         "channel_uses": uses,
                         "feedback_uses": int(delivery.feedback_uses[b]),
+                        "airtime_s": int(delivery.airtime_slots[b]) * radio.slot_seconds,
                         "bandwidth_ratio": float(bandwidth_ratio(uses, height, width)),
                         "image": name,
+                        "group": batch.groups[b],
                         "accuracy": intersection / union if union else None,
                         "intersection": intersection,
                         "union": union,
+                        "psnr_db": psnrs_db[b],
+                        **unlabelled[b],
                         "outage": bool(delivery.outage[b]),
-                        "seed": self.scenario.seed,
                     }
                 )
         return rows
+
+    def _unlabelled_scores(self, delivery: Delivery, batch: ImageBatch, task: Task) -> list[dict[str, float | None]]:
+        """Return the scores of a batch without labels, and nulls where there are labels."""
+        if bool((batch.labels != IGNORE).any()):
+            return [{"ms_ssim": None, "agreement": None}] * len(batch.names)
+        if self._answers is None or self._answers[0] != batch.digest:
+            network = self.models.segmentation if self._judge is None else self._judge.task
+            self._answers = batch.digest, network.predict(batch.images).cpu()
+        return unlabelled_scores(delivery, batch.images, self._answers[1], task.classes)

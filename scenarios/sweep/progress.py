@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from taskwave.scenarios.sweep.evaluation import SweepPoint
+from taskwave.scenarios.sweep.points import SweepPoint
 from taskwave.scenarios.sweep.runner import Observer
 
 LOG_SECONDS = 15.0

@@ -1,70 +1,67 @@
-"""Flat records, one for each link, task, SNR, budget and image, and the folder in which finished points are kept."""
+"""Flat records, one for each link, task, SNR, budget, image and fade: their columns, and how files of them are read."""
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from taskwave.phy.files import StorageError, write_atomically
+
+FORMAT = 2
+"""Version of the columns, kept in the metadata of files. Version 1 has no metadata."""
 SCHEMA = pa.schema(
     [
+        ("run", pa.string()),  # identity of the run: configuration, images, weights and code
         ("link", pa.string()),
         ("kind", pa.string()),  # kind that the link declares: semantic, bitwise, bound, answer
         ("task", pa.string()),  # class names joined by +
-        ("prompt", pa.string()),  # prompt that the receiver sent back; the task's own wording where it sends none
+        ("task_prompt", pa.string()),  # wording of the task
+        ("asked", pa.string()),  # prompt that the receiver sent back, "" where it asked nothing; null: it never asks
+        ("heard", pa.string()),  # what the transmitter understood of it; null where nothing arrived
         ("channel", pa.string()),
+        ("num_tx_ant", pa.int64()),
+        ("num_rx_ant", pa.int64()),
+        ("num_layers", pa.int64()),
+        ("csi", pa.string()),  # channel knowledge of the receiver
         ("es_n0_db", pa.float64()),
         ("distance_m", pa.float64()),  # null where SNRs are swept
         ("budget", pa.int64()),  # channel uses allowed
         ("channel_uses", pa.int64()),  # channel uses spent, both directions
         ("feedback_uses", pa.int64()),  # channel uses spent on the reverse link
+        ("airtime_s", pa.float64()),  # time on the air [s], both directions, changes of direction included
         ("bandwidth_ratio", pa.float64()),  # channel_uses / (3 H W)
         ("image", pa.string()),
+        ("group", pa.string()),  # drive, clip or series of the image; its own name where there is none
+        ("fade", pa.int64()),  # index of the fade, from 0
+        ("split", pa.string()),
+        ("weights", pa.string()),  # name or folder of the trained set
         ("accuracy", pa.float64()),  # intersection / union; null where neither label nor answer has the classes
         ("intersection", pa.int64()),  # pixels, summed over the classes of the task
         ("union", pa.int64()),
+        ("psnr_db", pa.float64()),  # of the received image; null where none is sent
+        ("ms_ssim", pa.float64()),  # of the received image, where there are no labels; null else
+        ("agreement", pa.float64()),  # IoU with the answer on the sent image, where there are no labels; null else
         ("outage", pa.bool_()),
         ("seed", pa.int64()),
     ]
 )
 """Columns of records, with their types."""
+POSITION = ("link", "task", "es_n0_db", "distance_m", "budget", "image", "fade")
+"""Columns that name one record of a folder."""
 CSV, PARQUET = "records.csv", "records.parquet"
 
-
-class StorageError(OSError):
-    """Raised when results cannot be written, or when written ones are damaged."""
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file beside `path`, force it to the disk, then put it in the place of `path` in one step.
-
-    A crash, a full disk or Ctrl-C leaves either the old file or the new one.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written: {error.strerror or error}. Finished points stay readable in {path.parent}; "
-            "make room (or choose another --out) and run the same command again to continue"
-        ) from error
+_ADDED = {"run", "task_prompt", "asked", "heard", "num_tx_ant", "num_rx_ant", "num_layers", "csi", "airtime_s", "group"}
+_ADDED |= {"fade", "split", "weights", "psnr_db", "ms_ssim", "agreement"}
+"""Columns that version 1 does not have. Only there may they be null, `asked` and `heard` apart."""
+_NULLABLE = {"asked", "heard", "distance_m", "accuracy", "psnr_db", "ms_ssim", "agreement"}
+_AT_LEAST = {"budget": 1, "channel_uses": 0, "feedback_uses": 0, "intersection": 0, "union": 0, "fade": 0}
 
 
 def identity(what: Mapping[str, Any]) -> str:
@@ -76,69 +73,16 @@ def identity(what: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True, allow_nan=False).encode()).hexdigest()[:32]
 
 
-class PointStore:
-    """Keeps finished points in `out/points`, one Parquet file each, named by what determines the point."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.folder = out / "points"
-
-    def _path(self, key: str) -> Path:
-        """Return the file of a point."""
-        return self.folder / f"{key}.parquet"
-
-    def has(self, key: str) -> bool:
-        """Return whether a point is finished."""
-        return self._path(key).is_file()
-
-    def put(self, key: str, rows: Sequence[Mapping[str, Any]], notes: Mapping[str, str]) -> None:
-        """Keep one finished point.
-
-        Args:
-            key: name of the point, see `identity`.
-            rows: records of the point.
-            notes: `code`, the digest of the code, and `skipped`, the reason why there are no records.
-
-        Raises:
-            StorageError: the point cannot be written.
-        """
-        table = pa.Table.from_pylist(list(rows), SCHEMA).replace_schema_metadata(notes)
-        write_atomically(self._path(key), lambda file: pq.write_table(table, file))
-
-    def get(self, key: str) -> pa.Table:
-        """Return the records of one finished point.
-
-        Raises:
-            StorageError: the file is damaged or has other columns; the message names it.
-        """
-        try:
-            table = pq.read_table(self._path(key))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise StorageError(f"{self._path(key)}: damaged ({error}); delete it and run again") from error
-        if table.schema.names != SCHEMA.names:
-            raise StorageError(f"{self._path(key)}: has other columns than {SCHEMA.names}; delete it and run again")
-        return table
-
-    def assemble(self, keys: Sequence[str]) -> pd.DataFrame:
-        """Join the finished points among `keys`, in that order, into records.csv and records.parquet; return them."""
-        tables = [self.get(key).replace_schema_metadata(None) for key in keys if self.has(key)]
-        table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        write_atomically(self.out / PARQUET, lambda file: pq.write_table(table, file))
-        write_atomically(self.out / CSV, lambda file: pa_csv.write_csv(table, file))
-        return table.to_pandas()
-
-    def notes(self, key: str) -> dict[str, str]:
-        """Return the notes kept with a finished point."""
-        metadata = self.get(key).schema.metadata or {}
-        return {name.decode(): text.decode() for name, text in metadata.items()}
-
-
 def read_records(out: Path) -> pd.DataFrame:
-    """Return the records of a finished or interrupted run.
+    """Return the records of a finished or interrupted run, in the columns of `SCHEMA`.
+
+    Runs of version 1 are read as well: columns that they lack are null, apart from `group` (the image), `fade` (0) and
+    `task_prompt` (their column `prompt`: what the receiver sent back, else the wording of the task).
 
     Raises:
         FileNotFoundError: there are none in `out`.
-        StorageError: the file is damaged, or is not one of records.
+        StorageError: the file is damaged, is not one of records, or has a value that no record can have; the message
+            names file and column.
         ValueError: no point is finished yet.
     """
     path = out / PARQUET
@@ -146,11 +90,93 @@ def read_records(out: Path) -> pd.DataFrame:
         raise FileNotFoundError(f"{out}: no {PARQUET} here; give the --out folder of a `taskwave run`")
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise StorageError(f"{path}: damaged ({error}); run the scenario again to assemble it anew") from error
+    checked = _checked(path, table)
+    if checked.num_rows == 0:
+        raise ValueError(f"{path}: holds no records yet; let the run finish at least one point")
+    return checked.to_pandas()
+
+
+def write_records(out: Path, records: pa.Table, notes: Mapping[str, str]) -> None:
+    """Write records into records.parquet and records.csv of a folder, whole or not at all.
+
+    Args:
+        out: the folder.
+        records: records in the columns of `SCHEMA`.
+        notes: texts for the metadata of the Parquet file, beside the version of the columns.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    noted = records.replace_schema_metadata({"format": str(FORMAT), **notes})
+    plain = records.replace_schema_metadata(None)
+    write_atomically(out / PARQUET, lambda file: pq.write_table(noted, file))
+    write_atomically(out / CSV, lambda file: pa_csv.write_csv(plain, file))
+
+
+def _checked(path: Path, table: pa.Table) -> pa.Table:
+    """Return a table of either version in the columns of `SCHEMA`; `StorageError` at its first fault."""
+    version = _version(path, table)
+    if version == 1:
+        table = _upgraded(table)
     missing = [name for name in SCHEMA.names if name not in table.schema.names]
     if missing:
         raise StorageError(f"{path}: not records of this program, columns missing: {', '.join(missing)}")
-    if table.num_rows == 0:
-        raise ValueError(f"{path}: holds no records yet; let the run finish at least one point")
-    return table.to_pandas()
+    columns = []
+    for field in SCHEMA:
+        try:
+            columns.append(table[field.name].cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise StorageError(
+                f"{path}: column {field.name} is {table[field.name].type}, it must be {field.type} ({error}); "
+                "run the scenario again to assemble it anew"
+            ) from error
+        _check_values(path, field.name, columns[-1], version)
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _version(path: Path, table: pa.Table) -> int:
+    """Return the version of the columns of a table; `StorageError` for one of a later program."""
+    text = (table.schema.metadata or {}).get(b"format", b"1").decode()
+    if text not in ("1", str(FORMAT)):
+        raise StorageError(f"{path}: records of format {text}, this program reads 1 and {FORMAT}: update TaskWave")
+    return int(text)
+
+
+def _upgraded(table: pa.Table) -> pa.Table:
+    """Return records of version 1 with the columns that they lack; without `prompt` or `image` they are left as is."""
+    if "prompt" not in table.schema.names or "image" not in table.schema.names:
+        return table
+    known = {
+        "task_prompt": table["prompt"],
+        "group": table["image"],
+        "fade": pa.array(np.zeros(table.num_rows, np.int64)),
+    }
+    for name in SCHEMA.names:
+        if name in _ADDED and name not in table.schema.names:
+            kind = SCHEMA.field(name).type
+            table = table.append_column(name, known.get(name, pa.nulls(table.num_rows, kind)))
+    return table
+
+
+def _check_values(path: Path, name: str, column: pa.ChunkedArray, version: int) -> None:
+    """Raise `StorageError` for a value that no record can have: a null, NaN, infinity or a negative count."""
+    fault = ""
+    if column.null_count and name not in _NULLABLE and not (version == 1 and name in _ADDED):
+        fault = f"has {column.null_count} empty values (the first in row {_first(column.is_null())})"
+    elif pa.types.is_floating(column.type) and name not in _NULLABLE and column.null_count < len(column):
+        odd = ~np.isfinite(column.drop_null().to_numpy())
+        if odd.any():
+            fault = f"has {int(odd.sum())} values that are not finite"
+    elif name in _AT_LEAST and column.null_count < len(column):
+        least = int(column.drop_null().to_numpy().min())
+        if least < _AT_LEAST[name]:
+            fault = f"has the value {least}, the least possible is {_AT_LEAST[name]}"
+    if fault:
+        raise StorageError(f"{path}: column {name} {fault}; run the scenario again to assemble the file anew")
+
+
+def _first(mask: pa.ChunkedArray) -> int:
+    """Return the index of the first true value of a mask that has one."""
+    return int(mask.to_numpy().argmax())

@@ -1,4 +1,4 @@
-"""Pooling, intervals and semantic gain against numbers worked out by hand."""
+"""Pooling and intervals against numbers worked out by hand."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from taskwave.scenarios.statistics import gain, pooling
+from taskwave.scenarios.statistics import pooling
 
 
 def _records(rows: list[tuple[str, str, str, float, int, str, int, int]]) -> pd.DataFrame:
@@ -71,56 +71,3 @@ def test_a_task_that_no_image_has_is_undefined_and_not_zero() -> None:
 def test_the_same_records_give_the_same_intervals() -> None:
     records = _records(_many("a", "semantic", np.arange(40)))
     pd.testing.assert_frame_equal(pooling.pool(records).table, pooling.pool(records).table)
-
-
-def _points(link: str, uses: list[float], accuracy: list[float], es_n0_db: float = 0.0) -> pd.DataFrame:
-    return pd.DataFrame({"link": link, "channel_uses": uses, "accuracy": accuracy, "es_n0_db": es_n0_db, "task": "car"})
-
-
-def test_uses_are_interpolated_over_their_logarithm() -> None:
-    curve = gain.envelope(_points("a", [100, 10000], [0.2, 0.4]))
-    assert curve.uses_at(0.3) == pytest.approx(1000)
-    assert curve.uses_at(0.1) == pytest.approx(100)
-    assert curve.uses_at(0.41) == math.inf
-
-
-def test_the_envelope_never_falls_and_takes_the_best_link() -> None:
-    points = pd.concat([_points("a", [100, 200, 400], [0.3, 0.2, 0.6]), _points("b", [200, 300], [0.4, 0.35])])
-    curve = gain.envelope(points)
-    assert curve.uses.tolist() == [100, 200, 400]
-    assert curve.accuracy.tolist() == [0.3, 0.4, 0.6]
-    assert curve.links == ("a", "b", "a")
-
-
-def test_a_scheme_that_needs_a_quarter_gains_four() -> None:
-    """Two parallel curves: the gain is 4 at every accuracy, so the averaged one is 4 too."""
-    accuracy = [0.2, 0.4, 0.5]
-    table = pd.concat([_points("new", [100, 400, 1600], accuracy), _points("old", [400, 1600, 6400], accuracy)])
-    (row,) = gain.gain_summary(table, "new", ["old"]).itertuples()
-    assert (row.gain_at_low, row.mean_gain, row.gain_at_high) == pytest.approx((4, 4, 4))
-    assert (row.low, row.high) == (0.2, 0.5)
-    detail = gain.gains(table, "new", ["old"])
-    assert detail["gain"].tolist() == pytest.approx([4, 4, 4])
-    assert set(detail["relation"]) == {"="}
-
-
-def test_the_averaged_gain_of_diverging_curves_is_geometric() -> None:
-    """log gain rises linearly from log 2 to log 8 over the accuracies: the mean is log 4."""
-    table = pd.concat([_points("new", [100, 100.0001], [0.2, 0.4]), _points("old", [200, 800], [0.2, 0.4])])
-    (row,) = gain.gain_summary(table, "new", ["old"]).itertuples()
-    assert row.mean_gain == pytest.approx(4, rel=1e-4)
-
-
-def test_what_a_baseline_does_not_reach_is_said_and_only_bounded() -> None:
-    table = pd.concat([_points("new", [100, 200], [0.3, 0.6]), _points("old", [500, 1000], [0.1, 0.2])])
-    detail = gain.gains(table, "new", ["old"])
-    assert set(detail["baseline"]) == {"not reached"} and set(detail["relation"]) == {">="}
-    assert detail["gain"].tolist() == [10, 5]
-    (row,) = gain.gain_summary(table, "new", ["old"]).itertuples()
-    assert math.isnan(row.mean_gain) and math.isnan(row.low)
-
-
-def test_a_baseline_that_does_better_with_its_smallest_budget_bounds_from_above() -> None:
-    table = pd.concat([_points("new", [100], [0.3]), _points("old", [50, 80], [0.5, 0.6])])
-    (row,) = gain.gains(table, "new", ["old"]).itertuples()
-    assert row.relation == "<=" and row.gain == pytest.approx(0.5)

@@ -11,7 +11,8 @@ from taskwave.scenarios.figures import curves, tables
 from taskwave.scenarios.figures.style import channel_label
 from taskwave.scenarios.statistics import pooling
 from taskwave.scenarios.sweep import runner
-from taskwave.scenarios.sweep.evaluation import Evaluator, SweepPoint
+from taskwave.scenarios.sweep.evaluation import Evaluator
+from taskwave.scenarios.sweep.points import SweepPoint
 
 BUDGET = "radio.link_budget={tx_power_dbm=10, path_loss='umi'}"
 

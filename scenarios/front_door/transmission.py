@@ -1,0 +1,156 @@
+"""A link with its radio and networks, ready to send images: `load_link` and what it returns."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import TypeAdapter, ValidationError
+
+from taskwave.links import registry
+from taskwave.links.base import Delivery, Task
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.definitions import bandwidth_ratio
+from taskwave.phy.radio import Radio
+from taskwave.phy.seeds import stream_seed
+from taskwave.scenarios.config.loading import explain
+from taskwave.scenarios.config.scenario import Prompt, parse_task
+from taskwave.scenarios.front_door.images import ImageLike, pad_to_cells, to_tensor
+from taskwave.scenarios.front_door.reply import Reply
+from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.weights import Models, load_models
+
+_OCCASIONS = 3
+"""Number of channel realisations of one image: the first transmission and the later ones that links use."""
+
+
+class ReadyLink:
+    """Sends images one by one over a radio of its own.
+
+    Every image meets a new realisation of the channel and new noise, the same ones whenever the program runs again.
+
+    Args:
+        name: name of the link, see `taskwave list`.
+        models: networks of both ends.
+        config: configuration of the radio.
+        seed: seed of channels and noise.
+
+    Raises:
+        ValueError: there is no link of that name.
+    """
+
+    def __init__(self, name: str, models: Models, config: RadioConfig, seed: int = 0) -> None:
+        self.name, self.models, self.config = name, models, config
+        self._radio = Radio(config)
+        self._link = registry.create(name, models, self._radio)
+        self._seed, self._sent = seed, 0
+
+    def __repr__(self) -> str:
+        config = self.config
+        radio = f"{config.channel_name}, {config.num_tx_ant}x{config.num_rx_ant}, csi {config.csi}"
+        return f"<link {self.name!r} over {radio}, weights {self.models.name!r}>"
+
+    @torch.no_grad()
+    def send(
+        self, image: ImageLike, question: str, *, es_n0_db: float = 10.0, budget: int = 1000, seed: int | None = None
+    ) -> Reply:
+        """Send one image to a receiver with one question, and return what it got.
+
+        Args:
+            image: path, PIL image, array or tensor of any size; padded to whole cells inside, and cut again.
+            question: question of the receiver, in free wording that names street classes ("where are the cars?").
+            es_n0_db: SNR, mean energy per RE and receive antenna over the noise variance [dB].
+            budget: channel uses allowed, both directions together.
+            seed: seed of channel and noise of this image; None: the next of the link's own sequence.
+
+        Raises:
+            ValueError: an image, question, SNR or budget that cannot be used; the message says what can.
+            FileNotFoundError: there is no image file of that name.
+            BudgetError: the budget is too small for the link.
+        """
+        original = to_tensor(image)
+        task = _task(question)
+        seed = stream_seed(self._seed, "image", self._sent) if seed is None else seed
+        fading = self._radio.draw(1, _OCCASIONS, stream_seed(seed, "fading", 0))
+        air = AirInterface(self.config, fading, es_n0_db, stream_seed(seed, "noise", 0))
+        (delivery,) = self._link.run(pad_to_cells(original), [task], budget, air)
+        self._sent += 1
+        return _reply(task, original, delivery, int(delivery.airtime_slots[0]) * self.config.slot_seconds)
+
+
+def load_link(
+    name: str = "task-adaptive",
+    *,
+    weights: str | Path = "streets",
+    text_encoder: str | None = None,
+    seed: int = 0,
+    **radio: Any,
+) -> ReadyLink:
+    """Load a link with its networks and a radio, ready to send.
+
+    Args:
+        name: name of the link, see `taskwave list`.
+        weights: name of a bundled set of weights ("streets", "camvid") or path of a folder.
+        text_encoder: folder or Hugging Face id of a pretrained text encoder; None: the bundled one.
+        seed: seed of channels and noise.
+        radio: keys of the table `[radio]`, such as `channel="cdl-c"`, `num_rx_ant=2`, `csi="lmmse"`; tables within it
+            are dictionaries.
+
+    Raises:
+        ValueError: an unknown link or key, or a value that is not allowed; the message says what is.
+        FileNotFoundError: there are no weights of that name.
+    """
+    registry.check(name)
+    try:
+        config = RadioConfig.model_validate(radio)
+    except ValidationError as error:
+        raise ValueError(explain(Path("load_link"), error, RadioConfig)) from error
+    return ReadyLink(name, load_models(str(weights), text_encoder), config, seed)
+
+
+def _task(question: str) -> Task:
+    """Return the task that a question in free wording names; `ValueError` with the words that cannot be used."""
+    try:
+        return parse_task(TypeAdapter(Prompt).validate_python(question))
+    except ValidationError as error:
+        raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
+
+
+def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: float) -> Reply:
+    """Return a delivery of a batch of one padded image as the reply to the image [1, 3, H, W] itself."""
+    height, width = original.shape[-2:]
+    answer = delivery.prediction[0, :height, :width].cpu().numpy()
+    coarse, attention = delivery.stages.get("coarse"), delivery.stages.get("attention")
+    prompts = tuple(message for message in delivery.messages if message)
+    heard = tuple(delivery.heard[: len(prompts)]) if delivery.heard else prompts
+    return Reply(
+        question=task.prompt,
+        classes=task.classes,
+        answer=answer,
+        original=_pil(original, height, width),
+        image=None if delivery.image is None else _pil(delivery.image, height, width),
+        coarse=None if coarse is None else _pil(coarse, height, width),
+        attention=None if attention is None else _at_pixels(attention, height, width),
+        prompts=prompts,
+        heard=heard,
+        channel_uses=int(delivery.channel_uses[0]),
+        feedback_uses=int(delivery.feedback_uses[0]),
+        airtime_s=airtime_s,
+        bandwidth_ratio=float(bandwidth_ratio(int(delivery.channel_uses[0]), height, width)),
+        outage=bool(delivery.outage[0]),
+    )
+
+
+def _pil(images: torch.Tensor, height: int, width: int) -> Image.Image:
+    """Return the first of images [B, 3, H', W'] in [0, 1] as PIL image of its upper left `height` x `width` pixels."""
+    pixels = (images[0, :, :height, :width].detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(pixels.movedim(0, -1).numpy())
+
+
+def _at_pixels(tokens: torch.Tensor, height: int, width: int) -> NDArray[np.float32]:
+    """Return values of tokens [1, h, w] at the pixels of the image, [height, width] float32."""
+    pixels = tokens[0].float().cpu().repeat_interleave(TOKEN, dim=0).repeat_interleave(TOKEN, dim=1)
+    return pixels[:height, :width].numpy()

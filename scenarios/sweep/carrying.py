@@ -1,0 +1,73 @@
+"""Links that no budget of a sweep carries, found without a transmission: each is run until it would begin to send."""
+
+from typing import Any, NoReturn
+
+import torch
+
+from taskwave.links.base import BudgetError
+from taskwave.phy.channel.air import Air, AirInterface, Direction
+from taskwave.scenarios.sweep.evaluation import Evaluator
+from taskwave.scenarios.sweep.points import SweepPoint
+
+
+class _SendsError(Exception):
+    """Raised when a link begins to send, for which its budget was enough then."""
+
+
+class _SilentAir(Air):
+    """Stands for the air of a transmission and stops whoever wants its channel or its noise."""
+
+    def _stop(self, *_: Any, **__: Any) -> NoReturn:
+        raise _SendsError
+
+    before = frequency_response = frequency_response_at = path_delays = antenna_paths = noise = _stop
+
+
+class _SilentInterface(AirInterface):
+    """Gives silent air in both directions."""
+
+    def _air(self, occasion: int, direction: Direction, es_n0_db: float) -> Air:
+        air = super()._air(occasion, direction, es_n0_db)
+        return _SilentAir(air.config, air.fading, air.es_n0_db, air.seed, air.images, air.occasion, air.direction)
+
+
+def uncarried(evaluator: Evaluator) -> dict[str, str]:
+    """Return the links of a scenario that none of its budgets carries, with what they say of the largest one.
+
+    Every link gets the first image, for the first task, at each SNR or distance until it gets as far as sending. One
+    that sends before it refuses a budget, as none of the built-in links does, is not found.
+
+    Raises:
+        ValueError: a link refuses the image or the radio.
+    """
+    scenario, faults = evaluator.scenario, {}
+    for link in scenario.sweep.links:
+        points = (
+            SweepPoint(0, condition.es_n0_db, budget, link, condition.distance_m)
+            for budget in sorted(scenario.sweep.budgets, reverse=True)
+            for condition in scenario.conditions
+        )
+        reasons = []
+        for point in points:
+            reason = _refusal(evaluator, point)
+            if reason is None:
+                break
+            reasons.append(reason)
+        else:
+            faults[link] = reasons[0]
+    return faults
+
+
+def _refusal(evaluator: Evaluator, point: SweepPoint) -> str | None:
+    """Return what a link says of a budget that is too small for it. None: it would send."""
+    air = evaluator.air(point)
+    silent = _SilentInterface(air.config, air.fading, air.es_n0_db, air.seed).select(slice(0, 1))
+    images, link = evaluator.batch(point.batch).images[:1], evaluator.link(point.link, point.distance_m)
+    try:
+        with torch.no_grad():
+            link.run(images, evaluator.tasks[:1], point.budget, silent)
+    except BudgetError as error:
+        return str(error)
+    except _SendsError:
+        pass
+    return None

@@ -1,0 +1,90 @@
+"""The points of a sweep and the images that they are evaluated on."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from taskwave.scenarios.config.scenario import ImageConfig, Scenario
+from taskwave.semantic.data import ImageSet, check_batches, open_images
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """Names one point of the grid: a link, an SNR (or a distance and its SNR) and a budget, for one batch of images."""
+
+    batch: int
+    """Index of the batch."""
+    es_n0_db: float
+    """SNR [dB]."""
+    budget: int
+    """Channel uses allowed per image and task, both directions together."""
+    link: str
+    """Name of the link."""
+    distance_m: float | None = None
+    """Distance that the SNR belongs to [m]. None: SNRs are swept."""
+    fade: int = 0
+    """Index of the fade: every fade has channels and noise of its own."""
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Holds the images of one batch, as links and metrics take them."""
+
+    index: int
+    """Index of the batch."""
+    names: tuple[str, ...]
+    """Names of its B images."""
+    groups: tuple[str, ...]
+    """Drive, clip or series of each image; its own name where there is none."""
+    images: torch.Tensor
+    """Images [B, 3, H, W] float32 in [0, 1]."""
+    labels: torch.Tensor
+    """True class ids [B, H, W] uint8."""
+    digest: str
+    """SHA-256 digest of pixels and labels, by which results of other images are told apart."""
+
+
+def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
+    """Yield every point of a scenario, batch by batch: an interrupted run has whole curves over fewer images."""
+    sweep = scenario.sweep
+    for fade in range(sweep.fades):
+        for batch in range(-(-scenario.images.count // scenario.images.batch)):
+            for es_n0_db, distance_m in scenario.conditions:
+                for budget in sweep.budgets:
+                    for link in sweep.links:
+                        yield SweepPoint(batch, es_n0_db, budget, link, distance_m, fade)
+
+
+def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
+    """Return the image set of a scenario and the indices that it uses, spread evenly over the split.
+
+    Raises:
+        ValueError: the split has fewer images than asked for, or those of a batch differ in size; also what
+            `open_images` raises.
+    """
+    images = open_images(config.source, config.split, config.folder)
+    if config.count > len(images):
+        raise ValueError(
+            f"images.count = {config.count}: the {config.split} split of {config.source} has {len(images)} images; "
+            f"give --set images.count={len(images)} or less"
+        )
+    indices = tuple(i * len(images) // config.count for i in range(config.count))
+    check_batches(images, indices, config.batch)
+    return images, indices
+
+
+def load_batch(images: ImageSet, indices: tuple[int, ...], size: int, index: int) -> ImageBatch:
+    """Read batch `index` of the images at `indices`, in batches of `size`."""
+    samples = [images[i] for i in indices[index * size : (index + 1) * size]]
+    pixels = torch.stack([sample.image for sample in samples])
+    labels = torch.stack([sample.label for sample in samples])
+    return ImageBatch(
+        index=index,
+        names=tuple(sample.name for sample in samples),
+        groups=tuple(sample.group for sample in samples),
+        images=pixels.float() / 255,
+        labels=labels,
+        digest=hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest(),
+    )
