@@ -16,13 +16,13 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.gnuradio.client import FlowgraphWorker
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
-from taskwave.phy.tensorflow_bridge import import_tensorflow
+from taskwave.phy.receiver.neural.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import CLASSES
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.data import open_images
-from taskwave.semantic.data.files import find_folder
+from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.language.text_encoder import TextEncoder

@@ -75,6 +75,7 @@ class Toy:
             prediction=prediction,
             channel_uses=torch.full((batch,), received.channel_uses),
             feedback_uses=torch.zeros(batch, dtype=torch.int64),
+            airtime_slots=torch.full((batch,), received.slots),
             outage=torch.zeros(batch, dtype=torch.bool),
             image=images,
             stages={"coarse": images, "attention": right.float()[:, :24, None].repeat(1, 1, 32)},
