@@ -24,6 +24,7 @@ from taskwave.semantic.language.vocabulary import vocabulary
 from taskwave.semantic.tasks.demand import demand
 from taskwave.semantic.training.text import (
     MAX_TOKENS,
+    TextPlan,
     build_tokenizer,
     draw_meaning,
     split_templates,
@@ -188,9 +189,10 @@ def test_wrong_architectures_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_training_runs_resumes_and_repeats(tmp_path: Path) -> None:
     def run(name: str, times: int) -> torch.Tensor:
-        for _ in range(times):
-            metrics = train_text_encoder(tmp_path / name, tmp_path / f"{name}-run", steps=2, log=lambda _: None)
+        for time in range(times):
+            out = tmp_path / f"{name}-{time}"
+            metrics = train_text_encoder(out, tmp_path / f"{name}-run", TextPlan(steps=2))
         assert set(metrics) == {"classes_exact", "columns_exact", "retrieval_top1"}
-        return CLIPTextModelWithProjection.from_pretrained(tmp_path / name).text_projection.weight
+        return CLIPTextModelWithProjection.from_pretrained(out).text_projection.weight
 
     assert torch.equal(run("once", 1), run("twice", 2))
