@@ -87,6 +87,7 @@ def run(
     from taskwave.scenarios.live.requirements import check_flowgraph
 
     check_flowgraph(scenario, overrides or [])
+    messages.print(f"{scenario}: loading networks …", markup=False, soft_wrap=True)
     try:
         _run(scenario, overrides or [], _RunOptions(out, append, jobs, profile, verbose))
     except KeyboardInterrupt:
@@ -125,7 +126,6 @@ def _run(name_or_file: str, overrides: Sequence[str], options: _RunOptions) -> N
         )
     scenario = loading.load(name_or_file, overrides)
     folder = options.out or Path("runs") / scenario.name
-    messages.print(f"{scenario.name}: loading networks …", markup=False)
     times = StageTimes() if options.profile else None
     evaluator = Evaluator(scenario, load_networks(scenario), times)
     note = tables.prefix_note(evaluator.radios)
