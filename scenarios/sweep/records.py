@@ -90,7 +90,7 @@ def read_records(out: Path) -> pd.DataFrame:
         raise FileNotFoundError(f"{out}: no {PARQUET} here; give the --out folder of a `taskwave run`")
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise StorageError(f"{path}: damaged ({error}); run the scenario again to assemble it anew") from error
     checked = _checked(path, table)
     if checked.num_rows == 0:
@@ -127,7 +127,7 @@ def _checked(path: Path, table: pa.Table) -> pa.Table:
     for field in SCHEMA:
         try:
             columns.append(table[field.name].cast(field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except pa.ArrowException as error:
             raise StorageError(
                 f"{path}: column {field.name} is {table[field.name].type}, it must be {field.type} ({error}); "
                 "run the scenario again to assemble it anew"

@@ -56,7 +56,7 @@ class PointStore:
         """
         try:
             table = pq.read_table(self._path(key))
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise StorageError(f"{self._path(key)}: damaged ({error}); delete it and run again") from error
         if table.schema.names != SCHEMA.names:
             raise StorageError(f"{self._path(key)}: has other columns than {SCHEMA.names}; delete it and run again")

@@ -64,7 +64,7 @@ def test_the_buffer_is_read_round_and_round() -> None:
 
 
 def block_errors(versions: Sequence[int], es_n0_db: float, blocks: int, index: int = 14) -> int:
-    """Of `versions` of a block, each in 432 symbols of AWGN with noise of its own, combined in one soft buffer."""
+    """Count lost blocks of which `versions`, each 432 symbols in AWGN with its own noise, share one soft buffer."""
     from taskwave.phy.coding.modulation import Modulation  # noqa: PLC0415 - with the chain it belongs to
 
     scheme, no = mcs(index), 10 ** (-es_n0_db / 10)

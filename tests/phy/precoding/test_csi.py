@@ -184,7 +184,7 @@ def test_reported_noise_variance_is_true(interface, kind: str, es_n0_db: float) 
 
 
 def test_estimation_expects_the_energy_of_each_layer() -> None:
-    """Of layers four times and a quarter as strong as an antenna; with energies of one the errors would be others."""
+    """Layers have four times and a quarter of the energy of an antenna, which estimation must expect."""
     radio = Radio(RadioConfig(channel="tdl-c"))
     slot = SlotTransceiver(radio, radio.allocator(2).allocate(400)[0])
     air, energy = AirInterface(radio.config, radio.draw(400, 1, 3), 0.0, 3).forward(0), torch.tensor([4.0, 0.25])

@@ -89,7 +89,7 @@ def test_gain_of_one_layer_is_that_of_the_strongest_eigenmode() -> None:
 
 
 def test_zero_forcing_leaves_one_dimension_a_layer() -> None:
-    """Of Rayleigh channels R - L + 1 on average; of a channel of one path, hardly anything of two layers."""
+    """Zero forcing keeps a gain of R - L + 1 on average in Rayleigh fading, and hardly any on a channel of one path."""
     draw = torch.Generator().manual_seed(1)
     h = torch.randn((4000, 1, 3, 2), dtype=torch.complex64, generator=draw)
     one_path = h[:, :, :, :1] @ torch.randn((4000, 1, 1, 2), dtype=torch.complex64, generator=draw)

@@ -37,7 +37,7 @@ def receive(csi: Csi, es_n0_db: float, sent: torch.Tensor) -> SymbolReception:
 
 
 def squared_error(reception: SymbolReception, sent: torch.Tensor) -> float:
-    """Of the symbols' mean after reception, given their energy of one."""
+    """Return the mean squared error of the linear estimate of symbols of unit energy."""
     return float((reception.symbols / (1 + reception.noise_variance) - sent).abs().square().mean())
 
 
