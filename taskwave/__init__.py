@@ -22,8 +22,6 @@ for _name in ("phy", "semantic", "links", "scenarios"):
         )
 
 __version__ = "0.1.0"
-__all__ = ["ReadyLink", "Reply", "Run", "__version__", "load_link", "read", "run"]
-
 _ROOMS = {
     "ReadyLink": "transmission",
     "Reply": "reply",
@@ -33,6 +31,7 @@ _ROOMS = {
     "run": "runs",
 }
 """Files of `taskwave.scenarios.front_door` that are imported when one of these names is first used."""
+__all__ = ["__version__", *_ROOMS]  # noqa: PLE0604  names all
 
 
 def __getattr__(name: str) -> Any:

@@ -83,7 +83,13 @@ def test_every_library_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [need for needs in project["optional-dependencies"].values() for need in needs]
     declared = {re.split(r"[<>=;\[ ]", need)[0].lower() for need in (*project["dependencies"], *extras)}
-    names = {"PIL": "pillow", "sionna": "sionna-no-rt", "tensorflow": "tensorflow-cpu", "zmq": "pyzmq"}
+    names = {
+        "PIL": "pillow",
+        "sionna": "sionna-no-rt",
+        "tensorflow": "tensorflow-cpu",
+        "tomli_w": "tomli-w",
+        "zmq": "pyzmq",
+    }
     with_gnuradio = {"gnuradio", "pmt", "PyQt5"}  # under its own interpreter, see phy/gnuradio
     imported = {
         match

@@ -24,6 +24,7 @@ from taskwave.phy.links.calibration import (
 )
 from taskwave.phy.links.open_loop import OpenLoopLink, SymbolReception
 from taskwave.phy.radio import Radio
+from taskwave.phy.recent import Recent
 from taskwave.phy.theory import bicm_moments
 
 RATES = (0.75, 0.625, 0.5, 0.375, 0.3125, 0.25, 0.1875, 0.125)
@@ -90,7 +91,7 @@ class ControlPrediction:
         fading = calibration_fading(radio.rehearsal or radio, draws, 1)
         interface = AirInterface(config, fading, es_n0_db, CALIBRATION_NOISE_SEED)
         self._air = interface.forward(0) if direction == "forward" else interface.reverse(0)
-        self._sinr_db: dict[int, torch.Tensor] = {}
+        self._sinr_db: Recent[torch.Tensor] = Recent(_KEPT)
         self._losses: dict[ControlShape, float] = {}
 
     def rate(self, num_bits: int) -> float:
@@ -116,13 +117,13 @@ class ControlPrediction:
 
     def _sinr(self, num_symbols: int) -> torch.Tensor:
         """Measure the post-equalisation SINR [draws, num_symbols] in dB over every calibration channel."""
-        if num_symbols not in self._sinr_db:
-            while len(self._sinr_db) >= _KEPT:
-                del self._sinr_db[next(iter(self._sinr_db))]
+
+        def measure() -> torch.Tensor:
             sent = calibration_symbols(self._air.batch, num_symbols)
             with torch.no_grad():
-                self._sinr_db[num_symbols] = decision_sinr_db(self._link.send(sent, self._air), sent)
-        return self._sinr_db[num_symbols]
+                return decision_sinr_db(self._link.send(sent, self._air), sent)
+
+        return self._sinr_db.get(num_symbols, measure)
 
 
 @lru_cache(maxsize=256)

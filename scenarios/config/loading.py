@@ -107,8 +107,8 @@ def override(tables: dict[str, Any], parts: Sequence[str], value: Any) -> dict[s
     return changed
 
 
-def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
-    """Return the checked scenario, with every `key=value` of `overrides` applied in turn.
+def load(name_or_file: str, overrides: Sequence[str | tuple[str, Any]] = ()) -> "Scenario":
+    """Return the checked scenario, with every override applied in turn: text `key=value`, or a dotted key and a value.
 
     Raises:
         ScenarioError: the file or an override is faulty; one line per fault: file, key, value, what is allowed.
@@ -117,8 +117,8 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> "Scenario":
 
     path = find(name_or_file)
     tables = {"name": path.stem, **read(path)}
-    for text in overrides:
-        parts, value = parse_override(text)
+    for given in overrides:
+        parts, value = parse_override(given) if isinstance(given, str) else (given[0].split("."), given[1])
         tables = override(tables, parts, value)
     try:
         return Scenario.model_validate(tables)

@@ -1,6 +1,5 @@
 """The results of a scenario as tables, arrays and figures: `run`, `read` and what they return."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -172,7 +171,7 @@ def run(
         StorageError: results cannot be written.
     """
     chosen = {**{_dotted(key): value for key, value in keys.items()}, **(settings or {})}
-    loaded = load(str(scenario), [f"{key}={_toml(value)}" for key, value in chosen.items()])
+    loaded = load(str(scenario), [(key, _plain(value)) for key, value in chosen.items()])
     folder = Path("runs") / loaded.name if out is None else Path(out)
     evaluator = Evaluator(loaded, load_models(loaded.weights, loaded.text_encoder))
     with progress(Console(file=sys.stderr)) as observe:
@@ -194,15 +193,8 @@ def _dotted(key: str) -> str:
     raise ValueError(f"{key!r} is no key of a scenario, of [sweep], [images] or [radio]: give others by `settings`")
 
 
-def _toml(value: Any) -> str:
-    """Return a value as TOML; `ValueError` for what TOML has no form of."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple | set | frozenset) or hasattr(value, "tolist"):
-        items = value.tolist() if hasattr(value, "tolist") else list(value)
-        return f"[{', '.join(map(_toml, items))}]" if isinstance(items, list) else _toml(items)
-    if isinstance(value, Path | str):
-        return json.dumps(str(value))
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise ValueError(f"{value!r} ({type(value).__name__}) has no form in a scenario file: give text, numbers or lists")
+def _plain(value: Any) -> Any:
+    """Return a value as a scenario file holds it: lists for arrays and ranges, Python's numbers for NumPy's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_plain(item) for item in value] if isinstance(value, tuple | list | range) else value

@@ -13,11 +13,12 @@ Everything else has to be the same (radio, seed, weights, …), since no column 
 """
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from taskwave.phy.files import StorageError, write_text
 from taskwave.scenarios.config.scenario import Scenario, task_name
@@ -148,28 +149,7 @@ def covers(now: Scenario, before: Scenario) -> bool:
 
 def to_toml(scenario: Scenario) -> str:
     """Return a scenario as a TOML file that `loading.load` reads as the same scenario."""
-    lines: list[str] = []
-
-    def add(table: dict[str, Any], prefix: str) -> None:
-        below = {key: value for key, value in table.items() if isinstance(value, dict)}
-        lines.extend(f"{k} = {_toml(v)}" for k, v in table.items() if v is not None and k not in below)
-        for key, value in below.items():
-            lines.extend(["", f"[{prefix}{key}]"])
-            add(value, f"{prefix}{key}.")
-
-    add(scenario.model_dump(mode="json"), "")
-    text = "\n".join(lines) + "\n"
-    tomllib.loads(text)
-    return text
-
-
-def _toml(value: Any) -> str:
-    """Return a value of JSON as TOML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items() if v is not None) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return tomli_w.dumps(scenario.model_dump(mode="json", exclude_none=True))
 
 
 def _scenario(tables: Any) -> Scenario:
@@ -209,6 +189,6 @@ def _told(keys: Sequence[str], old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    """Return a value as TOML writes it, `not given` for None, cut where it is long."""
-    text = "not given" if value is None else _toml(value)
+    """Return a value as JSON writes it, `not given` for None, cut where it is long."""
+    text = "not given" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}…"

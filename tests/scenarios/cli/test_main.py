@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import torch
 
-from taskwave.scenarios.cli import main as cli
 from taskwave.scenarios.cli import training
 from taskwave.scenarios.cli.app import COMMANDS
 from taskwave.scenarios.sweep.records import read_records
@@ -45,20 +44,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     save_models(folder, codec, torch.ones(16), networks)
     return folder
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["taskwave", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        written = capsys.readouterr()
-        assert "Traceback" not in written.err
-        return int(caught.value.code or 0), written.out, written.err
-
-    return run
 
 
 def test_list_shows_scenarios_and_links(call) -> None:
