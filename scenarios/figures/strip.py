@@ -128,8 +128,9 @@ def _draw_image(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> No
     axis.imshow(shown.clip(0, 1), interpolation="none")
     if column.heat is not None:
         heat = functional.interpolate(column.heat[b][None, None].float(), size, mode="bilinear")[0, 0]
-        span = (heat.max() - heat.min()).clamp_min(1e-12)
-        axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
+        span = heat.max() - heat.min()
+        if span > 0:  # Else nothing was asked for.
+            axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
 
 
 def _draw_answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: bool) -> None:
@@ -137,7 +138,12 @@ def _draw_answer(axis: Axes, column: Column, b: int, strip: Strip, *, is_label: 
     _bare(axis)
     if column.answers is None:
         if column.notes:
-            text = f"the receiver asked for\n“{fill(column.notes[b], 28)}”"
+            note = column.notes[b]
+            text = (
+                f"the receiver asked for\n“{fill(note, 28)}”"
+                if note
+                else "the receiver asked nothing:\nno prompt pays here"
+            )
             axis.text(0.5, 0.95, text, ha="center", va="top", fontsize=7.5, transform=axis.transAxes)
         return
     answer, label = column.answers[b], strip.labels[b]

@@ -35,7 +35,7 @@ class Reply:
     coarse: Image.Image | None = field(repr=False)
     """Image before any detail arrived, RGB; None where the link has no such stage."""
     attention: NDArray[np.float32] | None = field(repr=False)
-    """Relevance of every pixel to the prompt [H, W] in [0, 1]; None where the transmitter attends to nothing."""
+    """Relevance of every pixel to the prompt [H, W] in [0, 1]; None where nothing was asked."""
     prompts: tuple[str, ...]
     """Textual prompts that the receiver sent back, in order."""
     heard: tuple[str | None, ...]

@@ -133,7 +133,7 @@ def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: fl
         original=_pil(original, height, width),
         image=None if delivery.image is None else _pil(delivery.image, height, width),
         coarse=None if coarse is None else _pil(coarse, height, width),
-        attention=None if attention is None else _at_pixels(attention, height, width),
+        attention=_at_pixels(attention, height, width) if attention is not None and prompts else None,
         prompts=prompts,
         heard=heard,
         channel_uses=int(delivery.channel_uses[0]),
