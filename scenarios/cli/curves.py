@@ -48,6 +48,7 @@ def plot(
     from taskwave.scenarios.figures.layout import METRICS
     from taskwave.scenarios.statistics.pooling import pool
     from taskwave.scenarios.statistics.sharing import join
+    from taskwave.scenarios.sweep.records import STRIP
 
     runs = read_runs(folders, label or [])
     records = join(runs)
@@ -59,7 +60,23 @@ def plot(
             pooled = pool(records, metric)
             print_notes(pooled.notes)
             paths += draw(pooled, out or folders[0], choice)
+    if len(folders) == 1 and (folders[0] / STRIP).is_file():
+        paths += _strip(folders[0], out or folders[0])
     print_paths(*paths)
+
+
+def _strip(folder: Path, out: Path) -> list[Path]:
+    """Draw the image strip that a run kept; none where its file cannot be read, which a line says."""
+    from taskwave.phy.drawing import save
+    from taskwave.scenarios.figures.strip import strip_figure
+    from taskwave.scenarios.figures.strip_file import read_strip
+    from taskwave.scenarios.sweep.records import STRIP
+
+    strip = read_strip(folder)
+    if strip is None:
+        messages.print(f"{folder / STRIP}: damaged, no image strip; run the scenario again", markup=False)
+        return []
+    return [save(strip_figure(strip), out / "strip.png", _texts([folder]))]
 
 
 @app.command()
@@ -99,7 +116,7 @@ def compare(
         console.print(tables.gain_table(gains[gains["task"].isin(shown)], tested))
         console.print(tables.gain_summary_table(summary, tested, ", ".join(baselines)))
         print_notes(tables.gain_notes(summary, pooling.RESAMPLES))
-        console.print(headline.headline_of(pooled, tested, baselines), markup=False, soft_wrap=True)
+        console.print(headline.headline(pooled, tested, baselines), markup=False, soft_wrap=True)
         paths += [write_csv(gains, folder / f"gain{suffix}.csv")]
         paths += [write_csv(summary, folder / f"gain-summary{suffix}.csv")]
     else:

@@ -86,7 +86,7 @@ def print_accuracies(pooled: "Pooled", *, verbose: bool = False) -> None:
     """
     from taskwave.scenarios.figures import tables
     from taskwave.scenarios.figures.layout import METRICS, spread
-    from taskwave.scenarios.statistics.headline import headline_of
+    from taskwave.scenarios.statistics.headline import headline
     from taskwave.scenarios.statistics.pooling import main_task
 
     table = pooled.table
@@ -100,7 +100,7 @@ def print_accuracies(pooled: "Pooled", *, verbose: bool = False) -> None:
     if several or fewer:
         what = " and ".join(("every task",) * several + ("every budget",) * fewer)
         messages.print(f"accuracy.csv and --verbose have {what}")
-    sentence = headline_of(pooled)
+    sentence = headline(pooled)
     if sentence:
         console.print(sentence, markup=False, soft_wrap=True)
 

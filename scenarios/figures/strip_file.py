@@ -1,4 +1,7 @@
-"""The content of an image strip as a file in the folder of a run, so that it is drawn again without transmitting."""
+"""The content of an image strip as a file in the folder of a run, so that it is drawn again without transmitting.
+
+The file holds arrays without pickle, images as 8-bit numbers, and titles and notes as JSON.
+"""
 
 import json
 import zipfile
@@ -13,10 +16,7 @@ from taskwave.scenarios.config.scenario import StripConfig
 from taskwave.scenarios.figures.strip import Column, Strip, evaluate_strip
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.points import SweepPoint
-from taskwave.scenarios.sweep.records import identity
-
-STRIP_FILE = "strip.npz"
-"""Name of the file: arrays without pickle, images as 8-bit numbers, and titles and notes as JSON."""
+from taskwave.scenarios.sweep.records import STRIP, identity
 
 
 def kept_strip(evaluator: Evaluator, config: StripConfig, out: Path) -> Strip:
@@ -29,17 +29,17 @@ def kept_strip(evaluator: Evaluator, config: StripConfig, out: Path) -> Strip:
     links = (config.link, config.baseline)
     points = [evaluator.key(SweepPoint(0, config.es_n0_db, config.budget, link)) for link in links]
     key = identity({"points": points, "strip": config.model_dump(mode="json")})
-    kept = _read(out / STRIP_FILE, key)
+    kept = _read(out / STRIP, key)
     if kept is None:
-        _write(out / STRIP_FILE, evaluate_strip(evaluator, config), key)
-        kept = _read(out / STRIP_FILE, key)
+        _write(out / STRIP, evaluate_strip(evaluator, config), key)
+        kept = _read(out / STRIP, key)
         assert kept is not None
     return kept
 
 
 def read_strip(out: Path) -> Strip | None:
     """Return the strip that the last run of a folder kept, or None where there is none or it cannot be read."""
-    return _read(out / STRIP_FILE, None)
+    return _read(out / STRIP, None)
 
 
 def _write(path: Path, strip: Strip, key: str) -> None:

@@ -15,7 +15,7 @@ from taskwave.scenarios.config.loading import load
 from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.figures import curves
 from taskwave.scenarios.statistics.gain import gain_summary
-from taskwave.scenarios.statistics.headline import headline_of
+from taskwave.scenarios.statistics.headline import headline
 from taskwave.scenarios.statistics.pooling import Pooled, pool
 from taskwave.scenarios.sweep import runner
 from taskwave.scenarios.sweep.evaluation import Evaluator
@@ -71,7 +71,7 @@ class Run:
     @property
     def headline(self) -> str:
         """One sentence: who needs how many times fewer channel uses, at which accuracy and SNR, with the interval."""
-        return headline_of(self.pooled)
+        return headline(self.pooled)
 
     @property
     def provenance(self) -> dict[str, Any]:

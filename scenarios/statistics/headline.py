@@ -7,20 +7,16 @@ import numpy as np
 import pandas as pd
 
 from taskwave.scenarios.statistics.gain import Pair, gain_interval, pairs
-from taskwave.scenarios.statistics.pooling import MEAN_OF_TASKS, Floats, Pooled, main_task, pool
+from taskwave.scenarios.statistics.pooling import MEAN_OF_TASKS, Floats, Pooled, main_task
 
 
-def headline(records: pd.DataFrame) -> str:
-    """Return the sentence on the first semantic link and the best bit-wise link of records, "" where there are none.
+def headline(pooled: Pooled, scheme: str | None = None, baselines: Sequence[str] = ()) -> str:
+    """Return the sentence on a scheme and the best of some baselines, "" where there are none.
 
-    It is taken at the SNR in the middle of those at which both reach some accuracy, and in the middle of the
-    accuracies that both reach there: chosen by the grid and not by the gain.
+    By default these are the first semantic link and all bit-wise ones. The sentence is taken at the SNR in the middle
+    of those at which both reach some accuracy, and in the middle of the accuracies that both reach there: chosen by the
+    grid and not by the gain.
     """
-    return headline_of(pool(records))
-
-
-def headline_of(pooled: Pooled, scheme: str | None = None, baselines: Sequence[str] = ()) -> str:
-    """Return the sentence of `headline` for accuracies that are pooled already, of given links if they are named."""
     table = pooled.table
     if pooled.metric != "accuracy" or table["accuracy"].isna().all():
         return ""

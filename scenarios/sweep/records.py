@@ -55,7 +55,8 @@ SCHEMA = pa.schema(
 """Columns of records, with their types."""
 POSITION = ("link", "task", "es_n0_db", "distance_m", "budget", "image", "fade")
 """Columns that name one record of a folder."""
-CSV, PARQUET = "records.csv", "records.parquet"
+CSV, PARQUET, STRIP = "records.csv", "records.parquet", "strip.npz"
+"""Names of the files in the folder of a run: its records twice, and the content of its image strip."""
 
 _ADDED = {"run", "task_prompt", "asked", "heard", "num_tx_ant", "num_rx_ant", "num_layers", "csi", "airtime_s", "group"}
 _ADDED |= {"fade", "split", "weights", "psnr_db", "ms_ssim", "agreement"}

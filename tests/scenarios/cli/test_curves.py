@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from taskwave.scenarios.sweep.records import STRIP
+
 KINDS = {"new": "semantic", "new-uniform": "semantic", "old": "bitwise", "answer": "answer"}
 
 
@@ -77,6 +79,9 @@ def test_plot_of_one_run_draws_both_figures(call, finished: Path) -> None:
     assert not (finished / "accuracy-vs-distance.png").exists()
     code, _, err = call("plot", finished, "--budget", "17")
     assert code == 2 and "budget 17" in err and "400, 1600, 6400" in err
+    (finished / STRIP).write_bytes(b"PK")
+    code, out, err = call("plot", finished)
+    assert code == 0 and f"{STRIP}: damaged" in err and "strip.png" not in out
 
 
 def test_plot_over_several_channels_keeps_every_snr_and_says_what_it_leaves_out(call, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from taskwave.scenarios.statistics import gain, pooling
 from taskwave.scenarios.statistics.envelopes import envelopes
 from taskwave.scenarios.statistics.headline import headline
-from taskwave.scenarios.statistics.pooling import Pooled
+from taskwave.scenarios.statistics.pooling import Pooled, pool
 
 
 def _curves(
@@ -134,7 +134,7 @@ def test_one_group_gives_a_gain_without_an_interval() -> None:
     (row,) = gain.gain_summary(pooled, "new", ["old"]).itertuples()
     assert row.mean_gain == pytest.approx(3, rel=0.1)
     assert math.isnan(row.mean_gain_from) and math.isnan(row.mean_gain_to)
-    assert "(no interval)" in headline(_curves(3.0).assign(group="drive"))
+    assert "(no interval)" in headline(pool(_curves(3.0).assign(group="drive")))
 
 
 def test_resamples_without_an_accuracy_do_not_count_and_most_of_them_leave_no_interval() -> None:
@@ -145,25 +145,27 @@ def test_resamples_without_an_accuracy_do_not_count_and_most_of_them_leave_no_in
 
 
 def test_the_headline_says_who_needs_fewer_and_how_sure_that_is() -> None:
-    words = headline(_curves(3.0)).split()
-    assert headline(_curves(3.0)).startswith("At car IoU 0.") and words[words.index("new") + 1] == "needs"
-    assert "times fewer channel uses than old." in headline(_curves(3.0)) and "10 dB" in headline(_curves(3.0))
+    words = headline(pool(_curves(3.0))).split()
+    assert headline(pool(_curves(3.0))).startswith("At car IoU 0.") and words[words.index("new") + 1] == "needs"
+    assert "times fewer channel uses than old." in headline(pool(_curves(3.0))) and "10 dB" in headline(
+        pool(_curves(3.0))
+    )
     assert float(words[words.index("needs") + 1]) == pytest.approx(3, rel=0.1)
-    assert "times more channel uses than old." in headline(_curves(1 / 3))
+    assert "times more channel uses than old." in headline(pool(_curves(1 / 3)))
 
 
 def test_the_headline_of_equals_says_that_they_are() -> None:
-    assert "includes 1" in headline(_curves(1.0))
+    assert "includes 1" in headline(pool(_curves(1.0)))
 
 
 def test_the_headline_of_links_that_share_no_accuracy_is_a_bound() -> None:
-    sentence = headline(_curves(1000.0, budgets=(200, 400)))
+    sentence = headline(pool(_curves(1000.0, budgets=(200, 400))))
     assert "new needs at least 2.0" in sentence and "fewer channel uses than old, which reaches" in sentence
-    sentence = headline(_curves(0.001, budgets=(200_000, 400_000)))
+    sentence = headline(pool(_curves(0.001, budgets=(200_000, 400_000))))
     assert "old needs at least 2.0" in sentence and "fewer channel uses than new" in sentence
 
 
 def test_there_is_no_headline_without_both_kinds_or_labels() -> None:
     records = _curves(2.0)
-    assert headline(records[records["link"] == "new"]) == ""
-    assert headline(records.assign(intersection=0, union=0)) == ""
+    assert headline(pool(records[records["link"] == "new"])) == ""
+    assert headline(pool(records.assign(intersection=0, union=0))) == ""

@@ -20,7 +20,7 @@ from taskwave.scenarios.sweep import code, evaluation, provenance, runner
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.grids import OtherScenarioError, read_grids, scenario_files, to_toml
 from taskwave.scenarios.sweep.points import SweepPoint, sweep_points
-from taskwave.scenarios.sweep.records import PARQUET, POSITION, read_records
+from taskwave.scenarios.sweep.records import PARQUET, POSITION, STRIP, read_records
 from taskwave.scenarios.sweep.store import PointStore
 
 
@@ -221,7 +221,7 @@ def test_a_strip_is_transmitted_once(make, toys: ModuleType, tmp_path: Path) -> 
         assert all(torch.equal(a.images, b.images) for a, b in zip(strip.columns, first.columns, strict=True))
     strip_file.kept_strip(evaluator, config.model_copy(update={"budget": 300}), tmp_path)
     assert len(toys.Toy.calls) == num_calls + 2, "another budget is transmitted"
-    (tmp_path / strip_file.STRIP_FILE).write_bytes(b"PK")
+    (tmp_path / STRIP).write_bytes(b"PK")
     assert strip_file.read_strip(tmp_path) is None
 
 

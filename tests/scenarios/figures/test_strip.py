@@ -1,0 +1,16 @@
+"""The image strip says what was asked, and where nothing was."""
+
+import torch
+
+from taskwave.scenarios.figures.strip import Column, Strip, strip_figure
+
+
+def test_attention_is_drawn_only_where_something_was_asked() -> None:
+    images, labels = torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.uint8)
+    heat = torch.stack([torch.rand(4, 4), torch.ones(4, 4)])
+    attention = Column("attention", images, None, heat, ("cars", ""))
+    figure = strip_figure(Strip((Column("original, label", images, labels), attention), labels, (8,), "caption"))
+    panels = [figure.axes[i] for i in (1, 5)]  # rows of images and of answers take turns, two columns
+    assert [len(panel.images) for panel in panels] == [2, 1]
+    notes = [figure.axes[i].texts[0].get_text() for i in (3, 7)]
+    assert "cars" in notes[0] and "asked nothing" in notes[1] and "“" not in notes[1]
