@@ -40,7 +40,8 @@ class Delivery:
     """[B, 3, H, W] float in [0, 1], image that the receiver answered from, that of its prior for an image in outage;
     None where no image is sent."""
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Inner signals for figures (`coarse`, `attention`, …), each with leading dimension B."""
+    """Inner signals for figures: `coarse` [B, 3, H, W] float in [0, 1], the image before any detail; `attention`
+    [B, h, w] float, the relevance that the transmitter gave to parts of the image, on a grid of any size."""
     messages: list[str] = field(default_factory=list)
     """Textual prompts that the receiver sent back, one per image, empty where it asked nothing (no list: never)."""
     heard: list[str | None] = field(default_factory=list)

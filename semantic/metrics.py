@@ -74,11 +74,11 @@ _SCALES, _WINDOW = 5, 11
 def ms_ssim(images: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Return the multi-scale structural similarity, [B], of each of `images` [B, 3, H, W] in [0, 1].
 
-    `reference` [B, 3, H, W] holds the true images. NaN where a side is not above 160 pixels: the window of the coarsest
-    scale does not fit.
+    `reference` [B, 3, H, W] holds the true images. NaN where a side is below 176 pixels: the window does not fit the
+    coarsest scale.
     """
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure  # noqa: PLC0415 - as above
 
-    if min(images.shape[-2:]) <= (_WINDOW - 1) * 2 ** (_SCALES - 1):
+    if min(images.shape[-2:]) < _WINDOW * 2 ** (_SCALES - 1):
         return torch.full((len(images),), torch.nan)
     return multiscale_structural_similarity_index_measure(images, reference, data_range=1.0, reduction="none")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
 from taskwave.links.task_adaptive.detail import DetailOrder, DetailTransfer, EncodedImages, Holdings
@@ -13,7 +14,9 @@ from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator
+from taskwave.semantic.codec.analog import pad_to_cells
 from taskwave.semantic.codec.detail import Holding
+from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.tasks.demand import demand
 from taskwave.semantic.weights import Models
 
@@ -98,15 +101,17 @@ class TaskAdaptiveLink:
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; what does not depend on the task is computed once."""
+        height, width = images.shape[-2:]
+        images = pad_to_cells(images)
         latents, scenes = self.models.look(images)
         encoded = EncodedImages(scenes, latents, self.models.general.encode(scenes))
         start = self._send_general(encoded, budget, air)
         allowed = (budget - int(start.spent.uses[0])) // self.rounds
         outlook = self._look_ahead(encoded, start, allowed, air, 0)
         if self.selection == "attention" and (outlook.asks or self.rounds > 1):
-            return [self._serve(encoded, task, air, start, outlook) for task in tasks]
+            return [_cut(self._serve(encoded, task, air, start, outlook), height, width) for task in tasks]
         every = self._serve(encoded, tasks[0], air, start, outlook)
-        return [replace(every, messages=list(every.messages), heard=list(every.heard)) for _ in tasks]
+        return [_cut(every, height, width) for _ in tasks]
 
     def _serve(
         self, images: EncodedImages, task: Task, air: AirInterface, start: _State, outlook: _Outlook
@@ -130,7 +135,7 @@ class TaskAdaptiveLink:
             airtime_slots=state.spent.slots,
             outage=torch.zeros(len(state.image), dtype=torch.bool),
             image=state.image,
-            stages={"coarse": start.image, "attention": exchanges[-1].relevance},
+            stages={"coarse": start.image, "attention": _at_pixels(exchanges[-1].relevance)},
             messages=[] if never else [_joined(said) or "" for said in zip(*(e.asked for e in exchanges), strict=True)],
             heard=[] if never else [_joined(said) for said in zip(*(e.heard for e in exchanges), strict=True)],
         )
@@ -227,6 +232,24 @@ class TaskAdaptiveLink:
         """Expect the noise variance after equalisation of a message as wide as the general part."""
         general = self.models.general.code_layers[0] * images.symbols[0, 0].numel()
         return self.general_link.nominal_noise(air.forward(0), general)
+
+
+def _at_pixels(relevance: torch.Tensor) -> torch.Tensor:
+    """Return the relevance of tokens [B, h, w] at pixels, [B, 8h, 8w]."""
+    return functional.interpolate(relevance[:, None].float(), scale_factor=TOKEN, mode="bilinear")[:, 0]
+
+
+def _cut(delivery: Delivery, height: int, width: int) -> Delivery:
+    """Return what belongs to the upper left `height` x `width` pixels of padded images, with lists of its own."""
+    assert delivery.image is not None, "the link delivers images"
+    return replace(
+        delivery,
+        prediction=delivery.prediction[..., :height, :width],
+        image=delivery.image[..., :height, :width],
+        stages={name: stage[..., :height, :width] for name, stage in delivery.stages.items()},
+        messages=list(delivery.messages),
+        heard=list(delivery.heard),
+    )
 
 
 def _joined(said: Sequence[str | None]) -> str | None:

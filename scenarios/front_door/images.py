@@ -1,4 +1,4 @@
-"""Whatever holds an image, as the tensor that links take, padded to whole cells."""
+"""Whatever holds an image, as the tensor that links take."""
 
 from pathlib import Path
 
@@ -6,18 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from torch.nn import functional
 
-from taskwave.semantic.codec.analog import CELL
-from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.data.files import read_image, to_rgb
 
 ImageLike = str | Path | Image.Image | NDArray[np.generic] | torch.Tensor
 """Path of an image file, PIL image, array [H, W, 3] or [H, W], or tensor [3, H, W] or [1, 3, H, W]. Arrays and tensors
 hold integers from 0 to 255 (uint8) or floats in [0, 1]."""
-
-CELL_PIXELS = CELL * TOKEN
-"""Side of a cell in pixels."""
 
 
 def to_tensor(image: ImageLike) -> torch.Tensor:
@@ -63,9 +57,3 @@ def _from_array(array: NDArray[np.generic]) -> torch.Tensor:
     else:
         raise ValueError(f"an image of {array.dtype}: give uint8 from 0 to 255, or floats in [0, 1]")
     return torch.from_numpy(values.copy()).movedim(-1, 0)[None]
-
-
-def pad_to_cells(images: torch.Tensor) -> torch.Tensor:
-    """Repeat the last row and column of images [B, 3, H, W] until both sides are multiples of `CELL_PIXELS`."""
-    height, width = images.shape[-2:]
-    return functional.pad(images, (0, -width % CELL_PIXELS, 0, -height % CELL_PIXELS), mode="replicate")

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
+from torch.nn import functional
 
 from taskwave.links import registry
 from taskwave.links.base import Delivery, Task
@@ -18,9 +19,8 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import stream_seed
 from taskwave.scenarios.config.loading import explain
 from taskwave.scenarios.config.scenario import Prompt, parse_task
-from taskwave.scenarios.front_door.images import ImageLike, pad_to_cells, to_tensor
+from taskwave.scenarios.front_door.images import ImageLike, to_tensor
 from taskwave.scenarios.front_door.reply import Reply
-from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.weights import Models, load_models
 
 _OCCASIONS = 3
@@ -60,7 +60,7 @@ class ReadyLink:
         """Send one image to a receiver with one question, and return what it got.
 
         Args:
-            image: path, PIL image, array or tensor of any size; padded to whole cells inside, and cut again.
+            image: path, PIL image, array or tensor of any size.
             question: question of the receiver, in free wording that names street classes ("where are the cars?").
             es_n0_db: SNR, mean energy per RE and receive antenna over the noise variance [dB].
             budget: channel uses allowed, both directions together.
@@ -76,7 +76,7 @@ class ReadyLink:
         seed = stream_seed(self._seed, "image", self._sent) if seed is None else seed
         fading = self._radio.draw(1, _OCCASIONS, stream_seed(seed, "fading", 0))
         air = AirInterface(self.config, fading, es_n0_db, stream_seed(seed, "noise", 0))
-        (delivery,) = self._link.run(pad_to_cells(original), [task], budget, air)
+        (delivery,) = self._link.run(original, [task], budget, air)
         self._sent += 1
         return _reply(task, original, delivery, int(delivery.airtime_slots[0]) * self.config.slot_seconds)
 
@@ -120,9 +120,9 @@ def _task(question: str) -> Task:
 
 
 def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: float) -> Reply:
-    """Return a delivery of a batch of one padded image as the reply to the image [1, 3, H, W] itself."""
+    """Return a delivery of a batch of one image as the reply to it, [1, 3, H, W]."""
     height, width = original.shape[-2:]
-    answer = delivery.prediction[0, :height, :width].cpu().numpy()
+    answer = delivery.prediction[0].cpu().numpy()
     coarse, attention = delivery.stages.get("coarse"), delivery.stages.get("attention")
     prompts = tuple(message for message in delivery.messages if message)
     heard = tuple(delivery.heard[: len(prompts)]) if delivery.heard else prompts
@@ -130,9 +130,9 @@ def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: fl
         question=task.prompt,
         classes=task.classes,
         answer=answer,
-        original=_pil(original, height, width),
-        image=None if delivery.image is None else _pil(delivery.image, height, width),
-        coarse=None if coarse is None else _pil(coarse, height, width),
+        original=_pil(original),
+        image=None if delivery.image is None else _pil(delivery.image),
+        coarse=None if coarse is None else _pil(coarse),
         attention=_at_pixels(attention, height, width) if attention is not None and prompts else None,
         prompts=prompts,
         heard=heard,
@@ -144,13 +144,13 @@ def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: fl
     )
 
 
-def _pil(images: torch.Tensor, height: int, width: int) -> Image.Image:
-    """Return the first of images [B, 3, H', W'] in [0, 1] as PIL image of its upper left `height` x `width` pixels."""
-    pixels = (images[0, :, :height, :width].detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+def _pil(images: torch.Tensor) -> Image.Image:
+    """Return the first of images [B, 3, H, W] in [0, 1] as PIL image."""
+    pixels = (images[0].detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(pixels.movedim(0, -1).numpy())
 
 
-def _at_pixels(tokens: torch.Tensor, height: int, width: int) -> NDArray[np.float32]:
-    """Return values of tokens [1, h, w] at the pixels of the image, [height, width] float32."""
-    pixels = tokens[0].float().cpu().repeat_interleave(TOKEN, dim=0).repeat_interleave(TOKEN, dim=1)
-    return pixels[:height, :width].numpy()
+def _at_pixels(relevance: torch.Tensor, height: int, width: int) -> NDArray[np.float32]:
+    """Return a relevance [1, h, w] at the pixels of the image, [height, width] float32."""
+    at_pixels = functional.interpolate(relevance[None].float(), (height, width), mode="bilinear")[0, 0]
+    return at_pixels.cpu().numpy()

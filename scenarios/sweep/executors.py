@@ -1,10 +1,14 @@
 """Execution of points: one after the other in this process, or in several processes at once."""
 
+import os
+import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import loky
 import torch
@@ -15,7 +19,6 @@ from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.points import SweepPoint
 from taskwave.scenarios.sweep.store import PointStore
-from taskwave.semantic.weights import Models
 
 
 @dataclass(frozen=True)
@@ -39,48 +42,100 @@ def compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: str
 
 
 def in_this_process(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Path) -> Iterator[Task]:
-    """Compute tasks in their order, and yield each before it is computed."""
+    """Compute tasks in their order in one thread, and yield each before it is computed."""
     store = PointStore(out)
-    for task in tasks:
-        yield task
-        compute(evaluators[task.grid], task.point, store, task.key)
+    with _one_thread():
+        for task in tasks:
+            yield task
+            compute(evaluators[task.grid], task.point, store, task.key)
 
 
 def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Path, jobs: int) -> Iterator[Task]:
-    """Compute tasks in `jobs` processes of one thread each, and yield each after it is computed.
+    """Compute tasks in this process and `jobs - 1` others of one thread each, and yield each after it is computed.
 
     Points are pure functions, so their records are those of `in_this_process` bit for bit. Every process keeps its
-    points itself: what is finished stays when the run is interrupted.
+    points itself: what is finished stays when the run is interrupted. The others take groups of tasks from the front,
+    while this one takes from the back those that none of them has begun: it works while they still load.
 
     Raises:
         RuntimeError: a process ended by itself; also what the links raise.
     """
-    together: dict[tuple[int, int, int, float, str], list[Task]] = {}
-    for task in tasks:  # What a link prepares for an SNR serves all budgets.
-        point = task.point
-        together.setdefault((task.grid, point.fade, point.batch, point.es_n0_db, point.link), []).append(task)
-    groups = list(together.values())
-    scenarios, models = [evaluator.scenario for evaluator in evaluators], evaluators[-1].models
-    with _without_interrupts():
-        pool = loky.ProcessPoolExecutor(
-            min(jobs, len(groups)),
-            initializer=_start,
-            initargs=(scenarios, models, out),
-            env={"OMP_NUM_THREADS": "1"},
-        )
-        futures = [pool.submit(_work, group) for group in groups]
-    finished = False
+    groups = _groups(tasks, jobs)
+    others = min(jobs, len(groups)) - 1
+    if not others:
+        yield from in_this_process(evaluators, tasks, out)
+        return
+    store = PointStore(out)
     try:
-        for future in loky.as_completed(futures):
-            yield from future.result()
-        finished = True
+        with _started(evaluators, out, others) as pool, _one_thread():
+            submitted = [(pool.submit(_work, group), group) for group in groups]
+            theirs = {future for future, _ in submitted}
+            for future, group in reversed(submitted):
+                if not future.cancel():
+                    continue
+                theirs.remove(future)
+                for task in group:
+                    compute(evaluators[task.grid], task.point, store, task.key)
+                    yield task
+                done = {other for other in theirs if other.done()}
+                theirs -= done
+                for other in done:
+                    yield from other.result()
+            for other in loky.as_completed(theirs):
+                yield from other.result()
     except BrokenProcessPool as error:
         raise RuntimeError(
             f"one of the {jobs} processes ended by itself, perhaps for want of memory: finished points are kept; give "
             "fewer --jobs and run the same command again to continue"
         ) from error
+
+
+@contextmanager
+def _started(evaluators: Sequence[Evaluator], out: Path, number: int) -> Iterator[loky.ProcessPoolExecutor]:
+    """Start processes for `_work`, and end them, at once where the body raises."""
+    with TemporaryDirectory() as folder:
+        # A pipe would hold this process up until the others have imported the modules of the networks.
+        models = Path(folder) / "models.pickle"
+        models.write_bytes(pickle.dumps(evaluators[-1].models))
+        scenarios = [evaluator.scenario for evaluator in evaluators]
+        with _without_interrupts():
+            pool = loky.ProcessPoolExecutor(
+                number, initializer=_start, initargs=(scenarios, models, out), env={"OMP_NUM_THREADS": "1"}
+            )
+            pool.submit(os.getpid)  # The first task starts the processes.
+        finished = False
+        try:
+            yield pool
+            finished = True
+        finally:
+            pool.shutdown(wait=True, kill_workers=not finished)
+
+
+def _groups(tasks: Sequence[Task], jobs: int) -> list[list[Task]]:
+    """Divide tasks into groups that one process computes.
+
+    A link keeps what it finds out about an image (codestreams, their worth) and about an SNR (the calibration). So all
+    points of a link on a batch of images stay together, unless that makes too few groups to keep the processes busy.
+    """
+    by_link: dict[tuple[int, int, int, str], list[Task]] = {}
+    for task in tasks:
+        point = task.point
+        by_link.setdefault((task.grid, point.fade, point.batch, point.link), []).append(task)
+    if len(by_link) >= 4 * jobs:
+        return list(by_link.values())
+    by_es_n0 = [groupby(group, lambda task: task.point.es_n0_db) for group in by_link.values()]
+    return [list(group) for groups in by_es_n0 for _, group in groups]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: sums in another order would change the last digits of records."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
-        pool.shutdown(wait=True, kill_workers=not finished)
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -99,10 +154,10 @@ _store: list[PointStore] = []
 """Store of such a process."""
 
 
-def _start(scenarios: Sequence[Scenario], models: Models, out: Path) -> None:
-    """Prepare a process for `_work`."""
+def _start(scenarios: Sequence[Scenario], models: Path, out: Path) -> None:
+    """Prepare a process for `_work`; `models` is the file of the networks."""
     torch.set_num_threads(1)
-    last = Evaluator(scenarios[-1], models)
+    last = Evaluator(scenarios[-1], pickle.loads(models.read_bytes()))  # noqa: S301  `_started` has just written it
     _evaluators[:] = [*(last.on_grid(scenario) for scenario in scenarios[:-1]), last]
     _store[:] = [PointStore(out)]
 

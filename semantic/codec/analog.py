@@ -23,6 +23,14 @@ from taskwave.semantic.codec.latents import TOKEN, ResidualBlock
 
 CELL = 4
 """Tokens per side of one cell."""
+CELL_PIXELS = CELL * TOKEN
+"""Pixels per side of one cell."""
+
+
+def pad_to_cells(images: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row and column of images [B, 3, H, W] until both sides are multiples of `CELL_PIXELS`."""
+    height, width = images.shape[-2:]
+    return functional.pad(images, (0, -width % CELL_PIXELS, 0, -height % CELL_PIXELS), mode="replicate")
 
 
 def scene(latents: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

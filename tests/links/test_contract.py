@@ -61,8 +61,8 @@ def radio(case: tuple[str, str]) -> Radio:
 
 @pytest.fixture(scope="module")
 def images(street_images: torch.Tensor) -> torch.Tensor:
-    """[2, 3, 96, 128]."""
-    return nn.functional.avg_pool2d(street_images[:2], 2)
+    """[2, 3, 91, 125]: links take images of any size."""
+    return nn.functional.avg_pool2d(street_images[:2], 2)[..., :91, :125]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_names_itself_and_its_kind(link: Link, case: tuple[str, str]) -> None:
 def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
     assert len(deliveries) == 2
     for task, delivery in zip((CARS, GROUND), deliveries, strict=True):
-        assert delivery.prediction.shape == (2, 96, 128)
+        assert delivery.prediction.shape == (2, 91, 125)
         assert delivery.prediction.dtype == torch.uint8
         claimed = set(delivery.prediction.unique().tolist())
         assert claimed <= {*range(NUM_CLASSES), NO_ANSWER}
@@ -111,7 +111,7 @@ def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
         assert delivery.outage.shape == (2,)
         assert delivery.outage.dtype == torch.bool
         if delivery.image is not None:
-            assert delivery.image.shape == (2, 3, 96, 128)
+            assert delivery.image.shape == (2, 3, 91, 125)
             assert delivery.image.is_floating_point()
             assert 0 <= float(delivery.image.min()) <= float(delivery.image.max()) <= 1
         assert all(len(stage) == 2 for stage in delivery.stages.values())
@@ -252,7 +252,7 @@ def test_an_outage_is_answered_from_the_prior(
     link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models
 ) -> None:
     (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
-    prior = Prior(colour_models).answer(96, 128)
+    prior = Prior(colour_models).answer(91, 125)
     labels = prior.of_classes(CARS.classes, NO_ANSWER) if link.kind == "answer" else prior.labels
     for lost in delivery.outage.nonzero()[:, 0].tolist():
         assert torch.equal(delivery.prediction[lost], labels)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from taskwave.scenarios.front_door.images import CELL_PIXELS, ImageLike, pad_to_cells, to_tensor
+from taskwave.scenarios.front_door.images import ImageLike, to_tensor
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
@@ -47,13 +47,3 @@ def test_grey_is_grey_in_all_three_planes() -> None:
 def test_what_is_no_image_is_refused(image: ImageLike, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         to_tensor(image)
-
-
-@pytest.mark.parametrize(("height", "width"), [(32, 64), (1, 1), (33, 31), (100, 70)])
-def test_padding_reaches_whole_cells_and_keeps_the_image(height: int, width: int) -> None:
-    image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
-    padded = pad_to_cells(image)
-    assert all(side % CELL_PIXELS == 0 for side in padded.shape[-2:])
-    assert padded.shape[-2] - height < CELL_PIXELS and padded.shape[-1] - width < CELL_PIXELS
-    assert torch.equal(padded[..., :height, :width], image)
-    assert torch.equal(padded[..., -1, -1], image[..., -1, -1])

@@ -225,6 +225,16 @@ def test_a_strip_is_transmitted_once(make, toys: ModuleType, tmp_path: Path) -> 
     assert strip_file.read_strip(tmp_path) is None
 
 
+def test_points_are_computed_in_one_thread_however_many_the_machine_has(make, tmp_path: Path) -> None:
+    before, seen = torch.get_num_threads(), set[int]()
+    torch.set_num_threads(2)
+    try:
+        runner.run(make(), tmp_path / "out", lambda *_: seen.add(torch.get_num_threads()))
+        assert seen == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_several_jobs_give_the_same_records(make, tmp_path: Path) -> None:
     grid = ("radio.channel=rayleigh", GROWN)
     one, two = _run(make(*grid), tmp_path / "one"), _run(make(*grid), tmp_path / "two", jobs=2)
