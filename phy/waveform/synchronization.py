@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import gamma
+from scipy.special import gammainccinv
 
 from taskwave.phy.channel.model import ChannelModel
 from taskwave.phy.waveform.ofdm import OfdmModem
@@ -74,7 +74,7 @@ def detect(samples: torch.Tensor, parts: Sequence[Part]) -> Detection:
         level = level + ((energy[:, width:] - energy[:, :-width]) / width)[:, kept].to(matched) / len(parts)
     best, start = (matched / level.clamp_min(torch.finfo(level.dtype).tiny)).max(dim=-1)
     layers = len(parts[0].template)
-    threshold = gamma.isf(FALSE_ALARM / lags, len(parts) * samples.shape[1] * layers)
+    threshold = gammainccinv(len(parts) * samples.shape[1] * layers, FALSE_ALARM / lags)
     return Detection(best > threshold, start)
 
 

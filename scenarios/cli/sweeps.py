@@ -22,6 +22,7 @@ from taskwave.scenarios.cli.app import (
 from taskwave.scenarios.cli.reports import Choice, draw, print_accuracies
 
 if TYPE_CHECKING:
+    from taskwave.scenarios.config.scenario import Scenario
     from taskwave.scenarios.sweep.profiling import StageTimes
     from taskwave.scenarios.sweep.runner import Outcome
 
@@ -87,12 +88,21 @@ def run(
     from taskwave.scenarios.live.requirements import check_flowgraph
 
     check_flowgraph(scenario, overrides or [])
-    messages.print(f"{scenario}: loading networks …", markup=False, soft_wrap=True)
+    messages.print(f"{scenario}: reading …", markup=False, soft_wrap=True)
     try:
         _run(scenario, overrides or [], _RunOptions(out, append, jobs, profile, verbose))
     except KeyboardInterrupt:
         messages.print("\nStopped. Finished points are kept; run the same command again to continue.")
         raise typer.Exit(130) from None
+
+
+def _load(name_or_file: str, overrides: Sequence[str]) -> "Scenario":
+    """Load a scenario and say so: its faults are told before the libraries of the networks load, which takes longer."""
+    from taskwave.scenarios.config import loading
+
+    scenario = loading.load(name_or_file, overrides)
+    messages.print(f"{scenario.name}: keys are good, loading networks …", markup=False, soft_wrap=True)
+    return scenario
 
 
 @dataclass(frozen=True)
@@ -107,9 +117,14 @@ class _RunOptions:
 
 
 def _run(name_or_file: str, overrides: Sequence[str], options: _RunOptions) -> None:
+    if options.profile and options.jobs > 1:
+        raise ValueError(
+            f"--profile with --jobs {options.jobs}: times of links are taken in one process, leave --jobs out"
+        )
+    scenario = _load(name_or_file, overrides)
+
     from taskwave.links.base import BudgetError
     from taskwave.phy.drawing import save
-    from taskwave.scenarios.config import loading
     from taskwave.scenarios.figures import tables
     from taskwave.scenarios.figures.layout import METRICS
     from taskwave.scenarios.figures.strip import strip_figure
@@ -120,11 +135,6 @@ def _run(name_or_file: str, overrides: Sequence[str], options: _RunOptions) -> N
     from taskwave.scenarios.sweep.profiling import StageTimes
     from taskwave.scenarios.sweep.progress import progress
 
-    if options.profile and options.jobs > 1:
-        raise ValueError(
-            f"--profile with --jobs {options.jobs}: times of links are taken in one process, leave --jobs out"
-        )
-    scenario = loading.load(name_or_file, overrides)
     folder = options.out or Path("runs") / scenario.name
     times = StageTimes() if options.profile else None
     evaluator = Evaluator(scenario, load_networks(scenario), times)
@@ -190,14 +200,14 @@ def _print_times(times: "StageTimes") -> None:
 @app.command()
 def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
     """Check that a scenario could run: its keys, images, radio, links and weights. Transmits nothing."""
+    checked = _load(scenario, overrides or [])
+
     from taskwave.phy.gnuradio.medium import FlowgraphMedium
-    from taskwave.scenarios.config import loading
     from taskwave.scenarios.figures.tables import prefix_note
     from taskwave.scenarios.sweep.carrying import uncarried
     from taskwave.scenarios.sweep.evaluation import Evaluator
     from taskwave.scenarios.sweep.points import sweep_points
 
-    checked = loading.load(scenario, overrides or [])
     evaluator = Evaluator(checked, load_networks(checked))
     for condition in checked.conditions:
         for name in checked.sweep.links:
