@@ -7,26 +7,16 @@ from typing import Literal, Protocol
 import torch
 
 from taskwave.phy.channel.air import AirInterface
+from taskwave.semantic.tasks.base import Answer, Task
 
 LinkKind = Literal["semantic", "bitwise", "bound", "answer", "floor"]
 """Kind of a link: learned, image codec over coded QAM, the same over an ideal code, task answer sent, nothing sent."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """Says what one receiver wants to know: the classes its `prompt` (free wording) names."""
-
-    prompt: str
-    classes: tuple[int, ...]
-
-
 @dataclass
 class Delivery:
-    """Holds what the receiver got for one task, for a batch of B images, and what it cost."""
+    """Holds what the receiver got for one task, for a batch of B images, and what it cost: images, or answers."""
 
-    prediction: torch.Tensor
-    """[B, H, W] uint8 class ids, `NO_ANSWER` where no class is claimed. For an image in outage they are what the
-    receiver answers from its prior alone (see `taskwave.links.nothing`)."""
     channel_uses: torch.Tensor
     """[B] int64, both directions: data, pilots, CRC, headers, padding, feedback. Never above the budget."""
     feedback_uses: torch.Tensor
@@ -39,6 +29,9 @@ class Delivery:
     image: torch.Tensor | None = None
     """[B, 3, H, W] float in [0, 1], image that the receiver answered from, that of its prior for an image in outage;
     None where no image is sent."""
+    answers: list[Answer] | None = None
+    """Answers of the receiver, one per image, where the link sends answers; for an image in outage what the receiver
+    answers from its prior alone (see `taskwave.links.nothing`). None: the judges answer on `image`."""
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
     """Inner signals for figures: `coarse` [B, 3, H, W] float in [0, 1], the image before any detail; `attention`
     [B, h, w] float, the relevance that the transmitter gave to parts of the image, on a grid of any size."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
+from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.links.bitwise.source import codec_source
 from taskwave.links.transport.arrival import arrival_probability
 from taskwave.links.transport.rate import PayloadReception, choose
@@ -22,6 +22,7 @@ from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator
 from taskwave.phy.theory import awgn_capacity, awgn_dispersion
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
 Code = Literal["outage", "finite"]

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from taskwave.links.base import Delivery, LinkKind, Task
+from taskwave.links.base import Delivery, LinkKind
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.analog import CELL
 from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
 
@@ -74,7 +75,6 @@ class NothingLink:
         none = torch.zeros(batch, dtype=torch.int64)
         return [
             Delivery(
-                prediction=prior.labels.expand(batch, -1, -1).clone(),
                 channel_uses=none.clone(),
                 feedback_uses=none.clone(),
                 airtime_slots=none.clone(),

@@ -25,8 +25,8 @@ from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 from taskwave.semantic.weights import Models
 
 
@@ -72,7 +72,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         codec=LatentCodec(vae, torch.zeros(16), torch.ones(16)).eval(),
         general=GeneralCode(widths=(16, 16, 16)).eval(),
         prior=RegenerationPipeline(build_unet(16, 27, (32, 32)).eval(), TokenScheduler()),
-        segmentation=SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
+        segmentation=Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
         attention=PromptAttention(width=16).eval(),
         text_encoder=TextEncoder.load(),
         channel_weights=torch.ones(1, 16, 1, 1),
@@ -91,7 +91,7 @@ class NearestColour(nn.Module):
 
 @pytest.fixture(scope="session")
 def colour_models(tiny_models: Models) -> Models:
-    return replace(tiny_models, segmentation=SegmentationTask(NearestColour()))
+    return replace(tiny_models, segmentation=Segmenter(NearestColour()))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from taskwave.links.answers.label_map_coder import Labels, decode_labels, encode_labels
-from taskwave.links.base import Delivery, LinkKind, Task
+from taskwave.links.base import Delivery, LinkKind
 from taskwave.links.bitwise.ladder import SCALES, scaled_size
 from taskwave.links.nothing import Prior
 from taskwave.links.transport.rate import CodedTransport, Offer
@@ -17,6 +17,8 @@ from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.phy.recent import Recent
 from taskwave.semantic.classes import NO_ANSWER
+from taskwave.semantic.tasks.base import Task
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
 _REMEMBERED = 4096
@@ -114,11 +116,22 @@ class LabelMapLink:
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """Implement `taskwave.links.base.Link.run`; each task is a transmission of its own."""
-        answers = torch.stack([self._answer(image) for image in images])
-        return [self._run(answers, task, budget, air, images.device) for task in tasks]
+        """Implement `taskwave.links.base.Link.run`; each task is a transmission of its own.
 
-    def _run(self, answers: torch.Tensor, task: Task, budget: int, air: AirInterface, device: torch.device) -> Delivery:
+        Raises:
+            ValueError: a task is no segmentation.
+        """
+        segmentations = [task for task in tasks if isinstance(task, Segmentation)]
+        if len(segmentations) < len(tasks):
+            other = next(task for task in tasks if not isinstance(task, Segmentation))
+            raise ValueError(
+                f"{self.name} answers segmentation only, not {other.prompt!r}: take it out of sweep.links, or ask for "
+                "street classes"
+            )
+        answers = torch.stack([self._answer(image) for image in images])
+        return [self._run(answers, task, budget, air) for task in segmentations]
+
+    def _run(self, answers: torch.Tensor, task: Segmentation, budget: int, air: AirInterface) -> Delivery:
         code = torch.zeros(256, dtype=torch.uint8)
         code[list(task.classes)] = torch.arange(1, len(task.classes) + 1, dtype=torch.uint8)
         num_labels, (height, width) = len(task.classes) + 1, answers.shape[-2:]
@@ -133,7 +146,7 @@ class LabelMapLink:
                 labels = torch.from_numpy(decode_map(payload, height, width, num_labels))
                 prediction[i] = meaning[labels.long()]
         return Delivery(
-            prediction=prediction.to(device),
+            answers=list(prediction),
             channel_uses=received.channel_uses,
             feedback_uses=received.feedback_uses,
             airtime_slots=received.airtime_slots,

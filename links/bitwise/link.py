@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import torch
 
-from taskwave.links.base import Delivery, LinkKind, Task
+from taskwave.links.base import Delivery, LinkKind
 from taskwave.links.bitwise.source import codec_source
 from taskwave.links.transport.rate import CodedTransport, LinkAdaptation
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
 

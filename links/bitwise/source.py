@@ -127,7 +127,7 @@ class CodecSource:
         return smallest_payload(self.codec, height, width)
 
     def deliver(self, received: PayloadReception, like: torch.Tensor, tasks: int) -> list[Delivery]:
-        """Decode, answer, and account: the same image serves every task.
+        """Decode and account: the same image serves every task.
 
         In an outage the receiver answers from its prior. A payload with an error that its CRC did not see, and that
         decodes to no image, is an outage as well.
@@ -140,7 +140,6 @@ class CodecSource:
         height, width = like.shape[-2:]
         prior = self._prior.answer(height, width)
         images = prior.image.to(like).repeat(len(like), 1, 1, 1)
-        prediction = prior.labels.repeat(len(like), 1, 1)
         outage = torch.ones(len(like), dtype=torch.bool)
         for i, payload in enumerate(received.payloads):
             if payload is not None:
@@ -148,15 +147,14 @@ class CodecSource:
                     decoded = self._decode(payload, height, width)
                 except ValueError:
                     continue
-                images[i], prediction[i], outage[i] = to_image(decoded.pixels).to(like), decoded.labels, False
+                images[i], outage[i] = to_image(decoded.pixels).to(like), False
         return [
             Delivery(
-                prediction=prediction.clone(),
                 channel_uses=received.channel_uses.clone(),
                 feedback_uses=received.feedback_uses.clone(),
                 airtime_slots=received.airtime_slots.clone(),
                 outage=outage.clone(),
-                image=images.clone(),
+                image=images,
             )
             for _ in range(tasks)
         ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
+from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.links.task_adaptive.detail import DetailOrder, DetailTransfer, EncodedImages, Holdings
 from taskwave.links.task_adaptive.prompts import MOST_CLASSES, Expense, PromptTransfer, effective_snr, reported_snr
 from taskwave.links.task_adaptive.scores import Attender, Selection, View, blind_scores, refined
@@ -17,6 +17,7 @@ from taskwave.phy.seeds import generator
 from taskwave.semantic.codec.analog import pad_to_cells
 from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.tasks.demand import demand
 from taskwave.semantic.weights import Models
 
@@ -31,8 +32,6 @@ class _State:
     held: Holdings
     image: torch.Tensor
     """[B, 3, H, W] float32, regenerated from what was received."""
-    logits: torch.Tensor
-    """[B, 11, H, W] float32, what the task network makes of it."""
     quality: torch.Tensor
     """[B] float32, SNR after equalisation (linear) that the receiver measured on the general part."""
     spent: Expense
@@ -53,6 +52,8 @@ class _Outlook:
     """Whether prompts pay for themselves."""
     view: View | None
     """What was sent as the transmitter sees it; None where nobody asks."""
+    logits: torch.Tensor | None
+    """[B, 11, H, W] float32, what the receiver's task network makes of the image; None where nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,6 @@ class TaskAdaptiveLink:
             state = replace(state, spent=spent, feedback=state.feedback + exchange.feedback)
         never = self.selection != "attention"
         return Delivery(
-            prediction=state.logits.argmax(1).to(torch.uint8),
             channel_uses=state.spent.uses,
             feedback_uses=state.feedback,
             airtime_slots=state.spent.slots,
@@ -157,11 +157,11 @@ class TaskAdaptiveLink:
         none = Expense.nothing(len(symbols))
         spent = none.plus(list(range(len(symbols))), reception.channel_uses, reception.slots)
         unseen = images.latents.new_zeros(0)
-        state = _State(Holdings(received, sent), unseen, unseen, effective_snr(variance), spent, none.uses)
+        state = _State(Holdings(received, sent), unseen, effective_snr(variance), spent, none.uses)
         return self._regenerate(state, images, air)
 
     def _regenerate(self, state: _State, images: EncodedImages, air: AirInterface) -> _State:
-        """Regenerate the image from what arrived, by reverse diffusion, and let the task network look at it."""
+        """Regenerate the image from what arrived, by reverse diffusion."""
         noise = None
         if self.steps > 1:
             shape = images.latents.shape[1:]
@@ -169,7 +169,7 @@ class TaskAdaptiveLink:
             draws = [torch.randn(shape, generator=generator(air.seed, row, _DIFFUSION_STREAM)) for row in rows]
             noise = torch.stack(draws).to(images.latents)
         image = self.models.codec.decode(self.models.regenerate(state.held.received, noise, self.steps))
-        return replace(state, image=image, logits=self.models.segmentation.logits(image))
+        return replace(state, image=image)
 
     def _look_ahead(
         self, images: EncodedImages, state: _State, allowed: int, air: AirInterface, occasion: int
@@ -181,7 +181,8 @@ class TaskAdaptiveLink:
         """
         asks = self.selection == "attention" and self._asking_pays(allowed, images, air, occasion)
         view = self.attender.view(images.scenes, state.held.sent) if asks else None
-        return _Outlook(occasion, allowed, asks, view)
+        logits = self.models.segmentation.logits(state.image) if asks else None
+        return _Outlook(occasion, allowed, asks, view, logits)
 
     def _exchange(
         self, images: EncodedImages, task: Task, state: _State, outlook: _Outlook, named: bool, air: AirInterface
@@ -189,8 +190,9 @@ class TaskAdaptiveLink:
         """Send prompts back and detail forward; `named` says whether an earlier round has named its cells."""
         batch, occasion, cost = len(state.quality), outlook.occasion, 0
         wishes: list[str | None] = [None] * batch
-        if outlook.asks:
-            wishes = [*demand(state.logits, task.classes, MOST_CLASSES)]
+        if outlook.logits is not None:
+            if task.street_classes:
+                wishes = [*demand(outlook.logits, task.street_classes, MOST_CLASSES)]
             # The transmitter, which may hear nothing, knows what a prompt costs: all are of the smallest size.
             cost = self.prompts.least_uses(air, occasion)
         heard, prompts = self.prompts.send(wishes, state.quality, air, occasion, torch.full((batch,), cost))
@@ -244,7 +246,6 @@ def _cut(delivery: Delivery, height: int, width: int) -> Delivery:
     assert delivery.image is not None, "the link delivers images"
     return replace(
         delivery,
-        prediction=delivery.prediction[..., :height, :width],
         image=delivery.image[..., :height, :width],
         stages={name: stage[..., :height, :width] for name, stage in delivery.stages.items()},
         messages=list(delivery.messages),

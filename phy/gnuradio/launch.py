@@ -133,7 +133,11 @@ class RunningFlowgraph:
         """
         code = self._process.poll()
         if code is not None:
-            raise FlowgraphError(f"the flowgraph ended with status {code}{last_words(self._errors)}.")
+            said = last_words(self._errors)
+            remedy = (
+                "" if "platform plugin" not in said else " Its windows need a display: set DISPLAY, or name another."
+            )
+            raise FlowgraphError(f"the flowgraph ended with status {code}{said}.{remedy}")
 
     def close(self) -> None:
         """End the process and remove its files."""

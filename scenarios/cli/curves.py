@@ -91,10 +91,11 @@ def compare(
     verbose: Annotated[bool, typer.Option("--verbose", help="Print the tables of every task.")] = False,
 ) -> None:
     """Print the semantic gain at equal accuracy, and paired differences from the other semantic links."""
+    runs = read_runs(folders, label or [])
+
     from taskwave.scenarios.figures import tables
     from taskwave.scenarios.statistics import gain, headline, pooling, sharing
 
-    runs = read_runs(folders, label or [])
     sharing.require_shared(runs)
     records = sharing.join_paired(runs, mark_first=bool(label))
     tested, baselines = _links(records, scheme, baseline or [])

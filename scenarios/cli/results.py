@@ -21,11 +21,14 @@ Rows = Iterator[tuple[str, str]]
 @app.command()
 def show(folder: RunFolder) -> None:
     """Tell what a run holds, what made it (configuration, code, versions, machine), and how to repeat it."""
-    from taskwave.scenarios.sweep.grids import read_grids
-    from taskwave.scenarios.sweep.provenance import read_anywhere
     from taskwave.scenarios.sweep.records import read_records
 
-    records, made, grids = read_records(folder), read_anywhere(folder), read_grids(folder)
+    records = read_records(folder)
+
+    from taskwave.scenarios.sweep.grids import read_grids
+    from taskwave.scenarios.sweep.provenance import read_anywhere
+
+    made, grids = read_anywhere(folder), read_grids(folder)
     configuration = (made or {}).get("configuration") or (grids[-1].scenario.model_dump() if grids else {})
     title = configuration.get("name", "a run without scenario")
     about = configuration.get("description", "its scenario is not known")
@@ -99,8 +102,9 @@ def _origin(made: dict[str, Any]) -> Rows:
     yield "Python", f"{made['python']}"
     yield "packages", ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     yield "device", f"{made['device']}"
-    if made["judge"]:
-        yield "judge", f"{made['judge'][:16]}"
+    for task, judge in made.get("judges", {}).items():
+        name, _, digest = judge.rpartition(" ")
+        yield f"judge of {task}", f"{name} {digest[:16]}".strip()
 
 
 def _changes(first: dict[str, Any], session: dict[str, Any]) -> Rows:

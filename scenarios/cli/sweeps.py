@@ -214,9 +214,12 @@ def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
             evaluator.link(name, condition.distance_m)
     evaluator.batch(0)
     faults = uncarried(evaluator)
-    for link, fault in faults.items():
-        messages.print(f"{link}: no budget in sweep.budgets carries it: {fault}", markup=False)
-    if len(faults) == len(checked.sweep.links):
+    budgets = len(checked.sweep.budgets)
+    for link, refused in faults.items():
+        which = f"budgets {', '.join(map(str, refused))} are too small for it" if len(refused) < budgets else ""
+        largest = refused[max(refused)]
+        messages.print(f"{link}: {which or 'no budget in sweep.budgets carries it'}: {largest}", markup=False)
+    if len(faults) == len(checked.sweep.links) and all(len(refused) == budgets for refused in faults.values()):
         raise ValueError(f"no link could work within any budget of {list(checked.sweep.budgets)}: raise sweep.budgets")
     medium = evaluator.radios[0].medium
     if isinstance(medium, FlowgraphMedium):
@@ -231,3 +234,32 @@ def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
         f"{checked.name}: good. {sum(1 for _ in sweep_points(checked))} points, {checked.images.count} images, "
         f"{len(checked.tasks)} tasks"
     )
+
+
+@app.command()
+def headroom(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-headroom.")] = None,
+) -> None:
+    """Print what the judges answer on clean images, on half, quarter and eighth size, and on nothing received."""
+    from taskwave.scenarios.config import loading
+
+    loaded = loading.load(scenario, overrides or [])
+    from taskwave.scenarios.studies.headroom import ENOUGH, headroom_table, measure_headroom
+    from taskwave.scenarios.sweep.judge import Jury
+    from taskwave.scenarios.sweep.points import load_batch, open_chosen
+
+    models, tasks = load_networks(loaded), loaded.parsed_tasks()
+    jury = Jury(models, loaded.judge, loaded.images.source)
+    jury.judges(tasks)
+    images, indices = open_chosen(loaded.images)
+    size, number = loaded.images.batch, -(-loaded.images.count // loaded.images.batch)
+    batches = (load_batch(images, indices, size, index) for index in range(number))
+    with messages.status("judging …") as status:
+        values = measure_headroom(
+            batches, tasks, jury, models, lambda done: status.update(f"judging: {done} of {number} batches done …")
+        )
+    console.print(headroom_table(values))
+    console.print(f"A task shows what links are worth where clean − quarter is at least {ENOUGH:g}.")
+    print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-headroom") / "headroom.csv"))

@@ -97,6 +97,35 @@ def train_set(
         typer.echo(f"wrote {export}")
 
 
+@train.command("judge")
+def train_judge(
+    name: Annotated[str, typer.Argument(help="gtsdb, roadsigns or carla: the image set it is trained on.")],
+    export: Annotated[Path, typer.Option(help="Write the finished judge to this new folder.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/judges/NAME.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)] = 0,
+    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
+) -> None:
+    """Train a judge: a detector and, for gtsdb, a reader of signs. Needs the extra `train` and the images."""
+    from taskwave.scenarios.cli.training_display import show
+
+    with show([]) as display:
+        display.note("loading PyTorch …")
+        import torch
+
+        from taskwave.semantic.training.judges.workshop import JudgeWorkshop
+        from taskwave.semantic.training.record import alone
+        from taskwave.semantic.weights import check_target
+
+        check_target(export)
+        folder = out or Path("runs/train/judges") / name
+        if threads is not None:
+            torch.set_num_threads(threads)
+        workshop = JudgeWorkshop(name, folder, seed, display)
+        with alone(folder):
+            judge = workshop.export(export)
+    typer.echo(f"wrote {export}: objects of a confidence of {judge.least:.2f} or more are named")
+
+
 @dataclass(frozen=True)
 class _Choice:
     """Holds what the options of `taskwave train set` chose."""

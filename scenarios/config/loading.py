@@ -117,8 +117,11 @@ def load(name_or_file: str, overrides: Sequence[str | tuple[str, Any]] = ()) -> 
 
     path = find(name_or_file)
     tables = {"name": path.stem, **read(path)}
+    seen: dict[tuple[str, ...], object] = {}
     for given in overrides:
-        parts, value = parse_override(given) if isinstance(given, str) else (given[0].split("."), given[1])
+        parts, value = parse_override(given) if isinstance(given, str) else (tuple(given[0].split(".")), given[1])
+        if seen.setdefault(parts, value) != value:
+            raise ScenarioError(f"--set {'.'.join(parts)} is given twice: as {_short(seen[parts])} and {_short(value)}")
         tables = override(tables, parts, value)
     try:
         return Scenario.model_validate(tables)

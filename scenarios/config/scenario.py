@@ -7,15 +7,14 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from taskwave.links import registry
-from taskwave.links.base import Task
 from taskwave.phy.channel import link_budget
 from taskwave.phy.config.channel import DROP_CHANNELS, Distance
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.config.table import ListToTuple, PathLike, Table
 from taskwave.phy.definitions import noise_variance
-from taskwave.semantic.classes import NAMES
-from taskwave.semantic.data import SOURCES
-from taskwave.semantic.language import lexicon
+from taskwave.semantic.data import ANNOTATED, SOURCES
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Task
 
 
 def _decibels(value: float) -> float:
@@ -40,13 +39,8 @@ def _known_source(value: str) -> str:
 
 
 def check_prompt(value: str) -> str:
-    """Check the wording of a task; `ValueError` for unknown words and for one that names a part of the image."""
-    if lexicon.parse(value).columns != lexicon.COLUMNS:
-        raise ValueError("a task is scored on the whole image: name classes only, without left, centre or right")
-    unknown = lexicon.unknown_words(value)
-    if unknown:
-        hints = (f"{word!r}" + (f" (near: {', '.join(near)})" if near else "") for word, near in unknown.items())
-        raise ValueError(f"unknown words in a task: {', '.join(hints)}; reword it with known ones")
+    """Check the wording of a task; `ValueError` where no kind of task understands it."""
+    questions.read(value)
     return value
 
 
@@ -133,7 +127,7 @@ class Scenario(Table):
     judge: PathLike | None = None
     """Folder of a task network that judges the images of all links. None: the one in `weights`."""
     tasks: Annotated[tuple[Prompt, ...], ListToTuple, Field(min_length=1)]
-    """Prompts of the tasks, one each, in free wording."""
+    """Questions of the tasks, one each, in free wording."""
     images: ImageConfig = ImageConfig()
     """Table `[images]`."""
     radio: RadioConfig = RadioConfig()
@@ -161,8 +155,12 @@ class Scenario(Table):
         return self.radio.at_distance(distance_m)
 
     def parsed_tasks(self) -> tuple[Task, ...]:
-        """Return the tasks with the classes that their prompts name."""
-        return tuple(parse_task(prompt) for prompt in self.tasks)
+        """Return the tasks that the questions ask, by what the images have annotated."""
+        return tuple(self.parse_task(prompt) for prompt in self.tasks)
+
+    def parse_task(self, prompt: str) -> Task:
+        """Return the task that a question in free wording asks."""
+        return questions.read(prompt, ANNOTATED[self.images.source])
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -186,27 +184,17 @@ class Scenario(Table):
                 raise ValueError(f"{key} names {twice[0]!r} twice: every value may appear once")
         seen: dict[str, str] = {}
         for task in self.parsed_tasks():
-            name = task_name(task)
+            name = task.name
             if name in seen:
                 raise ValueError(
                     f"tasks {seen[name]!r} and {task.prompt!r} both mean {name}: "
                     "keep one, their records could not be told apart"
                 )
             seen[name] = task.prompt
-        if self.strip and task_name(parse_task(self.strip.task)) not in seen:
+        if self.strip and self.parse_task(self.strip.task).name not in seen:
             raise ValueError(f"strip.task {self.strip.task!r} is none of the tasks: {', '.join(map(repr, self.tasks))}")
         if self.images.source == "streets" and self.images.folder is not None:
             raise ValueError("images.folder is given, but the source 'streets' is generated: remove images.folder")
         if self.images.source == "folder" and self.images.folder is None:
             raise ValueError("images.source 'folder' needs the folder of the images: give images.folder")
         return self
-
-
-def parse_task(prompt: str) -> Task:
-    """Return a task in free wording with the classes that it names."""
-    return Task(prompt, lexicon.parse(prompt).classes)
-
-
-def task_name(task: Task) -> str:
-    """Return the name of a task in records and figures: its class names in the order of their ids, joined by `+`."""
-    return "+".join(NAMES[c] for c in sorted(task.classes))

@@ -44,7 +44,7 @@ def read_strip(out: Path) -> Strip | None:
 
 def _write(path: Path, strip: Strip, key: str) -> None:
     """Write a strip under the name `key`."""
-    arrays: dict[str, Any] = {"labels": strip.labels.numpy()}
+    arrays: dict[str, Any] = {}
     columns = []
     for i, column in enumerate(strip.columns):
         columns.append({"title": column.title, "notes": column.notes})
@@ -54,7 +54,7 @@ def _write(path: Path, strip: Strip, key: str) -> None:
             arrays[f"answers{i}"] = column.answers.numpy()
         if column.heat is not None:
             arrays[f"heat{i}"] = column.heat.numpy()
-    texts = json.dumps({"key": key, "columns": columns, "classes": strip.classes, "caption": strip.caption})
+    texts = json.dumps({"key": key, "columns": columns, "caption": strip.caption})
     write_atomically(path, lambda file: np.savez_compressed(file, texts=np.array(texts), **arrays))
 
 
@@ -76,4 +76,4 @@ def _read(path: Path, key: str | None) -> Strip | None:
         images = None if pixels is None else pixels.float() / 255
         parts = arrays.get(f"answers{i}"), arrays.get(f"heat{i}")
         columns.append(Column(column["title"], images, *parts, tuple(column["notes"])))
-    return Strip(tuple(columns), arrays["labels"], tuple(texts["classes"]), texts["caption"])
+    return Strip(tuple(columns), texts["caption"])

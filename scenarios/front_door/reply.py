@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from taskwave.phy.drawing import panels
-from taskwave.semantic.classes import NAMES
+from taskwave.semantic.tasks.base import Answer, Detections, Task
+from taskwave.semantic.tasks.objects import AboutObjects
+from taskwave.semantic.tasks.segmentation import Segmentation
 
 _ANSWER = np.array([0, 150, 120]) / 255
 """Colour of the pixels that answer the question, RGB in [0, 1]."""
@@ -24,10 +27,10 @@ class Reply:
 
     question: str
     """Question of the receiver's user."""
-    classes: tuple[int, ...]
-    """Class ids that the question names, see `taskwave.semantic.classes`."""
-    answer: NDArray[np.uint8] = field(repr=False)
-    """Class id of every pixel [H, W]; 254 where the receiver has no answer."""
+    task: Task
+    """What the question was understood to ask."""
+    answer: Answer = field(repr=False)
+    """Answer: class ids [H, W] uint8 (254 where the receiver has none), objects, or a word."""
     original: Image.Image = field(repr=False)
     """Image that was sent, RGB."""
     image: Image.Image | None = field(repr=False)
@@ -53,8 +56,21 @@ class Reply:
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
-        """Pixels that the receiver takes for one of the classes asked for, [H, W]."""
-        return np.isin(self.answer, self.classes)
+        """Pixels that the receiver takes for what is asked for, [H, W]: those of the classes, or within boxes."""
+        inside = np.zeros((self.original.height, self.original.width), dtype=bool)
+        if isinstance(self.answer, Detections):
+            for left, upper, right, lower in self._boxes.boxes.round().int().tolist():
+                inside[upper:lower, left:right] = True
+        elif isinstance(self.answer, torch.Tensor) and isinstance(self.task, Segmentation):
+            inside = np.isin(self.answer.numpy(), self.task.classes)
+        return inside
+
+    @property
+    def _boxes(self) -> Detections:
+        """The objects of the answer that were asked for."""
+        assert isinstance(self.answer, Detections)
+        wanted = self.task.concept.classes if isinstance(self.task, AboutObjects) else self.answer.classes
+        return self.answer.select([i for i, name in enumerate(self.answer.classes) if name in wanted])
 
     def figure(self) -> Figure:
         """Draw original, coarse image, attention and received image with the answer over it, side by side."""
@@ -68,13 +84,12 @@ class Reply:
         figure, axes = panels(len(shown), width * self.original.height / self.original.width + 1.0, width)
         for axis, (title, image) in zip(axes, shown, strict=True):
             self._draw(axis, title, image)
-        names = ", ".join(NAMES[c] for c in self.classes)
         asked = "; ".join(
             prompt if prompt == heard else f"{prompt} (lost)"
             for prompt, heard in zip(self.prompts, self.heard, strict=True)
         )
         cost = f"{self.channel_uses:,} channel uses ({self.feedback_uses} of them feedback)"
-        lines = [f"{self.question} ({names}): {cost}{', outage' if self.outage else ''}"]
+        lines = [f"{self.question} ({self.task.name}): {cost}{', outage' if self.outage else ''}"]
         figure.suptitle("\n".join([*lines, *([f"asked back: {asked}"] if asked else [])]), fontsize=9)
         return figure
 
@@ -84,10 +99,17 @@ class Reply:
         axis.grid(visible=False)
         axis.spines[:].set_visible(False)
         axis.set_title(title, fontsize=10)
-        pixels = np.full((*self.answer.shape, 3), 0.93) if image is None else np.asarray(image) / 255
+        pixels = (
+            np.full((self.original.height, self.original.width, 3), 0.93) if image is None else np.asarray(image) / 255
+        )
         if title == "answer":
             pixels = np.where(self.mask[..., None], 0.4 * pixels + 0.6 * _ANSWER, pixels)
         axis.imshow(pixels)
+        if title == "answer" and isinstance(self.answer, Detections):
+            for box, name, text in zip(self._boxes.boxes.tolist(), self._boxes.classes, self._boxes.texts, strict=True):
+                axis.text(box[0], box[3] + 2, text or name.replace("_", " "), va="top", fontsize=7, color=_ANSWER)
+        if title == "answer" and isinstance(self.answer, str):
+            axis.set_xlabel(self.answer, fontsize=9)
         if title == "attention" and self.attention is not None:
             axis.imshow(self.attention, cmap="magma", alpha=0.6, vmin=0, vmax=1)
 

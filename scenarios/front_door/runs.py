@@ -20,7 +20,7 @@ from taskwave.scenarios.statistics.pooling import Pooled, pool
 from taskwave.scenarios.sweep import runner
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.progress import progress
-from taskwave.scenarios.sweep.provenance import read_anywhere
+from taskwave.scenarios.sweep.provenance import read_anywhere, texts
 from taskwave.scenarios.sweep.records import read_records
 from taskwave.semantic.weights import load_models
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 AXES = ("link", "task", "es_n0_db", "budget", "image", "fade")
 """Columns of records that become dimensions of arrays; `distance_m` takes the place of `es_n0_db` where it is swept."""
 _VALUES = (
-    "accuracy", "intersection", "union", "outage", "channel_uses", "feedback_uses", "airtime_s", "bandwidth_ratio",
+    "accuracy", "numerator", "denominator", "outage", "channel_uses", "feedback_uses", "airtime_s", "bandwidth_ratio",
 )  # fmt: skip
 """Columns of records that become variables of arrays."""
 
@@ -95,7 +95,7 @@ class Run:
         if "group" in self.records:
             groups = self.records.drop_duplicates("image").set_index("image")["group"]
             data = data.assign_coords(group=("image", groups.loc[data["image"].to_numpy()].to_numpy()))
-        return data.assign_attrs(out=str(self.out))
+        return data.assign_attrs(out=str(self.out), **texts(read_anywhere(self.out)))
 
     def plot(
         self, figure: str = "accuracy-vs-snr", *, budgets: Sequence[int] = (), es_n0_dbs: Sequence[float] = ()

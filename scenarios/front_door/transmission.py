@@ -7,20 +7,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from torch.nn import functional
 
 from taskwave.links import registry
-from taskwave.links.base import Delivery, Task
+from taskwave.links.base import Delivery
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.definitions import bandwidth_ratio
 from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import stream_seed
 from taskwave.scenarios.config.loading import explain
-from taskwave.scenarios.config.scenario import Prompt, parse_task
 from taskwave.scenarios.front_door.images import ImageLike, to_tensor
 from taskwave.scenarios.front_door.reply import Reply
+from taskwave.scenarios.sweep.judge import Jury
+from taskwave.semantic.classes import IGNORE
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Answer, Task, Truth
 from taskwave.semantic.weights import Models, load_models
 
 _OCCASIONS = 3
@@ -46,6 +49,7 @@ class ReadyLink:
         self.name, self.models, self.config = name, models, config
         self._radio = Radio(config)
         self._link = registry.create(name, models, self._radio)
+        self._jury = Jury(models, None)
         self._seed, self._sent = seed, 0
 
     def __repr__(self) -> str:
@@ -61,7 +65,7 @@ class ReadyLink:
 
         Args:
             image: path, PIL image, array or tensor of any size.
-            question: question of the receiver, in free wording that names street classes ("where are the cars?").
+            question: question of the receiver in free wording, such as "where are the cars?".
             es_n0_db: SNR, mean energy per RE and receive antenna over the noise variance [dB].
             budget: channel uses allowed, both directions together.
             seed: seed of channel and noise of this image; None: the next of the link's own sequence.
@@ -71,14 +75,19 @@ class ReadyLink:
             FileNotFoundError: there is no image file of that name.
             BudgetError: the budget is too small for the link.
         """
+        if isinstance(es_n0_db, bool) or not isinstance(es_n0_db, int | float | np.number):
+            raise ValueError(f"es_n0_db = {es_n0_db!r}: give an SNR [dB] as a number")
+        if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
+            raise ValueError(f"budget = {budget!r}: give a whole number of channel uses")
         original = to_tensor(image)
-        task = _task(question)
+        task = questions.read(question)
         seed = stream_seed(self._seed, "image", self._sent) if seed is None else seed
         fading = self._radio.draw(1, _OCCASIONS, stream_seed(seed, "fading", 0))
         air = AirInterface(self.config, fading, es_n0_db, stream_seed(seed, "noise", 0))
         (delivery,) = self._link.run(original, [task], budget, air)
         self._sent += 1
-        return _reply(task, original, delivery, int(delivery.airtime_slots[0]) * self.config.slot_seconds)
+        (answer,) = self._jury.answers(delivery, task, [Truth(torch.full(original.shape[-2:], IGNORE))])
+        return _reply(task, original, delivery, answer, int(delivery.airtime_slots[0]) * self.config.slot_seconds)
 
 
 def load_link(
@@ -111,24 +120,15 @@ def load_link(
     return ReadyLink(name, load_models(str(weights), text_encoder), config, seed)
 
 
-def _task(question: str) -> Task:
-    """Return the task that a question in free wording names; `ValueError` with the words that cannot be used."""
-    try:
-        return parse_task(TypeAdapter(Prompt).validate_python(question))
-    except ValidationError as error:
-        raise ValueError("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from error
-
-
-def _reply(task: Task, original: torch.Tensor, delivery: Delivery, airtime_s: float) -> Reply:
+def _reply(task: Task, original: torch.Tensor, delivery: Delivery, answer: Answer, airtime_s: float) -> Reply:
     """Return a delivery of a batch of one image as the reply to it, [1, 3, H, W]."""
     height, width = original.shape[-2:]
-    answer = delivery.prediction[0].cpu().numpy()
     coarse, attention = delivery.stages.get("coarse"), delivery.stages.get("attention")
     prompts = tuple(message for message in delivery.messages if message)
     heard = tuple(delivery.heard[: len(prompts)]) if delivery.heard else prompts
     return Reply(
         question=task.prompt,
-        classes=task.classes,
+        task=task,
         answer=answer,
         original=_pil(original),
         image=None if delivery.image is None else _pil(delivery.image),

@@ -9,20 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from taskwave.links.base import Task
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.files import write_atomically
 from taskwave.phy.gnuradio.exchange import BurstExchange, Exchange
 from taskwave.phy.gnuradio.interpreter import FlowgraphError
 from taskwave.phy.gnuradio.launch import RunningFlowgraph, find_flowgraph, split_arguments
 from taskwave.phy.waveform.ofdm import carrier_modem
-from taskwave.scenarios.config.scenario import Scenario, parse_task
+from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.live.images import NamedImage, open_live_images
 from taskwave.scenarios.live.recording import LiveRecorder, PlayedExchange, answer_digest, open_heard
 from taskwave.scenarios.live.requirements import NO_FLOWGRAPH
 from taskwave.scenarios.live.session import LiveReport, LiveSession, panorama
 from taskwave.scenarios.live.states import StateTeller
 from taskwave.scenarios.live.terminal import Terminal
+from taskwave.semantic.tasks import segmentation
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models, load_models
 
 _JOIN_SECONDS = 30.0
@@ -85,7 +86,7 @@ def run_live(scenario: Scenario, options: LiveOptions, console: Console, message
         FlowgraphError: the flowgraph cannot be started, does not join or ends.
         FileNotFoundError, RuntimeError: as in `open_live_images`.
     """
-    task, config = parse_task(options.task), live_config(scenario.radio)
+    task, config = segmentation.read(options.task), live_config(scenario.radio)
     images = open_live_images(options.images, lambda line: messages.print(line, markup=False, soft_wrap=True))
     recorder = None if options.record is None else LiveRecorder(options.record, scenario)
     exchange = Exchange(carrier_modem(config).sample_rate, options.listen)
@@ -200,7 +201,7 @@ def _wait_for(station: _Station) -> None:
     station.states.look()
 
 
-def _send(station: _Station, session: LiveSession, number: int, named: NamedImage, task: Task) -> Task:
+def _send(station: _Station, session: LiveSession, number: int, named: NamedImage, task: Segmentation) -> Segmentation:
     """Send one image for the latest task, tell what came of it, wait until the next is due, and return the task."""
     options, terminal = station.options, station.terminal
     task = _latest(station, task, time.monotonic())
@@ -218,7 +219,7 @@ def _send(station: _Station, session: LiveSession, number: int, named: NamedImag
     return _latest(station, task, due if not last else time.monotonic())
 
 
-def _latest(station: _Station, task: Task, deadline: float) -> Task:
+def _latest(station: _Station, task: Segmentation, deadline: float) -> Segmentation:
     """Return the task typed last of those that are understood, or `task`, after waiting for more until `deadline`."""
     while True:
         if station.running is not None:
@@ -234,14 +235,14 @@ def _latest(station: _Station, task: Task, deadline: float) -> Task:
             station.terminal.note(f"an empty line: the task stays {task.prompt!r}")
             continue
         try:
-            task = parse_task(text.strip())
+            task = segmentation.read(text.strip())
         except ValueError as error:
             station.terminal.say(f"not understood: {error}")
             continue
         station.terminal.note(f"task: {task.prompt!r}")
 
 
-def _keep(folder: Path, number: int, named: NamedImage, task: Task, report: LiveReport) -> None:
+def _keep(folder: Path, number: int, named: NamedImage, task: Segmentation, report: LiveReport) -> None:
     """Keep an image of a transmission."""
     file = io.BytesIO()
     panorama(named[1], report.delivery, task).save(file, "png")
@@ -263,7 +264,7 @@ def _close(station: _Station) -> None:
         station.terminal.close()
 
 
-def _line(name: str, task: Task, report: LiveReport) -> str:
+def _line(name: str, task: Segmentation, report: LiveReport) -> str:
     """Return what the terminal shows of one image."""
     delivery = report.delivery
     uses, back = int(delivery.channel_uses[0]), int(delivery.feedback_uses[0])

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 import taskwave
-from taskwave.links.base import Delivery, Task
+from taskwave.links.base import Delivery
 from taskwave.links.bitwise.source import to_image, to_pixels
 from taskwave.phy.channel.air import Direction
 from taskwave.phy.gnuradio.medium import HeardBurst
@@ -22,8 +22,10 @@ from taskwave.phy.gnuradio.recorder import RecordingWriter
 from taskwave.phy.gnuradio.sigmf import Recording, RecordingError, open_recording, read_samples
 from taskwave.phy.gnuradio.wire import Message, Samples
 from taskwave.phy.waveform.ofdm import carrier_modem
-from taskwave.scenarios.config.scenario import Scenario, parse_task
+from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.live.session import LiveReport
+from taskwave.semantic.tasks import segmentation
+from taskwave.semantic.tasks.segmentation import Segmentation
 
 _NAMESPACE = {"name": "taskwave", "version": "1.0.0", "optional": True}
 """Extension of SigMF that the keys `taskwave:…` belong to."""
@@ -64,7 +66,7 @@ class LiveRecorder:
         """Number of samples so far."""
         return self._writer.count
 
-    def add(self, name: str, image: torch.Tensor, task: Task, report: LiveReport) -> None:
+    def add(self, name: str, image: torch.Tensor, task: Segmentation, report: LiveReport) -> None:
         """Append what was heard of one image [3, H, W].
 
         Raises:
@@ -109,7 +111,7 @@ class HeardImage:
     name: str
     image: torch.Tensor
     """Image that was sent, [3, H, W] float in [0, 1]."""
-    task: Task
+    task: Segmentation
     bursts: tuple[HeardBurst, ...]
     """What was heard of each burst, in order."""
     answer: str
@@ -154,7 +156,8 @@ class PlayedExchange:
 
 def answer_digest(delivery: Delivery) -> str:
     """Return the SHA-256 of the answer to one image, by which two are compared."""
-    return hashlib.sha256(np.ascontiguousarray(delivery.prediction[0].numpy()).tobytes()).hexdigest()
+    assert delivery.answers is not None and isinstance(delivery.answers[0], torch.Tensor), "a live link segments"
+    return hashlib.sha256(np.ascontiguousarray(delivery.answers[0].numpy()).tobytes()).hexdigest()
 
 
 def open_heard(name: str) -> tuple[Scenario, Iterator[HeardImage]]:
@@ -197,7 +200,7 @@ def _heard(recording: Recording, samples: Samples, note: Any) -> HeardImage:
                 at += int(count)
             bursts.append(HeardBurst(burst["direction"], windows))
         name, answer = str(note["taskwave:image"]), str(note["taskwave:answer"])
-        return HeardImage(name, image, parse_task(note["taskwave:task"]), tuple(bursts), answer)
+        return HeardImage(name, image, segmentation.read(note["taskwave:task"]), tuple(bursts), answer)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, Image.DecompressionBombError) as error:
         raise RecordingError(
             f"{recording.meta}: an annotation is damaged ({type(error).__name__}: {error}): copy the recording again"

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from taskwave.links import registry
-from taskwave.links.base import Delivery, Task
+from taskwave.links.base import Delivery
 from taskwave.links.bitwise.source import to_pixels
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
@@ -16,6 +16,7 @@ from taskwave.phy.gnuradio.exchange import BurstExchange
 from taskwave.phy.gnuradio.medium import HeardBurst, LiveMedium
 from taskwave.phy.gnuradio.wire import Message, Pixels
 from taskwave.phy.radio import Radio
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
 _ANSWER_COLOUR = np.array([0, 150, 120])
@@ -69,9 +70,10 @@ class LiveSession:
         self._radio.tap = self._take
         self._fading = self._radio.draw(1, _OCCASIONS, 0)
         self._link = registry.create(link, models, self._radio)
+        self._judge = models.segmentation
         self._symbols: list[torch.Tensor] = []
 
-    def send(self, image: torch.Tensor, task: Task) -> LiveReport:
+    def send(self, image: torch.Tensor, task: Segmentation) -> LiveReport:
         """Send one image [3, H, W] for one task, and let the flowgraph show the result.
 
         Raises:
@@ -84,6 +86,9 @@ class LiveSession:
         start, on_air = time.monotonic(), self._medium.seconds
         air = AirInterface(self._radio.config, self._fading, self.es_n0_db, 0)
         (delivery,) = self._link.run(image[None], [task], self.budget, air)
+        if delivery.answers is None:
+            assert delivery.image is not None, "a delivery holds images or answers"
+            delivery.answers = self._judge.answer(delivery.image, [])
         seconds = time.monotonic() - start
         found = [r for r in self._medium.receptions if bool(r.found.all())]
         noise = [float(r.no.mean()) for r in found]
@@ -104,7 +109,7 @@ class LiveSession:
         if name == "constellation":
             self._symbols.append(value[0, :_MOST_SYMBOLS])
 
-    def _publish(self, delivery: Delivery, task: Task) -> None:
+    def _publish(self, delivery: Delivery, task: Segmentation) -> None:
         """Give the constellation, the image and its mask to the blocks of the flowgraph that show them."""
         symbols = torch.cat(self._symbols).numpy() if self._symbols else np.zeros(1, dtype=np.complex64)
         shown = {"constellation": symbols}
@@ -115,16 +120,16 @@ class LiveSession:
         self.exchange.publish(Message("display", 0, values, list(shown.values())))
 
 
-def highlight(delivery: Delivery, task: Task) -> Pixels:
+def highlight(delivery: Delivery, task: Segmentation) -> Pixels:
     """Return the received image in grey with the pixels of the task's classes in colour, [H, W, 3] uint8."""
-    assert delivery.image is not None
+    assert delivery.image is not None and delivery.answers is not None
     grey = to_pixels(delivery.image[0]).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    answer = np.isin(delivery.prediction[0].numpy(), task.classes)[..., None]
+    answer = np.isin(np.asarray(delivery.answers[0]), task.classes)[..., None]
     pixels: Pixels = np.where(answer, 0.4 * grey + 0.6 * _ANSWER_COLOUR, 0.7 * grey).astype(np.uint8)
     return pixels
 
 
-def panorama(image: torch.Tensor, delivery: Delivery, task: Task) -> Image.Image:
+def panorama(image: torch.Tensor, delivery: Delivery, task: Segmentation) -> Image.Image:
     """Put side by side the image [3, H, W], what arrived first, what arrived in the end, and the answer."""
     stages = [image, *(stage[0] for name, stage in delivery.stages.items() if name == "coarse")]
     if delivery.image is not None:

@@ -19,7 +19,7 @@ MEAN_OF_TASKS = "mean of tasks"
 RESAMPLES = 2000
 """Number of bootstrap resamples."""
 ACCURACY = "accuracy"
-"""Metric that is pooled as the quotient of sums, sum(intersection) / sum(union)."""
+"""Metric that is pooled as the quotient of sums, sum(numerator) / sum(denominator)."""
 _MEANS = ["channel_uses", "feedback_uses", "bandwidth_ratio", "outage", "airtime_s"]
 """Columns of which the mean over the records is given, where there are such columns."""
 
@@ -48,7 +48,7 @@ class Pooled:
 def pool(records: pd.DataFrame, metric: str = ACCURACY) -> Pooled:
     """Pool records into accuracies with 95 % intervals.
 
-    Accuracy is sum(intersection) / sum(union) over images; any other metric is its mean. Images that some cell lacks
+    Accuracy is sum(numerator) / sum(denominator) over images; any other metric is its mean. Images that some cell lacks
     (in an interrupted run) enter no accuracy. With several tasks, rows of task `MEAN_OF_TASKS` hold the mean over the
     tasks that all links ran.
     """
@@ -96,8 +96,8 @@ def _resamples(records: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.intp]]:
 def _quotient(records: pd.DataFrame, metric: str) -> tuple[Floats, Floats]:
     """Return numerator and denominator of what each record contributes to the metric."""
     if metric == ACCURACY:
-        counts = records[["intersection", "union"]].astype(float).fillna(0.0)
-        return counts["intersection"].to_numpy(), counts["union"].to_numpy()
+        counts = records[["numerator", "denominator"]].astype(float).fillna(0.0)
+        return counts["numerator"].to_numpy(), counts["denominator"].to_numpy()
     values = records[metric].astype(float)
     return values.fillna(0.0).to_numpy(), values.notna().to_numpy(float)
 
@@ -123,7 +123,8 @@ def _notes(records: pd.DataFrame, table: pd.DataFrame, resampled: Floats, metric
         empty = rows[metric].isna()
         if empty.any():
             whose = "" if empty.all() else f" for {', '.join(rows.loc[empty, 'link'].unique())}"
-            lines.append(f"{task}: no {metric}{whose}, because no image here has a pixel of it, nor the answer")
+            why = "no image here has any of it, nor the answer" if metric == ACCURACY else "no image was sent"
+            lines.append(f"{task}: no {metric}{whose}, because {why}")
             continue
         lost = np.isnan(resampled[:, rows.index[0]])
         if len(groups) > 1 and lost.all():

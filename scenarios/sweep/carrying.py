@@ -1,4 +1,4 @@
-"""Links that no budget of a sweep carries, found without a transmission: each is run until it would begin to send."""
+"""Budgets that are too small for links, found without a transmission: each runs until it would begin to send."""
 
 from typing import Any, NoReturn
 
@@ -31,30 +31,25 @@ class _SilentInterface(AirInterface):
         return _SilentAir(air.config, air.fading, air.es_n0_db, air.seed, air.images, air.occasion, air.direction)
 
 
-def uncarried(evaluator: Evaluator) -> dict[str, str]:
-    """Return the links of a scenario that none of its budgets carries, with what they say of the largest one.
+def uncarried(evaluator: Evaluator) -> dict[str, dict[int, str]]:
+    """Return for each link of a scenario the budgets that are too small for it, with what it says of them.
 
-    Every link gets the first image, for the first task, at each SNR or distance until it gets as far as sending. One
-    that sends before it refuses a budget, as none of the built-in links does, is not found.
+    Every link gets the first image, for the first task, from the smallest budget on, at each SNR or distance until it
+    gets as far as sending. One that sends before it refuses a budget, as none of the built-in links does, is not found.
 
     Raises:
         ValueError: a link refuses the image or the radio.
     """
-    scenario, faults = evaluator.scenario, {}
+    scenario, faults = evaluator.scenario, dict[str, dict[int, str]]()
     for link in scenario.sweep.links:
-        points = (
-            SweepPoint(0, condition.es_n0_db, budget, link, condition.distance_m)
-            for budget in sorted(scenario.sweep.budgets, reverse=True)
-            for condition in scenario.conditions
-        )
-        reasons = []
-        for point in points:
-            reason = _refusal(evaluator, point)
-            if reason is None:
+        for budget in sorted(scenario.sweep.budgets):
+            points = [SweepPoint(0, c.es_n0_db, budget, link, c.distance_m) for c in scenario.conditions]
+            refusals = [_refusal(evaluator, point) for point in points[:1]]
+            while refusals[-1] is not None and len(refusals) < len(points):
+                refusals.append(_refusal(evaluator, points[len(refusals)]))
+            if refusals[-1] is None:
                 break
-            reasons.append(reason)
-        else:
-            faults[link] = reasons[0]
+            faults.setdefault(link, {})[budget] = refusals[0] or ""
     return faults
 
 

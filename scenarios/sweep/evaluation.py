@@ -1,6 +1,7 @@
 """Evaluation of a point of a sweep as a pure function, with models, radio and links that all points share."""
 
 import copy
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 import taskwave
 from taskwave.links import registry
-from taskwave.links.base import Delivery, Link, Task
+from taskwave.links.base import Delivery, Link
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.channel.fading import Fading
 from taskwave.phy.config.radio import RadioConfig
@@ -16,15 +17,14 @@ from taskwave.phy.definitions import bandwidth_ratio
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.network import weights_digest
 from taskwave.phy.seeds import stream_seed
-from taskwave.scenarios.config.scenario import Scenario, task_name
+from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.sweep.code import code_digest, link_digest
 from taskwave.scenarios.sweep.fidelity import image_scores, unlabelled_scores
-from taskwave.scenarios.sweep.judge import Judge
+from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch, SweepPoint, load_batch, open_chosen
 from taskwave.scenarios.sweep.profiling import StageTimes
 from taskwave.scenarios.sweep.records import FORMAT, identity
-from taskwave.semantic.classes import IGNORE
-from taskwave.semantic.metrics import iou_counts
+from taskwave.semantic.tasks.base import Answer, Task
 from taskwave.semantic.weights import Models
 
 
@@ -55,7 +55,7 @@ class Evaluator:
 
     def __init__(self, scenario: Scenario, models: Models, profile: StageTimes | None = None) -> None:
         self.models = models
-        self._judge = Judge(scenario.judge) if scenario.judge is not None else None
+        self.jury = Jury(models, scenario.judge, scenario.images.source)
         self._profile = profile
         self._radios: dict[RadioConfig, Radio] = {}
         self._links: dict[tuple[str, RadioConfig], Link] = {}
@@ -66,6 +66,7 @@ class Evaluator:
         """Take over a scenario: make the radios that are missing, open its images, forget what was read before."""
         self.scenario = scenario
         self.tasks = scenario.parsed_tasks()
+        self.judges = self.jury.judges(self.tasks)
         configs = dict.fromkeys(scenario.radio_at(c.distance_m) for c in scenario.conditions)
         for config in configs:
             if config not in self._radios:
@@ -73,7 +74,7 @@ class Evaluator:
             _check_turnaround(self._radios[config], max(scenario.sweep.budgets))
         self.image_set, self.indices = open_chosen(scenario.images)
         self._batch: ImageBatch | None = None
-        self._answers: tuple[str, torch.Tensor] | None = None
+        self._answers: dict[tuple[str, str], list[Answer]] = {}
         self._fading: tuple[RadioConfig, int, Fading] | None = None
 
     def on_grid(self, scenario: Scenario) -> "Evaluator":
@@ -93,11 +94,6 @@ class Evaluator:
         """Radios of the scenario: one, or one for each distance where the channel depends on it."""
         configs = dict.fromkeys(self.scenario.radio_at(c.distance_m) for c in self.scenario.conditions)
         return tuple(self._radios[config] for config in configs)
-
-    @property
-    def judge_digest(self) -> str | None:
-        """Digest of the network of the judge. None: there is no judge."""
-        return None if self._judge is None else self._judge.digest
 
     def link(self, name: str, distance_m: float | None) -> Link:
         """Return the link called `name` over the radio at a distance of the sweep, made on first use."""
@@ -141,7 +137,8 @@ class Evaluator:
                 "seed": scenario.seed,
                 "occasions": scenario.sweep.occasions,
                 "radio": config.model_dump(mode="json"),
-                "tasks": [[task.prompt, list(task.classes)] for task in self.tasks],
+                "tasks": [[task.prompt, task.kind, task.name] for task in self.tasks],
+                "judges": self.judges,
                 "batch": point.batch,
                 "images": [self.batch(point.batch).digest, *self.batch(point.batch).names],
                 "groups": list(self.batch(point.batch).groups),
@@ -151,7 +148,6 @@ class Evaluator:
                 "link": [point.link, registry.origin(point.link), self._link_digests[point.link]],
                 **({"recorded": recorded} if recorded is not None else {}),
                 **({"receiver": weights_digest(config.neural_weights)} if config.csi == "neural" else {}),
-                **({"judge": self._judge.digest} if self._judge is not None else {}),
             }
         )
 
@@ -163,7 +159,7 @@ class Evaluator:
         """
         fixed = self.scenario.model_dump(mode="json", exclude={"name", "description", "tasks", "strip"})
         fixed["sweep"] = {"occasions": fixed["sweep"]["occasions"]}
-        state = {"code": code_digest(), "weights": self.models.digests, "judge": self.judge_digest}
+        state = {"code": code_digest(), "weights": self.models.digests, "judges": self.judges}
         return {
             "run": identity({"scenario": fixed, **state})[:12],
             "split": self.scenario.images.split,
@@ -197,12 +193,12 @@ class Evaluator:
                     f"link {point.link!r} spent {spent} channel uses, but the budget is {point.budget}: "
                     "a fault of the link; its results would not be comparable"
                 )
-        return self._judge(deliveries) if self._judge is not None else deliveries
+        return deliveries
 
     def records(self, point: SweepPoint, deliveries: list[Delivery]) -> list[dict[str, Any]]:
         """Return the records of a point, in the columns of `records.SCHEMA`, one for each task and image."""
         batch, link = self.batch(point.batch), self.link(point.link, point.distance_m)
-        radio, (height, width) = self.scenario.radio, batch.labels.shape[-2:]
+        radio, (height, width) = self.scenario.radio, batch.images.shape[-2:]
         common = {
             **self.grid_columns(),
             "link": point.link,
@@ -220,17 +216,18 @@ class Evaluator:
         }
         rows = []
         for task, delivery in zip(self.tasks, deliveries, strict=True):
-            counts = iou_counts(delivery.prediction, batch.labels, task.classes)
+            answers = self.jury.answers(delivery, task, batch.truths)
             psnrs_db = image_scores(delivery, batch.images)
-            unlabelled = self._unlabelled_scores(delivery, batch, task)
+            unlabelled = self._unlabelled_scores(delivery, answers, batch, task)
             for b, name in enumerate(batch.names):
-                intersection, union = (int(count[b]) for count in counts)
-                uses = int(delivery.channel_uses[b])
+                score, uses = task.score(answers[b], batch.truths[b]), int(delivery.channel_uses[b])
                 rows.append(
                     {
                         **common,
-                        "task": task_name(task),
+                        "task": task.name,
+                        "task_kind": task.kind,
                         "task_prompt": task.prompt,
+                        "judge": self.jury.panel.of(task).name if delivery.answers is None else None,
                         "asked": delivery.messages[b] if delivery.messages else None,
                         "heard": delivery.heard[b] if delivery.heard else None,
                         "channel_uses": uses,
@@ -239,9 +236,9 @@ class Evaluator:
                         "bandwidth_ratio": float(bandwidth_ratio(uses, height, width)),
                         "image": name,
                         "group": batch.groups[b],
-                        "accuracy": intersection / union if union else None,
-                        "intersection": intersection,
-                        "union": union,
+                        "accuracy": score.numerator / score.denominator if score.denominator else None,
+                        "numerator": score.numerator,
+                        "denominator": score.denominator,
                         "psnr_db": psnrs_db[b],
                         **unlabelled[b],
                         "outage": bool(delivery.outage[b]),
@@ -249,11 +246,16 @@ class Evaluator:
                 )
         return rows
 
-    def _unlabelled_scores(self, delivery: Delivery, batch: ImageBatch, task: Task) -> list[dict[str, float | None]]:
-        """Return the scores of a batch without labels, and nulls where there are labels."""
-        if bool((batch.labels != IGNORE).any()):
+    def _unlabelled_scores(
+        self, delivery: Delivery, answers: Sequence[Answer], batch: ImageBatch, task: Task
+    ) -> list[dict[str, float | None]]:
+        """Return the scores of a batch without annotations, and nulls where there are any."""
+        if any(truth.is_known for truth in batch.truths):
             return [{"ms_ssim": None, "agreement": None}] * len(batch.names)
-        if self._answers is None or self._answers[0] != batch.digest:
-            network = self.models.segmentation if self._judge is None else self._judge.task
-            self._answers = batch.digest, network.predict(batch.images).cpu()
-        return unlabelled_scores(delivery, batch.images, self._answers[1], task.classes)
+        judge = self.jury.panel.of(task)
+        if (batch.digest, judge.name) not in self._answers:
+            self._answers[batch.digest, judge.name] = judge.answer(batch.images, batch.truths)
+        clean = self._answers[batch.digest, judge.name]
+        truths = [task.as_truth(answer, truth) for answer, truth in zip(clean, batch.truths, strict=True)]
+        scores = [task.score(answer, truth) for answer, truth in zip(answers, truths, strict=True)]
+        return unlabelled_scores(delivery, batch.images, scores)

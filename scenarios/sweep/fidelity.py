@@ -1,11 +1,13 @@
 """Scores that need no labels: received images against those sent, and answers against those on the sent images."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from taskwave.links.base import Delivery
-from taskwave.semantic.metrics import iou_counts, ms_ssim, psnr
+from taskwave.semantic.metrics import ms_ssim, psnr
+from taskwave.semantic.tasks.base import Score
 
 
 def image_scores(delivery: Delivery, images: torch.Tensor) -> list[float | None]:
@@ -16,22 +18,20 @@ def image_scores(delivery: Delivery, images: torch.Tensor) -> list[float | None]
 
 
 def unlabelled_scores(
-    delivery: Delivery, images: torch.Tensor, answers: torch.Tensor, classes: tuple[int, ...]
+    delivery: Delivery, images: torch.Tensor, agreements: Sequence[Score]
 ) -> list[dict[str, float | None]]:
-    """Return `ms_ssim` and `agreement` of each image of a batch without labels.
+    """Return `ms_ssim` and `agreement` of each image of a batch without annotations.
 
     Args:
         delivery: what the receiver got for one task.
         images: images sent [B, 3, H, W] float in [0, 1].
-        answers: class ids [B, H, W] uint8 that the task network finds in `images`.
-        classes: class ids of the task.
+        agreements: score of each answer against that on the image sent.
     """
     received = delivery.image
     similar = [math.nan] * len(images) if received is None else ms_ssim(received.cpu(), images).tolist()
-    counts = zip(*(count.tolist() for count in iou_counts(delivery.prediction, answers, classes)), strict=True)
     return [
-        {"ms_ssim": _finite(value), "agreement": both / either if either else None}
-        for value, (both, either) in zip(similar, counts, strict=True)
+        {"ms_ssim": _finite(value), "agreement": score.numerator / score.denominator if score.denominator else None}
+        for value, score in zip(similar, agreements, strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import tomli_w
 
 from taskwave.phy.files import StorageError, write_text
-from taskwave.scenarios.config.scenario import Scenario, task_name
+from taskwave.scenarios.config.scenario import Scenario
 
 GRIDS = "grids.json"
 """Name of the file in `out/points` that lists the grids of a folder and the names of their points."""
@@ -129,7 +129,8 @@ def check_grows(out: Path, before: Sequence[Scenario], now: Scenario, *, append:
     lacking = [key for key in (*_AXES, *_NUMBERS, "name") if not _grown(key, old, new)]
     raise OtherScenarioError(
         f"{out} holds another scenario: {_told(lacking, old, new)}. Records would leave its table: keep the old values "
-        "beside the new ones, give --append to hold both grids in one table, or choose another folder with --out"
+        "beside the new ones, give --append (in Python append=True) to hold both grids in one table, or choose another "
+        "folder with --out"
     )
 
 
@@ -137,7 +138,7 @@ def covers(now: Scenario, before: Scenario) -> bool:
     """Return whether `now` has a record wherever `before` has one: the same link, task, SNR, budget, image and fade."""
     if now.images.count % before.images.count:
         return False  # Images are spread evenly: others than multiples have other ones.
-    tasks = [{task_name(task) for task in scenario.parsed_tasks()} for scenario in (before, now)]
+    tasks = [{task.name for task in scenario.parsed_tasks()} for scenario in (before, now)]
     return (
         set(before.conditions) <= set(now.conditions)
         and set(before.sweep.budgets) <= set(now.sweep.budgets)

@@ -1,35 +1,56 @@
-"""The judge: a task network of the user that answers for the links wherever an image was delivered."""
+"""Answers of the receivers: those that a link sent, else those of the judge on the image that it delivered."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from taskwave.links.base import Delivery
-from taskwave.semantic.weights import load_task_network
+from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.segmentation import Segmenter
+from taskwave.semantic.tasks.base import Answer, Task, Truth
+from taskwave.semantic.weights import Models
+from taskwave.semantic.weights.judges import BESIDE, load_judge
 
 
-class Judge:
-    """Answers in place of the links' own task network wherever an image was delivered.
+class Jury:
+    """Answers for the receivers of all links alike, and keeps the answers on the images that it saw last.
 
     Args:
-        folder: folder of a segmentation network, as `taskwave train set … --stage segmentation` leaves it.
+        models: networks, whose task network segments where no judge does.
+        judge: name or folder of the judge that answers the kinds it can, or None.
+        source: image set, whose own judges answer what that one cannot.
 
     Raises:
-        FileNotFoundError: there is no network in the folder.
-        ValueError: the network is damaged.
+        FileNotFoundError: there is no such judge.
+        ValueError: its files are damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.task, self.digest = load_task_network(folder)
+    def __init__(self, models: Models, judge: Path | None, source: str = "") -> None:
+        own = Segmenter(models.segmentation.net, models.digests.get("segmentation", ""))
+        chosen = [] if judge is None else [load_judge(judge)]
+        missing = []
+        for name in BESIDE.get(source, ()):
+            try:
+                chosen.append(load_judge(name))
+            except ModuleNotFoundError as error:  # Only a task that needs it must have it.
+                missing.append(str(error))
+        self.panel = Panel([*chosen, own], missing)
+        self._seen: tuple[object, str, list[Answer]] | None = None
 
-    def __call__(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Return deliveries with predictions of its own; those without an image (an answer was sent) as they are.
+    def judges(self, tasks: Sequence[Task]) -> dict[str, str]:
+        """Return the name of the judge of every task, by the name of the task, with the digest of the judge.
 
-        In an outage it judges the image of the receiver's prior, which is the image that the links deliver then.
+        Raises:
+            ValueError: a task has none.
         """
-        judged = []
-        for delivery in deliveries:
-            if delivery.image is not None:
-                delivery = replace(delivery, prediction=self.task.predict(delivery.image))  # noqa: PLW2901  the judged one from here on
-            judged.append(delivery)
-        return judged
+        found = {task.name: self.panel.of(task) for task in tasks}
+        return {name: f"{judge.name} {judge.digest}" for name, judge in found.items()}
+
+    def answers(self, delivery: Delivery, task: Task, truths: Sequence[Truth]) -> list[Answer]:
+        """Return the answers to a task, one for each image; in an outage those on the image of the receiver's prior."""
+        if delivery.answers is not None:
+            return delivery.answers
+        judge = self.panel.of(task)
+        if self._seen is None or self._seen[0] is not delivery.image or self._seen[1] != judge.name:
+            assert delivery.image is not None, "a delivery holds images or answers"
+            self._seen = delivery.image, judge.name, judge.answer(delivery.image, truths)
+        return self._seen[2]

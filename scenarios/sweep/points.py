@@ -8,6 +8,7 @@ import torch
 
 from taskwave.scenarios.config.scenario import ImageConfig, Scenario
 from taskwave.semantic.data import ImageSet, check_batches, open_images
+from taskwave.semantic.tasks.base import Truth
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class ImageBatch:
     """Drive, clip or series of each image; its own name where there is none."""
     images: torch.Tensor
     """Images [B, 3, H, W] float32 in [0, 1]."""
-    labels: torch.Tensor
-    """True class ids [B, H, W] uint8."""
+    truths: tuple[Truth, ...]
+    """What is annotated of each image."""
     digest: str
-    """SHA-256 digest of pixels and labels, by which results of other images are told apart."""
+    """SHA-256 digest of pixels and annotations, by which results of other images are told apart."""
 
 
 def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
@@ -79,12 +80,19 @@ def load_batch(images: ImageSet, indices: tuple[int, ...], size: int, index: int
     """Read batch `index` of the images at `indices`, in batches of `size`."""
     samples = [images[i] for i in indices[index * size : (index + 1) * size]]
     pixels = torch.stack([sample.image for sample in samples])
-    labels = torch.stack([sample.label for sample in samples])
+    truths = tuple(Truth.of(sample) for sample in samples)
     return ImageBatch(
         index=index,
         names=tuple(sample.name for sample in samples),
         groups=tuple(sample.group for sample in samples),
         images=pixels.float() / 255,
-        labels=labels,
-        digest=hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest(),
+        truths=truths,
+        digest=hashlib.sha256(pixels.numpy().tobytes() + b"".join(map(_content, truths))).hexdigest(),
     )
+
+
+def _content(truth: Truth) -> bytes:
+    """Return what is annotated of an image as bytes, equal for equal annotations."""
+    known = [truth.category, *([truth.objects.classes, truth.objects.texts] if truth.objects is not None else [])]
+    boxes = b"" if truth.objects is None else truth.objects.boxes.numpy().tobytes()
+    return truth.label.numpy().tobytes() + boxes + repr(known).encode()

@@ -50,7 +50,7 @@ def collect(evaluator: Evaluator) -> Provenance:
         "device": f"cpu ({platform.system()} {platform.machine()}, threads: {torch.get_num_threads()})",
         "seed": scenario.seed,
         "weights": evaluator.models.digests,
-        "judge": evaluator.judge_digest,
+        "judges": evaluator.judges,
         "configuration": scenario.model_dump(mode="json"),
     }
 

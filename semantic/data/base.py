@@ -5,6 +5,8 @@ from typing import Literal, Protocol, get_args
 
 import torch
 
+from taskwave.semantic.data.objects import Objects
+
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -25,6 +27,10 @@ class Sample:
     """Label map [H, W], uint8: a class id of `taskwave.semantic.classes` or `IGNORE` for every pixel."""
     group: str = ""
     """Name of the drive, clip or series that the image is from, whose images are alike; by default its own name."""
+    objects: Objects | None = None
+    """Objects that were annotated; None where nobody looked for any."""
+    category: str | None = None
+    """Class of the whole image; None where it is not known."""
 
     def __post_init__(self) -> None:
         if not self.group:

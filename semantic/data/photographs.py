@@ -1,4 +1,4 @@
-"""Image sets of streets in files: CamVid (eleven classes), LabelMeFacade (labelled) and CARLA (not labelled)."""
+"""Image sets of streets in files: CamVid and LabelMeFacade."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -135,22 +135,6 @@ class LabelMeFacade(_Photographs):
     def _label(self, name: str, image: Image.Image) -> Image.Image:
         """Return the label map of an image."""
         return self._labels.read(name, image)
-
-
-class Carla(_Photographs):
-    """Reads images of the CARLA simulator (Carla-Object-Detection-Dataset, MIT); every label is `IGNORE`.
-
-    Arguments and errors are those of `CamVid`.
-    """
-
-    def __init__(self, split: str, folder: Path | None, size: Size) -> None:
-        check_split(split, SPLITS, "carla")
-        root = find_folder("carla_det", folder)
-        super().__init__(*_listed_images(root, split), size)
-
-    def _group(self, name: str) -> str:
-        """Return the run of the simulator that the image is from, such as Town05."""
-        return drive(name)
 
 
 def _listed_images(root: Path, split: str) -> tuple[dict[str, Path], tuple[str, ...]]:

@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from taskwave.semantic.data.annotated import Annotated, Carla, Gtsdb, RoadSigns
 from taskwave.semantic.data.base import DEFAULT_SIZE, ImageSet, Size
-from taskwave.semantic.data.photographs import CamVid, Carla, LabelMeFacade
+from taskwave.semantic.data.photographs import CamVid, LabelMeFacade
 from taskwave.semantic.data.streets import StreetScenes
 from taskwave.semantic.data.unlabelled import ImageFolder
 
-SOURCES = ("streets", "camvid", "labelmefacade", "carla", "folder")
+ANNOTATED = {
+    "streets": "label",
+    "camvid": "label",
+    "labelmefacade": "label",
+    "gtsdb": "objects",
+    "roadsigns": "objects",
+    "carla": "objects",
+    "boxes": "objects",
+    "folder": "",
+}
+"""What the images of each source have annotated: `label` (maps of class ids), `objects` (boxes), or nothing."""
+SOURCES = tuple(ANNOTATED)
 
 
 def open_images(source: str, split: str, folder: Path | None = None, size: Size | None = None) -> ImageSet:
@@ -16,12 +28,13 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
 
     Args:
         source: one of `SOURCES`. "streets" are the street scenes that the project draws itself; they need no files, and
-            their splits train, val and test hold 2000, 200 and 200 of them. "folder" are images without label maps.
+            their splits train, val and test hold 2000, 200 and 200 of them. "boxes" is a folder in the layout of
+            `Annotated`, "folder" are images without annotations.
         split: "train", "val" or "test", as far as the source has it; "folder" has none and takes any.
         folder: folder that holds the files; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the
             checkout. Must be left out for "streets" and given for "folder".
         size: height and width of the images in pixels, each at least 16. None: `DEFAULT_SIZE`, or for "folder" the size
-            that each image has.
+            that each image has. Images with boxes keep theirs.
 
     Raises:
         ValueError: unknown source or split, bad size, a folder for street scenes, or none for "folder".
@@ -31,6 +44,14 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
         if folder is None:
             raise ValueError("the source 'folder' needs the folder of the images: name it")
         return ImageFolder(folder, size)
+    if ANNOTATED.get(source) == "objects":
+        if size is not None:
+            raise ValueError(f"size {size}: images of {source} keep the size that they have; leave it out")
+        if source == "boxes":
+            if folder is None:
+                raise ValueError("the source 'boxes' needs the folder of images, lists and boxes.csv: name it")
+            return Annotated(split, folder)
+        return {"gtsdb": Gtsdb, "roadsigns": RoadSigns, "carla": Carla}[source](split, folder)
     size = DEFAULT_SIZE if size is None else size
     match source:
         case "streets":
@@ -41,8 +62,6 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
             return CamVid(split, folder, size)
         case "labelmefacade":
             return LabelMeFacade(split, folder, size)
-        case "carla":
-            return Carla(split, folder, size)
     raise ValueError(f"image source {source!r}: allowed are {', '.join(SOURCES)}")
 
 

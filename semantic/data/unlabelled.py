@@ -10,7 +10,7 @@ import torch
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.base import Sample, Size, check_index, check_size
 from taskwave.semantic.data.files import SUFFIXES, fit, image_size, read_image
-from taskwave.semantic.data.folders import entries, find_folder, image_files
+from taskwave.semantic.data.folders import entries, image_files
 
 
 class ImageFolder:
@@ -31,7 +31,9 @@ class ImageFolder:
     def __init__(self, folder: Path, size: Size | None = None) -> None:
         if size is not None:
             check_size(size)
-        root = find_folder("your own", folder)
+        root = folder
+        if not root.is_dir():
+            raise FileNotFoundError(f"{root}: no such folder; name the folder that holds the images")
         found = dict(_images(root, "", (root.resolve(),)))
         if not found:
             raise FileNotFoundError(f"{root}: holds no image ({', '.join(SUFFIXES)}); name a folder that does")

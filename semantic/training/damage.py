@@ -25,13 +25,14 @@ CODECS = ("JPEG", "WEBP", "AVIF")
 """Image codecs of `code`, by their names in Pillow."""
 
 
-def _uniform(generator: torch.Generator, low: float, high: float) -> float:
+def uniform(generator: torch.Generator, low: float, high: float) -> float:
+    """Draw a number between `low` and `high`."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
 def rescale(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Scale an image [3, H, W] in [0, 1] down by a random factor of 1 to 10, and up again."""
-    factor = 10 ** _uniform(generator, 0, 1)
+    factor = 10 ** uniform(generator, 0, 1)
     height, width = image.shape[-2:]
     small = (max(4, round(height / factor)), max(4, round(width / factor)))
     down = functional.interpolate(image[None], small, mode="bicubic", antialias=True, align_corners=False)
@@ -45,13 +46,13 @@ def code(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """
     height, width = image.shape[-2:]
     pixels = Image.fromarray((image * 255).round().byte().movedim(0, -1).cpu().numpy())
-    if _uniform(generator, 0, 1) < 0.6:
-        factor = _uniform(generator, 1.3, 6)
+    if uniform(generator, 0, 1) < 0.6:
+        factor = uniform(generator, 1.3, 6)
         small = (max(16, round(width / factor)), max(16, round(height / factor)))
         pixels = pixels.resize(small, Image.Resampling.BOX)
     stream = io.BytesIO()
     codec = CODECS[int(torch.randint(len(CODECS), (), generator=generator))]
-    quality = int(_uniform(generator, 2, 50))
+    quality = int(uniform(generator, 2, 50))
     if codec == "AVIF":
         pixels.save(stream, codec, quality=quality, speed=9)
     else:
@@ -68,7 +69,7 @@ def patchwork(clean: torch.Tensor, damaged: torch.Tensor, generator: torch.Gener
     height, width = clean.shape[-2:]
     field = torch.randn(1, 1, height // 32 + 2, width // 32 + 2, generator=generator)
     field = functional.interpolate(field, (height // 16, width // 16), mode="bilinear", align_corners=False)
-    sharp = (field > _uniform(generator, -0.3, 1.2)).float().to(clean.device)
+    sharp = (field > uniform(generator, -0.3, 1.2)).float().to(clean.device)
     mask = functional.interpolate(sharp, (height, width), mode="nearest")[0]
     return clean * mask + damaged * (1 - mask)
 
@@ -79,11 +80,11 @@ def damage(
     """Damage a batch of images [B, 3, H, W] at random, in the ways of `kinds`; a share `clean` stays as it is."""
     out = []
     for image in images:
-        if _uniform(generator, 0, 1) < clean:
+        if uniform(generator, 0, 1) < clean:
             out.append(image)
             continue
         damaged = kinds[int(torch.randint(len(kinds), (), generator=generator))](image, generator)
-        mixed = _uniform(generator, 0, 1) < 0.35
+        mixed = uniform(generator, 0, 1) < 0.35
         out.append(patchwork(image, damaged, generator) if mixed else damaged)
     return torch.stack(out).contiguous(memory_format=torch.channels_last)
 

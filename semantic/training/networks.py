@@ -13,7 +13,7 @@ from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import PatchAutoencoder
 from taskwave.semantic.diffusion.prior import build_unet
-from taskwave.semantic.tasks.segmentation import SegmentationNet
+from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.training.recipe import Recipe
 
 _GIVEN = {"channels", "scene_channels", "latent_channels", "classes", "embedding", "scaling_factor"}

@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional
 
 from taskwave.semantic.classes import IGNORE, NUM_CLASSES
+from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.metrics import confusion_matrix, mean_iou
-from taskwave.semantic.tasks.segmentation import SegmentationNet
 from taskwave.semantic.training.batches import class_weights
 from taskwave.semantic.training.damage import Damage, code, damage, rescale
 from taskwave.semantic.training.fit import TrainingRun

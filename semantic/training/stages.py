@@ -17,8 +17,8 @@ from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.tasks.segmentation import SegmentationNet
 from taskwave.semantic.training.analog import channel_weights, train_general
 from taskwave.semantic.training.attention import train_attention
 from taskwave.semantic.training.batches import ImagePool

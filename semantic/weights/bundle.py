@@ -23,8 +23,8 @@ from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 HERE = Path(__file__).parent
 """Folder of the bundled sets."""
@@ -49,7 +49,7 @@ class Models:
     """Analog code."""
     prior: RegenerationPipeline
     """Diffusion pipeline that regenerates latents."""
-    segmentation: SegmentationTask
+    segmentation: Segmenter
     """Task with its network."""
     attention: PromptAttention
     """Attention from prompts to tokens."""
@@ -131,8 +131,8 @@ def load_network(kind: type[Net], folder: Path) -> Net:
         ) from error
 
 
-def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
-    """Load a segmentation network from a folder of the user, and return it with a digest of its files.
+def load_task_network(folder: Path) -> Segmenter:
+    """Load a segmentation network from a folder of the user.
 
     Raises:
         FileNotFoundError: the folder holds no network.
@@ -143,7 +143,7 @@ def load_task_network(folder: Path) -> tuple[SegmentationTask, str]:
             f"no task network in {folder}: name the folder that holds its config.json, as "
             "`taskwave train set RECIPE --stage segmentation --out DIR` leaves it in DIR/segmentation/final"
         )
-    return SegmentationTask(load_network(SegmentationNet, folder)), folder_digest(folder)
+    return Segmenter(load_network(SegmentationNet, folder), folder_digest(folder), str(folder))
 
 
 def folder_digest(folder: Path) -> str:
@@ -191,7 +191,7 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
         codec=codec.eval(),
         general=load_network(GeneralCode, folder / "general"),
         prior=RegenerationPipeline(load_network(UNet2DModel, folder / "prior"), TokenScheduler()),
-        segmentation=SegmentationTask(load_network(SegmentationNet, folder / "segmentation")),
+        segmentation=Segmenter(load_network(SegmentationNet, folder / "segmentation")),
         attention=load_network(PromptAttention, folder / "attention"),
         text_encoder=_load_text_encoder(text_encoder),
         channel_weights=weights.reshape(1, -1, 1, 1),

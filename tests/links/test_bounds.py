@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
-from taskwave.links.base import Task
 from taskwave.links.bounds import IdealLink, Limit, information
 from taskwave.links.transport.rate import CodedTransport
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
-CARS = Task("cars", (8,))
+CARS = Segmentation("cars", (8,))
 
 
 def air_at(radio: Radio, es_n0_db: float, batch: int = 3) -> AirInterface:

@@ -8,8 +8,8 @@ from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.classes import IGNORE, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.codec.analog import GeneralCode, scene
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.metrics import confusion_matrix, iou_counts, mean_iou, psnr
-from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 
 def smooth_images(count: int = 6) -> torch.Tensor:
@@ -127,7 +127,7 @@ def test_untrained_keys_of_attention_are_the_shares_of_the_scene() -> None:
 
 
 def test_segmentation_answers_at_the_size_of_the_image() -> None:
-    task = SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+    task = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
     answer = task.predict(smooth_images(2))
     assert answer.shape == (2, 96, 128) and answer.dtype == torch.uint8 and int(answer.max()) < 11
 

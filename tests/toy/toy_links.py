@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import torch
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind, Task
+from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
-from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
+from taskwave.semantic.tasks.base import Task
 
 SMALLEST = 100
 """Channel uses below which a toy cannot work."""
@@ -48,7 +49,7 @@ class Models:
 
     def __init__(self) -> None:
         self.digests = {"toy": "weights"}
-        self.segmentation = SegmentationTask(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+        self.segmentation = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
 
 
 class Toy:
@@ -72,7 +73,7 @@ class Toy:
         right = (received.symbols.real > 0)[:, rows]
         prediction = torch.where(right, 8, 3).to(torch.uint8)[:, :, None].repeat(1, 1, width)
         delivery = Delivery(
-            prediction=prediction,
+            answers=list(prediction),
             channel_uses=torch.full((batch,), received.channel_uses),
             feedback_uses=torch.zeros(batch, dtype=torch.int64),
             airtime_slots=torch.full((batch,), received.slots),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from taskwave.links.base import BudgetError, Task
+from taskwave.links.base import BudgetError
 from taskwave.links.task_adaptive.detail import EncodedImages
 from taskwave.links.task_adaptive.link import TaskAdaptiveLink
 from taskwave.links.task_adaptive.prompts import MESSAGE_BITS, MOST_CLASSES, PromptTransfer, effective_snr, reported_snr
@@ -15,9 +15,10 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.radio import Radio
 from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.language.lexicon import parse
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
-CARS, GROUND = Task("cars", (8,)), Task("road and pavement", (3, 4))
+CARS, GROUND = Segmentation("cars", (8,)), Segmentation("road and pavement", (3, 4))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_every_channel_use_is_counted(
     general = link.general_link.channel_uses(384)
     for delivery in (cars, ground):
         assert bool((delivery.channel_uses <= 1200).all()) and bool((delivery.channel_uses > 1080).all())
-        assert delivery.prediction.shape == (3, 192, 256) and delivery.prediction.dtype == torch.uint8
+        assert delivery.image is not None and delivery.image.shape == (3, 3, 192, 256) and delivery.answers is None
         details = delivery.channel_uses - delivery.feedback_uses - general
         assert bool((details > 0).all())
         if selection == "attention":
@@ -124,7 +125,7 @@ def test_every_prompt_costs_the_same_so_that_a_lost_one_can_be_reckoned_with(
 ) -> None:
     """Also where a task has more classes than a sentence of the phrase book."""
     link, air = TaskAdaptiveLink(tiny_models, radio), air_at(radio, 10.0)
-    (delivery,) = link.run(street_images, [Task("everything", tuple(range(11)))], 1200, air)
+    (delivery,) = link.run(street_images, [Segmentation("everything", tuple(range(11)))], 1200, air)
     assert all(delivery.messages)
     assert all(len(parse(message).classes) <= MOST_CLASSES for message in delivery.messages)
     assert set(delivery.feedback_uses.tolist()) == {link.prompts.link.channel_uses(MESSAGE_BITS[0], air.reverse(0))}

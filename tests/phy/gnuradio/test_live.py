@@ -12,7 +12,6 @@ import pytest
 import torch
 import zmq
 
-from taskwave.links.base import Task
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.gnuradio.client import FlowgraphWorker
@@ -26,11 +25,12 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.waveform.burst import Burst
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.live.session import LiveSession, panorama
+from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
 CONFIG = RadioConfig(channel="tdl-c", subcarrier_spacing_khz=15, num_tx_ant=1, num_rx_ant=1, num_layers=1,
                      max_prb=25, sync_symbols=True)  # fmt: skip
-CARS, SIGNS = Task("cars", (8,)), Task("signs", (6,))
+CARS, SIGNS = Segmentation("cars", (8,)), Segmentation("signs", (6,))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

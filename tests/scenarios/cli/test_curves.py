@@ -39,7 +39,7 @@ def _records(
                     for i in range(12):
                         hits = int(min(99, 8 * np.log(effective) + generator.integers(0, 4)))
                         rows.append((link, kind, task, es_n0_db, budget, budget / 147456, f"{i:02d}", hits))
-    columns = ["link", "kind", "task", "es_n0_db", "budget", "bandwidth_ratio", "image", "intersection"]
+    columns = ["link", "kind", "task", "es_n0_db", "budget", "bandwidth_ratio", "image", "numerator"]
     records = pd.DataFrame(rows, columns=columns)
     return records.assign(
         prompt=records["task"],
@@ -47,8 +47,8 @@ def _records(
         distance_m=np.nan,
         channel_uses=records["budget"],
         feedback_uses=0,
-        accuracy=records["intersection"] / 100,
-        union=100,
+        accuracy=records["numerator"] / 100,
+        denominator=100,
         outage=False,
         seed=1,
     )
@@ -135,7 +135,7 @@ def test_labels_are_one_for_each_run(call, finished: Path) -> None:
 
 
 def test_records_without_labels_draw_nothing_and_say_so(call, tmp_path: Path) -> None:
-    run = _write(tmp_path / "run", _records().assign(accuracy=np.nan, intersection=0, union=0))
+    run = _write(tmp_path / "run", _records().assign(accuracy=np.nan, numerator=0, denominator=0))
     code, out, err = call("plot", run)
     assert code == 0 and not out and "no accuracy" in err and not list(run.glob("*.png"))
     code, _, err = call("compare", run)
@@ -189,5 +189,7 @@ def test_compare_of_two_runs_is_over_what_they_share(call, finished: Path, tmp_p
     code, _, err = call("compare", finished, _write(other, fewer))
     assert code == 0 and "4 of 12 images are left out" in err
     assert "SNR 10 dB: no results of old (other), new (other)" in err
-    code, _, err = call("compare", finished, _write(other, _records(2).assign(image="x")))
+    code, _, err = call(
+        "compare", finished, _write(other, _records(2).assign(image=lambda records: "x" + records["image"]))
+    )
     assert code == 2 and "share no image" in err

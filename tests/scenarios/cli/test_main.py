@@ -19,7 +19,7 @@ from taskwave.semantic.attention import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import build_unet
-from taskwave.semantic.tasks.segmentation import SegmentationNet
+from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.training import stages
 from taskwave.semantic.weights import save_models
 

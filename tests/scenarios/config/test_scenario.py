@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from taskwave.phy.radio import Radio
 from taskwave.scenarios.config import loading
-from taskwave.scenarios.config.scenario import Scenario, task_name
+from taskwave.scenarios.config.scenario import Scenario
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_reads_what_is_written(file: Path) -> None:
     scenario = loading.load(str(file))
     assert scenario.sweep.es_n0_db == (-20, 0)
     assert scenario.images.batch == 2
-    assert [task_name(task) for task in scenario.parsed_tasks()] == ["car", "road+pavement"]
+    assert [task.name for task in scenario.parsed_tasks()] == ["car", "road+pavement"]
 
 
 @pytest.mark.parametrize(

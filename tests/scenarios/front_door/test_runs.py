@@ -1,5 +1,6 @@
 """A scenario run from Python: settings by key, and results as tables, arrays and figures."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import taskwave as tw
 from taskwave.scenarios.config.loading import ScenarioError
+from taskwave.scenarios.sweep.records import FORMAT
 
 FILE = """
 tasks = ["cars", "road and pavement"]
@@ -32,15 +34,16 @@ def test_results_are_tables_arrays_and_figures(file: Path, tmp_path: Path) -> No
     records = run.records
     assert set(records["es_n0_db"]) == {0, 10} and set(records["csi"]) == {"ls"} and set(records["budget"]) == {600}
     data = run.to_xarray()
+    assert json.loads(data.attrs["provenance"]) == run.provenance
     assert data["accuracy"].dims == ("link", "task", "es_n0_db", "budget", "image", "fade")
     for row in records.itertuples():
         cell = data.sel(
             link=row.link, task=row.task, es_n0_db=row.es_n0_db, budget=row.budget, image=row.image, fade=row.fade
         )
         assert float(cell["channel_uses"]) == row.channel_uses
-        assert float(cell["union"]) == row.union and str(cell["group"].item()) == row.group
+        assert float(cell["denominator"]) == row.denominator and str(cell["group"].item()) == row.group
     assert len(run.plot("accuracy-vs-snr").axes) == 3  # two tasks and their mean
-    assert run.provenance["format"] == 2
+    assert run.provenance["format"] == FORMAT
     pd.testing.assert_frame_equal(tw.read(out).records, records)
     with pytest.raises(ValueError, match="accuracy-vs-bandwidth"):
         run.plot("accuracy-vs-time")

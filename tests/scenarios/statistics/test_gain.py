@@ -24,7 +24,7 @@ def _curves(
             for i in range(images):
                 hits = 100 * math.log(budget * factor / 100) + difficulty[i] + generator.normal(0, 10)
                 rows.append((link, kind, budget, budget, f"{i:03d}", int(np.clip(hits, 0, 1000)), 1000))
-    columns = ["link", "kind", "budget", "channel_uses", "image", "intersection", "union"]
+    columns = ["link", "kind", "budget", "channel_uses", "image", "numerator", "denominator"]
     records = pd.DataFrame(rows, columns=columns)
     return records.assign(channel="awgn", es_n0_db=10.0, distance_m=math.nan, task="car", outage=False)
 
@@ -168,4 +168,4 @@ def test_the_headline_of_links_that_share_no_accuracy_is_a_bound() -> None:
 def test_there_is_no_headline_without_both_kinds_or_labels() -> None:
     records = _curves(2.0)
     assert headline(pool(records[records["link"] == "new"])) == ""
-    assert headline(pool(records.assign(intersection=0, union=0))) == ""
+    assert headline(pool(records.assign(numerator=0, denominator=0))) == ""

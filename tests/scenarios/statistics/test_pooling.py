@@ -11,7 +11,7 @@ from taskwave.scenarios.statistics import pooling, sharing
 
 def _table(rows: list[tuple[str, str, str, int, int]], **columns: object) -> pd.DataFrame:
     """Return records from (link, task, image, intersection, union); `columns` add or replace others."""
-    records = pd.DataFrame(rows, columns=["link", "task", "image", "intersection", "union"])
+    records = pd.DataFrame(rows, columns=["link", "task", "image", "numerator", "denominator"])
     given = {
         **{"kind": "semantic", "channel": "awgn", "es_n0_db": 0.0, "distance_m": math.nan, "budget": 100},
         **{"channel_uses": 90, "feedback_uses": 4, "bandwidth_ratio": 0.9, "outage": False},
@@ -130,7 +130,7 @@ def test_a_mean_is_over_the_tasks_that_all_links_ran() -> None:
 
 
 def test_records_without_labels_have_no_accuracy_and_say_so() -> None:
-    records = _table([("a", "car", image, 0, 0) for image in "xy"]).assign(intersection=math.nan, union=math.nan)
+    records = _table([("a", "car", image, 0, 0) for image in "xy"]).assign(numerator=math.nan, denominator=math.nan)
     pooled = pooling.pool(records)
     assert pooled.table["accuracy"].isna().all()
     assert any("no accuracy" in note for note in pooled.notes)

@@ -11,7 +11,7 @@ from taskwave.scenarios.statistics import pooling
 
 def _records(rows: list[tuple[str, str, str, float, int, str, int, int]]) -> pd.DataFrame:
     """Return records from (link, kind, task, es_n0_db, budget, image, intersection, union)."""
-    keys = ["link", "kind", "task", "es_n0_db", "budget", "image", "intersection", "union"]
+    keys = ["link", "kind", "task", "es_n0_db", "budget", "image", "numerator", "denominator"]
     records = pd.DataFrame(rows, columns=keys)
     return records.assign(
         channel="awgn",
@@ -19,7 +19,7 @@ def _records(rows: list[tuple[str, str, str, float, int, str, int, int]]) -> pd.
         channel_uses=records["budget"] - 10,
         feedback_uses=4,
         bandwidth_ratio=(records["budget"] - 10) / 100,
-        outage=records["intersection"] == 0,
+        outage=records["numerator"] == 0,
     )
 
 

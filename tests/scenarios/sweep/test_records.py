@@ -16,8 +16,8 @@ ROW: dict[str, Any] = {
     **{"channel": "cdl-c", "num_tx_ant": 1, "num_rx_ant": 2, "num_layers": 1, "csi": "ls", "es_n0_db": 5.0},
     **{"distance_m": None, "budget": 400, "channel_uses": 400, "feedback_uses": 0, "airtime_s": 0.001},
     **{"bandwidth_ratio": 0.1, "image": "a", "group": "drive", "fade": 0, "split": "test", "weights": "streets"},
-    **{"accuracy": None, "intersection": 0, "union": 0, "outage": False, "seed": 1},
-    **{"psnr_db": None, "ms_ssim": None, "agreement": None},
+    **{"accuracy": None, "numerator": 0.0, "denominator": 0.0, "outage": False, "seed": 1},
+    **{"psnr_db": None, "ms_ssim": None, "agreement": None, "task_kind": "segmentation", "judge": None},
 }
 OLD = pa.schema(
     [
@@ -37,7 +37,7 @@ def _table(**changes: Any) -> pa.Table:
 
 def test_written_records_are_read(tmp_path: Path) -> None:
     assert set(ROW) == set(SCHEMA.names)
-    write_records(tmp_path, _table(asked="cars left", heard="cars"), {"note": "x"})
+    write_records(tmp_path, _table(image="b", asked="cars left", heard="cars"), {"note": "x"})
     read = read_records(tmp_path)
     assert list(read.columns) == SCHEMA.names and list(read["asked"]) == ["", "cars left"]
     assert list(read["heard"].isna()) == [True, False]
@@ -45,10 +45,11 @@ def test_written_records_are_read(tmp_path: Path) -> None:
 
 
 def test_records_of_version_1_are_read(tmp_path: Path) -> None:
-    row = {name: ROW.get(name, "please, cars") for name in OLD.names}
+    row = {name: ROW.get(name, "please, cars") for name in OLD.names} | {"intersection": 3, "union": 4}
     pq.write_table(pa.Table.from_pylist([row], OLD), tmp_path / PARQUET)
     (read,) = read_records(tmp_path).to_dict("records")
     assert (read["task_prompt"], read["group"], read["fade"], read["link"]) == ("please, cars", "a", 0, "new")
+    assert (read["numerator"], read["denominator"], read["task_kind"]) == (3, 4, "segmentation")
     assert all(pd.isna(read[name]) for name in ("run", "asked", "heard", "csi", "num_layers", "airtime_s", "split"))
 
 
@@ -59,7 +60,8 @@ def test_records_of_version_1_are_read(tmp_path: Path) -> None:
         ("es_n0_db", float("nan"), "column es_n0_db has 1 values that are not finite"),
         ("bandwidth_ratio", float("inf"), "column bandwidth_ratio has 1 values that are not finite"),
         ("budget", 0, "column budget has the value 0, the least possible is 1"),
-        ("intersection", None, "column intersection has 1 empty values"),
+        ("numerator", None, "column numerator has 1 empty values"),
+        ("denominator", -1, "column denominator has the value -1, the least possible is 0"),
         ("link", None, "column link has 1 empty values"),
     ],
 )
@@ -85,9 +87,18 @@ def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / PARQUET)
     with pytest.raises(StorageError, match="columns missing: run, link"):
         read_records(tmp_path)
-    pq.write_table(_table().replace_schema_metadata({"format": "3"}), tmp_path / PARQUET)
-    with pytest.raises(StorageError, match="records of format 3, this program reads 1 and 2"):
+    pq.write_table(_table().replace_schema_metadata({"format": "4"}), tmp_path / PARQUET)
+    with pytest.raises(StorageError, match="records of format 4, this program reads 1 to 3"):
         read_records(tmp_path)
     write_records(tmp_path, SCHEMA.empty_table(), {})
     with pytest.raises(ValueError, match="no records yet"):
+        read_records(tmp_path)
+
+
+def test_records_that_cannot_be_are_named(tmp_path: Path) -> None:
+    write_records(tmp_path, _table(image="b", numerator=2.0, denominator=1.0), {})
+    with pytest.raises(StorageError, match="numerator 2 is above denominator 1 in row 1"):
+        read_records(tmp_path)
+    write_records(tmp_path, _table(), {})
+    with pytest.raises(StorageError, match="row 1 and an earlier one are of the same link"):
         read_records(tmp_path)

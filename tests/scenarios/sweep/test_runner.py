@@ -16,12 +16,11 @@ from taskwave.scenarios.figures import strip
 from taskwave.scenarios.sweep import runner
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.grids import SCENARIO_FILE
-from taskwave.scenarios.sweep.judge import Judge
 from taskwave.scenarios.sweep.points import SweepPoint, sweep_points
 from taskwave.scenarios.sweep.profiling import OWN, StageTimes
 from taskwave.scenarios.sweep.records import SCHEMA, read_records
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.metrics import iou_counts
-from taskwave.semantic.tasks.segmentation import SegmentationNet, SegmentationTask
 
 
 @pytest.fixture
@@ -64,9 +63,10 @@ def test_accuracy_is_that_of_the_answer_against_the_label(make_evaluator) -> Non
     point = SweepPoint(0, -20.0, 200, "toy")
     deliveries = evaluator.deliver(point)
     rows = evaluator.records(point, deliveries)
-    intersection, union = iou_counts(deliveries[0].prediction, evaluator.batch(0).labels, evaluator.tasks[0].classes)
-    assert [row["intersection"] for row in rows[:2]] == intersection.tolist()
-    assert [row["union"] for row in rows[:2]] == union.tolist()
+    labels = torch.stack([truth.label for truth in evaluator.batch(0).truths])
+    intersection, union = iou_counts(torch.stack(deliveries[0].answers), labels, evaluator.tasks[0].classes)
+    assert [row["numerator"] for row in rows[:2]] == intersection.tolist()
+    assert [row["denominator"] for row in rows[:2]] == union.tolist()
     assert rows[0]["kind"] == "semantic" and rows[0]["image"] == evaluator.batch(0).names[0]
 
 
@@ -74,14 +74,14 @@ def test_all_links_see_the_same_images_channels_and_noise(make_evaluator, tmp_pa
     """The twin transmits at other occasions first, and yet has the same errors; other images have other ones."""
     records = runner.run(make_evaluator("radio.channel=rayleigh", "sweep.es_n0_db=[-5]"), tmp_path, _quiet).records
     toy, twin = (records[records["link"] == link].reset_index(drop=True) for link in ("toy", "toy-twin"))
-    pd.testing.assert_series_equal(toy["intersection"], twin["intersection"])
+    pd.testing.assert_series_equal(toy["numerator"], twin["numerator"])
     roads = toy[toy["task"] == "road+pavement"]
     assert roads["accuracy"].nunique() > 1
 
 
 def test_seed_decides_the_noise(make_evaluator) -> None:
     point = SweepPoint(0, -20.0, 200, "toy")
-    answers = [make_evaluator(f"seed={seed}").deliver(point)[0].prediction for seed in (7, 7, 8)]
+    answers = [torch.stack(make_evaluator(f"seed={seed}").deliver(point)[0].answers) for seed in (7, 7, 8)]
     assert answers[0].equal(answers[1]) and not answers[0].equal(answers[2])
 
 
@@ -205,15 +205,14 @@ def test_a_judge_answers_for_every_image(make_evaluator, tmp_path: Path) -> None
     plain, judged = make_evaluator(), make_evaluator(f'judge="{tmp_path / "judge"}"')
     point = SweepPoint(0, 0.0, 200, "toy")
     assert plain.key(point) != judged.key(point)
-    own, other = plain.deliver(point)[0], judged.deliver(point)[0]
-    assert own.image is not None and other.image is not None
-    assert torch.equal(own.image, other.image)
-    expected = SegmentationTask(net).predict(own.image)
-    assert torch.equal(other.prediction, expected) and not torch.equal(own.prediction, expected)
-    (lost,) = Judge(tmp_path / "judge")([replace(own, outage=torch.tensor([True, False]))])
-    assert torch.equal(lost.prediction, expected), "in an outage the image of the prior is judged"
-    (answer,) = Judge(tmp_path / "judge")([replace(own, image=None)])
-    assert answer.prediction is own.prediction
+    own = plain.deliver(point)[0]
+    task, truths = plain.tasks[0], plain.batch(0).truths
+    assert own.image is not None and own.answers is not None
+    expected = Segmenter(net).predict(own.image)
+    imaged = replace(own, answers=None)
+    assert torch.equal(torch.stack(judged.jury.answers(imaged, task, truths)), expected)
+    assert not torch.equal(torch.stack(plain.jury.answers(imaged, task, truths)), expected)
+    assert judged.jury.answers(own, task, truths) is own.answers, "a link that sends answers is not judged on images"
     with pytest.raises(FileNotFoundError, match="no task network in"):
         make_evaluator(f'judge="{tmp_path}"')
 
@@ -222,7 +221,7 @@ def test_strip_shows_stages_and_answers(make_evaluator, tmp_path: Path) -> None:
     evaluator = make_evaluator("strip={es_n0_db=0, budget=200, link='toy', baseline='toy-twin', task='cars', images=2}")
     content = strip.evaluate_strip(evaluator, evaluator.scenario.strip)
     assert [column.title for column in content.columns] == [
-        "original, label",
+        "original, truth",
         "coarse",
         "attention",
         "toy",
@@ -232,14 +231,6 @@ def test_strip_shows_stages_and_answers(make_evaluator, tmp_path: Path) -> None:
     figure = strip.strip_figure(content)
     figure.savefig(tmp_path / "strip.png")
     assert len(figure.axes) == 2 * 2 * 5
-
-
-def test_strip_colours_hits_misses_and_false_alarms() -> None:
-    label = torch.tensor([[8, 8, 3, 255]], dtype=torch.uint8)
-    answer = torch.tensor([[8, 3, 8, 8]], dtype=torch.uint8)
-    pixels = strip.answer_pixels(answer, label, (8,))
-    colours = [f"#{bytes(pixel).hex().upper()}" for pixel in pixels[0].tolist()]
-    assert colours == [strip.HIT, strip.MISSED, strip.FALSE, "#E1E1E1"]
 
 
 def test_messages_that_last_into_their_answers_are_refused(make_evaluator) -> None:

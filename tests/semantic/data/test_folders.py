@@ -184,6 +184,7 @@ def test_a_list_is_found_in_any_case_and_never_ignored(tmp_path: Path) -> None:
 def test_the_other_sets_read_lists_alike(tmp_path: Path, source: str) -> None:
     _image(tmp_path / "images" / "a.JPG")
     _image(tmp_path / "images" / "Town05_000010.png")
+    (tmp_path / "boxes.csv").write_text("image,class,x0,y0,x1,y1\n")
     (tmp_path / "test.txt").write_bytes(b"\xef\xbb\xbfTown05_000010.png\r\nimages/a\r\n")
     assert open_images(source, "test", tmp_path).names == ("Town05_000010", "a")
     (tmp_path / "test.txt").write_text("a\na\n")
@@ -204,6 +205,7 @@ def test_groups_of_the_other_sets(tmp_path: Path) -> None:
         _image(tmp_path / "images" / f"{name}.png")
         (tmp_path / "labels").mkdir(exist_ok=True)
         Image.new("L", (32, 24)).save(tmp_path / "labels" / f"{name}.png")
+    (tmp_path / "boxes.csv").write_text("image,class,x0,y0,x1,y1\n")
     (tmp_path / "test.txt").write_text("Town05_000010")
     assert open_images("carla", "test", tmp_path)[0].group == "Town05"
     (tmp_path / "test.txt").write_text("static_2")

@@ -168,11 +168,14 @@ def test_facades_are_mapped_and_suspects_left_out(tmp_path: Path) -> None:
         open_images("labelmefacade", "val", tmp_path)
 
 
-def test_carla_images_have_no_label(tmp_path: Path) -> None:
+def test_carla_images_have_boxes_and_no_label(tmp_path: Path) -> None:
     _image(tmp_path / "images" / "f.jpg", 256, 152)
     (tmp_path / "test.txt").write_text("f\n")
+    (tmp_path / "boxes.csv").write_text("image,class,xmin,ymin,xmax,ymax\nf,vehicle,10,20,110,70\n")
     sample = open_images("carla", "test", tmp_path)[0]
-    assert sample.image.shape == (3, 192, 256) and (sample.label == IGNORE).all()
+    assert sample.image.shape == (3, 152, 256) and (sample.label == IGNORE).all()
+    assert sample.objects is not None and sample.objects.classes == ("vehicle",)
+    assert sample.objects.boxes.tolist() == [[4, 8, 44, 28]]
 
 
 @pytest.mark.data

@@ -1,0 +1,31 @@
+"""The judges of a comparison, one for each kind of task."""
+
+from collections.abc import Sequence
+
+from taskwave.semantic.judges.base import Judge
+from taskwave.semantic.tasks.base import Task
+
+
+class Panel:
+    """Holds judges; of several for one kind of task the first one answers.
+
+    Args:
+        judges: the judges, those that were chosen before those that stand by.
+        missing: why further judges cannot answer.
+    """
+
+    def __init__(self, judges: Sequence[Judge], missing: Sequence[str] = ()) -> None:
+        self._judges, self._missing = tuple(judges), tuple(missing)
+
+    def of(self, task: Task) -> Judge:
+        """Return the judge of a task.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for judge in self._judges:
+            if task.kind in judge.kinds:
+                return judge
+        known = "; ".join(f"{judge.name}: {', '.join(judge.kinds)}" for judge in self._judges)
+        why = "; ".join((known, *self._missing))
+        raise ValueError(f"no judge answers {task.prompt!r}, a task of kind {task.kind} ({why}): name one as `judge`")

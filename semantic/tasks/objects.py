@@ -1,0 +1,186 @@
+"""Questions about objects: finding them, recognising them, reading them, counting them and whether there are any."""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+from taskwave.semantic.data.objects import Objects, matches
+from taskwave.semantic.signs import SIGNS
+from taskwave.semantic.tasks.base import Answer, Detections, Score, Truth, Wording, wrong_kind
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Describes what a question can be about."""
+
+    name: str
+    """Name in records and figures."""
+    words: tuple[str, ...]
+    """Wordings of it, in lower case."""
+    classes: tuple[str, ...]
+    """Classes of the image sets that belong to it."""
+    street_classes: tuple[int, ...]
+    """Ids of the street classes that show it."""
+
+
+_LIMITS = (*(sign for sign in SIGNS if sign.startswith("speed_limit")), "speedlimit")
+_SIGN, _CAR, _PERSON, _BICYCLIST = 6, 8, 9, 10
+
+CONCEPTS = (
+    Concept("traffic signs", ("traffic signs", "road signs", "signs"), (*SIGNS, "speedlimit", "crosswalk"), (_SIGN,)),
+    Concept("speed limits", ("speed limits", "speed limit", "limits"), _LIMITS, (_SIGN,)),
+    Concept("signs to give way", ("signs to give way", "give way"), ("give_way", "stop"), (_SIGN,)),
+    Concept("stop signs", ("stop signs", "stop sign"), ("stop",), (_SIGN,)),
+    Concept("crossings", ("crossings", "crossing"), ("crosswalk", "pedestrian_crossing"), (_SIGN,)),
+    Concept(
+        "traffic lights", ("traffic lights", "traffic light", "lights"), ("trafficlight", "traffic_light"), (_SIGN,)
+    ),
+    Concept("vehicles", ("vehicles", "vehicle", "cars", "car"), ("vehicle", "car", "bus", "truck"), (_CAR,)),
+    Concept("people", ("people", "pedestrians", "persons", "person"), ("person", "pedestrian"), (_PERSON,)),
+    Concept("bicycles", ("bicycles", "bicycle", "bikes", "bike"), ("bike", "bicycle", "bicyclist"), (_BICYCLIST,)),
+    Concept("motorcycles", ("motorcycles", "motorcycle", "motorbikes"), ("motobike", "motorcycle"), (_BICYCLIST,)),
+)
+"""What questions can be about, the wider before the narrower."""
+_BY_WORDS = {words: concept for concept in CONCEPTS for words in concept.words}
+
+FINDING = Wording("finding", ("find the traffic lights", "where are the vehicles?"), needs="objects")
+RECOGNITION = Wording("recognition", ("which traffic signs are there?", "must I give way?"), needs="objects")
+READING = Wording("reading", ("what is the speed limit?",), needs="objects")
+COUNTING = Wording("counting", ("how many vehicles are there?",), needs="objects")
+PRESENCE = Wording("presence", ("is there a stop sign?",), needs="objects")
+
+
+@dataclass(frozen=True)
+class AboutObjects(ABC):
+    """Holds what all questions about objects share."""
+
+    prompt: str
+    """Wording of the question."""
+    concept: Concept
+    """What it is about."""
+    kind: str = ""
+    """Kind of the question."""
+
+    @property
+    def name(self) -> str:
+        """Kind and concept."""
+        return f"{self.kind}: {self.concept.name}"
+
+    @property
+    def street_classes(self) -> tuple[int, ...]:
+        """Ids of the street classes that show the concept."""
+        return self.concept.street_classes
+
+    @abstractmethod
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Score the answer on one image."""
+
+    def as_truth(self, answer: Answer, like: Truth) -> Truth:
+        """Return detections as annotated objects."""
+        found = self._found(answer)
+        return replace(like, objects=Objects(found.boxes, found.classes, found.texts))
+
+    def _found(self, answer: Answer) -> Detections:
+        """Return the objects of an answer that are of the concept; `TypeError` for an answer of another kind."""
+        if not isinstance(answer, Detections):
+            raise wrong_kind(self, answer)
+        return answer.select([i for i, name in enumerate(answer.classes) if name in self.concept.classes])
+
+    def _true(self, truth: Truth) -> Objects:
+        """Return the true objects of the concept."""
+        return (truth.objects or Objects.of(())).of_classes(self.concept.classes)
+
+
+@dataclass(frozen=True)
+class Finding(AboutObjects):
+    """Asks where objects are: hits are boxes that overlap a true one by half, whatever their class in the concept."""
+
+    kind: str = FINDING.name
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count twice the hits over the objects found and true ones: F1."""
+        found, true = self._found(answer), self._true(truth)
+        alike = Objects(true.boxes, (self.concept.name,) * len(true), true.texts)
+        return _f1(matches(found.boxes, (self.concept.name,) * len(found), alike), len(true))
+
+
+@dataclass(frozen=True)
+class Recognition(AboutObjects):
+    """Asks which objects there are and where: a hit has the right class and place."""
+
+    kind: str = RECOGNITION.name
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count twice the hits over the objects found and true ones: F1."""
+        found, true = self._found(answer), self._true(truth)
+        return _f1(matches(found.boxes, found.classes, true), len(true))
+
+
+@dataclass(frozen=True)
+class Reading(AboutObjects):
+    """Asks what is written on objects: right is a text that equals that of a true object at its place."""
+
+    kind: str = READING.name
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count the texts that are read rightly over those that there are."""
+        found, true = self._found(answer), self._true(truth)
+        written = [i for i, text in enumerate(true.texts) if text]
+        if not written:
+            return Score(0, 0)
+        alike = Objects(true.boxes, (self.concept.name,) * len(true), true.texts)
+        right = sum(
+            match is not None and bool(true.texts[match]) and found.texts[i] == true.texts[match]
+            for i, match in enumerate(matches(found.boxes, (self.concept.name,) * len(found), alike))
+        )
+        return Score(right, len(written))
+
+
+@dataclass(frozen=True)
+class Counting(AboutObjects):
+    """Asks how many objects there are; only the exact number is right."""
+
+    kind: str = COUNTING.name
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count a right answer over one."""
+        return Score(int(len(self._found(answer)) == len(self._true(truth))), 1)
+
+
+@dataclass(frozen=True)
+class Presence(AboutObjects):
+    """Asks whether there is such an object."""
+
+    kind: str = PRESENCE.name
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count a right answer over one."""
+        return Score(int(bool(len(self._found(answer))) == bool(len(self._true(truth)))), 1)
+
+
+def _f1(matched: list[int | None], true: int) -> Score:
+    """Return twice the hits over the number of objects found and true."""
+    hits = sum(match is not None for match in matched)
+    return Score(2 * hits, len(matched) + true)
+
+
+_FORMS: tuple[tuple[type[AboutObjects], re.Pattern[str]], ...] = (
+    (Counting, re.compile(r"(?:how many|count(?: the)?) (.+?)(?: are there| are visible| do you see)?")),
+    (Presence, re.compile(r"(?:is|are) there (?:a |an |any |some )?(.+)")),
+    (Reading, re.compile(r"what (?:is|are) the (speed limits?)|what does the (.+) say|read the (.+)")),
+    (Recognition, re.compile(r"(?:which|what) (.+?)(?: are there| are shown| do you see)?|must i (give way)")),
+    (Finding, re.compile(r"(?:find|locate|where are|where is)(?: all| the)* (.+)")),
+)
+"""How each kind is asked; the first form that fits and names a concept is taken."""
+
+
+def read(prompt: str) -> AboutObjects | None:
+    """Return the question about objects that a wording asks; None where it asks no such question."""
+    words = " ".join(re.sub(r"[^a-z0-9 ]+", " ", prompt.lower()).split())
+    for kind, form in _FORMS:
+        found = form.fullmatch(words)
+        about = next((group for group in found.groups() if group), "") if found else ""
+        concept = _BY_WORDS.get(about.removeprefix("the ").removesuffix(" here"))
+        if concept is not None:
+            return kind(prompt, concept)
+    return None

@@ -1,0 +1,133 @@
+"""The training of a judge from its recipe: a detector, for signs a reader, and the confidence an answer needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from taskwave.semantic.data import ImageSet, open_images
+from taskwave.semantic.data.objects import matches
+from taskwave.semantic.data.patches import sign_patches
+from taskwave.semantic.judges.detector import DetectorNet
+from taskwave.semantic.judges.objects import OTHER, ObjectJudge
+from taskwave.semantic.judges.reader import PatchNet
+from taskwave.semantic.signs import SIGNS
+from taskwave.semantic.tasks.base import Truth
+from taskwave.semantic.training.fit import Fit, FitConfig
+from taskwave.semantic.training.judges.detector import train_detector
+from taskwave.semantic.training.judges.pools import BoxPool
+from taskwave.semantic.training.judges.pretrained import load_imagenet
+from taskwave.semantic.training.judges.reader import PatchPool, signs_of, train_reader
+from taskwave.semantic.training.monitor import Monitor
+from taskwave.semantic.weights.judges import save_judge
+
+LOWEST = 0.05
+"""Smallest confidence among which that of a judge is chosen."""
+
+
+@dataclass(frozen=True)
+class JudgeRecipe:
+    """Describes how a judge is trained."""
+
+    source: str
+    """Image set, whose splits train and val are used."""
+    classes: tuple[str, ...]
+    """Classes of the detector. A single one stands for all objects of the set."""
+    reads_signs: bool = False
+    """Whether a reader tells which of the 43 traffic signs was found; it is trained with GTSRB, too."""
+    steps: int = 5000
+    """Steps of the detector, with 8 crops each."""
+    reader_steps: int = 4000
+    """Steps of the reader, with 64 patches each."""
+
+
+RECIPES = {
+    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads_signs=True),
+    "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
+    "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
+}
+"""Recipes of the judges by their names."""
+
+
+class JudgeWorkshop:
+    """Trains the networks of a judge in a folder and exports the judge.
+
+    Args:
+        name: one of `RECIPES`.
+        folder: folder of checkpoints and logs.
+        seed: seed of data and weights.
+        monitor: follower of the progress.
+
+    Raises:
+        FileNotFoundError: images are missing.
+        ModuleNotFoundError: the weights of the backbone are not installed.
+        ValueError: there is no recipe of that name.
+    """
+
+    def __init__(self, name: str, folder: Path, seed: int, monitor: Monitor) -> None:
+        if name not in RECIPES:
+            raise ValueError(f"there is no judge {name!r}: choose one of {', '.join(RECIPES)}")
+        self.name, self.recipe, self.folder, self.seed, self.monitor = name, RECIPES[name], folder, seed, monitor
+        self.train, self.val = (open_images(self.recipe.source, split) for split in ("train", "val"))
+
+    def detector(self) -> DetectorNet:
+        """Train the detector, from its checkpoint on if there is one."""
+        torch.manual_seed(self.seed)
+        net = DetectorNet(classes=self.recipe.classes)
+        load_imagenet(net.backbone)
+        net = net.to(memory_format=torch.channels_last)
+        pool = BoxPool([self.train], self.recipe.classes, mirror=True)
+        val = BoxPool([self.val], self.recipe.classes, mirror=False)
+        return train_detector(net, self._fit(net, "detector", self.recipe.steps, 1e-3), pool, val, 8, self.monitor)
+
+    def reader(self) -> PatchNet:
+        """Train the reader, from its checkpoint on if there is one."""
+        torch.manual_seed(self.seed)
+        net = PatchNet(classes=(*SIGNS, OTHER)).to(memory_format=torch.channels_last)
+        pool = PatchPool.of(sign_patches("train"), [self.train], SIGNS)
+        samples = [self.val[i] for i in range(len(self.val))]
+        found = signs_of([s.image for s in samples], [s.objects for s in samples if s.objects], pool.classes)
+        val = {"gtsrb": sign_patches("val"), "gtsdb": found}
+        return train_reader(net, self._fit(net, "reader", self.recipe.reader_steps, 2e-3), pool, val, self.monitor)
+
+    def export(self, target: Path) -> ObjectJudge:
+        """Train what is not trained yet, choose the confidence on `val`, and write the judge to `target`."""
+        detector = self.detector()
+        reader = self.reader() if self.recipe.reads_signs else None
+        judge = ObjectJudge(self.name, "", detector, reader, LOWEST)
+        judge = replace(judge, least=best_confidence(judge, self.val))
+        save_judge(target, self.name, detector, reader, judge.least)
+        return judge
+
+    def _fit(self, net: torch.nn.Module, name: str, steps: int, lr: float) -> Fit:
+        config = FitConfig(steps, lr, weight_decay=1e-2, warmup=200, seed=self.seed, validate_every=500, autocast=False)
+        return Fit(net, config, self.folder / name)
+
+
+def best_confidence(judge: ObjectJudge, images: ImageSet) -> float:
+    """Return the confidence from which objects count when the F1 of classes and places is largest on an image set."""
+    confidence, right, total = [], [], 0
+    for i in range(len(images)):
+        sample = images[i]
+        truth = Truth.of(sample)
+        found = judge.detections(sample.image.float() / 255)
+        assert truth.objects is not None, "the image set has boxes"
+        known = truth.objects if judge.reader is not None else truth.objects.of_classes(judge.detector.classes)
+        confidence += found.confidence.tolist()
+        right += [match is not None for match in matches(found.boxes, found.classes, known)]
+        total += len(known)
+    return _largest_f1(confidence, right, total)
+
+
+def _largest_f1(confidence: Sequence[float], right: Sequence[bool], total: int) -> float:
+    """Return the confidence from which the objects found have the largest F1; that half way to the next lower one."""
+    order = sorted(range(len(confidence)), key=lambda i: -confidence[i])
+    best, least, hits = 0.0, 1.0, 0
+    for number, i in enumerate(order, start=1):
+        hits += right[i]
+        f1 = 2 * hits / (number + total)
+        if f1 > best:
+            below = confidence[order[number]] if number < len(order) else LOWEST
+            best, least = f1, (confidence[i] + below) / 2
+    return least
