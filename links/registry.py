@@ -70,6 +70,12 @@ def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
     return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _TASK_AND_PRIOR)
 
 
+def _prompted(codec: str) -> _BuiltIn:
+    summary = f"{_CODECS[codec]} twice: a coarse picture, then the regions that the receiver's prompt asks for"
+    knows = "mean SNR and task network, then task as the prompt tells it"
+    return _BuiltIn("rivals.prompted", "PromptedCodecLink", {"codec": codec}, summary, knows)
+
+
 def _ideal(codec: str, code: str) -> _BuiltIn:
     what, knows = _CODES[code]
     options: dict[str, str | int] = {"codec": codec, "code": code}
@@ -86,6 +92,7 @@ _BUILT_IN = {
     **{f"{code}-{codec}": _ideal(codec, code) for codec in _CODECS for code in _CODES},
     **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},
     **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("webp", "jpeg2000")},
+    **{f"prompted-{codec}": _prompted(codec) for codec in ("avif", "webp")},
     "label-map": _BuiltIn(
         *("answers.label_map", "LabelMapLink", {}),
         "the answer, losslessly coded, over LDPC and QAM",

@@ -27,6 +27,7 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.locator import Locator
 from taskwave.semantic.weights import Models
 
 
@@ -75,6 +76,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         segmentation=Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
         attention=PromptAttention(width=16).eval(),
         text_encoder=TextEncoder.load(),
+        locator=Locator(width=8).eval(),
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},
     )

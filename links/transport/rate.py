@@ -5,7 +5,7 @@ the budget holds probe and report (if any), all transmissions of HARQ and the ac
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
 import torch
@@ -144,13 +144,14 @@ class CodedTransport:
         link_adaptation: "none": one transmission, no report. "cqi": the receiver reports the quality of its channel
             first. "harq": up to three transmissions. "nr": a report and two transmissions. "olla": the same, but MCS
             by the outer loop for a BLER of a tenth, as networks do.
+        occasion: forward occasion of the first message, for one that follows others.
 
     Raises:
         ValueError: a radio that cannot probe its channel, where the receiver is to report.
     """
 
-    def __init__(self, radio: Radio, link_adaptation: LinkAdaptation = "none") -> None:
-        self.radio, self.protocol = radio, _PROTOCOLS[link_adaptation]
+    def __init__(self, radio: Radio, link_adaptation: LinkAdaptation = "none", occasion: int = 0) -> None:
+        self.radio, self.protocol, self._occasion = radio, _PROTOCOLS[link_adaptation], occasion
         self.links = {m: HarqLink(radio, m) for m in mcs_ladder()}
         self._symbols, self._feedback = SymbolLink(radio), UciLink(radio)
         if self.protocol.reports:
@@ -225,7 +226,9 @@ class CodedTransport:
         return self._options[key]
 
     def _make_options(self, es_n0_db: float, layout: _Layout, cqi: int | None) -> list[RateOption]:
-        radio, calibration = self.radio.rehearsal or self.radio, self.protocol.calibration
+        radio = self.radio.rehearsal or self.radio
+        own = self.protocol.calibration
+        calibration = replace(own, occasions=max(own.occasions, self._occasion + 1))
         prediction = arrival_prediction(radio, es_n0_db, calibration)
         sizes = {m: size for m, link in self.links.items() if (size := link.payload_bytes(layout.lengths[0]))}
         among: torch.Tensor | slice = slice(None)
@@ -254,7 +257,7 @@ class CodedTransport:
 
     def _layout(self, budget: int, air: AirInterface) -> _Layout:
         protocol, probed, left = self.protocol, None, budget
-        first = int(protocol.reports)
+        first = self._occasion + int(protocol.reports)
         if protocol.reports:
             symbols = self._symbols.capacity(budget)
             width = max((a.num_prb for a in self._symbols.allocator.allocate(symbols)), default=1) if symbols else 1

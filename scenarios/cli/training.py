@@ -126,6 +126,34 @@ def train_judge(
     typer.echo(f"wrote {export}: objects of a confidence of {judge.least:.2f} or more are named")
 
 
+@train.command("locator")
+def train_locator(
+    export: Annotated[Path, typer.Option(help="Write the finished locator to this new folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/locator"),
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)] = 0,
+    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
+) -> None:
+    """Train the locator, which finds what a prompt names. Needs the extra `train` and four image sets."""
+    from taskwave.scenarios.cli.training_display import show
+
+    with show([]) as display:
+        display.note("loading PyTorch …")
+        import torch
+
+        from taskwave.semantic.training.locator import locator_from_sets
+        from taskwave.semantic.training.record import alone
+        from taskwave.semantic.weights import check_target, forget_origin
+
+        check_target(export)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        with alone(out):
+            locator_from_sets(out, steps, seed, display).half().save_pretrained(export)
+        forget_origin(export / "config.json")
+    typer.echo(f"wrote {export}")
+
+
 @dataclass(frozen=True)
 class _Choice:
     """Holds what the options of `taskwave train set` chose."""

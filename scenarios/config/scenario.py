@@ -54,8 +54,8 @@ class ImageConfig(Table):
     """Describes `[images]`: the images used, and how many go through a link at once."""
 
     source: Annotated[str, AfterValidator(_known_source)] = "streets"
-    """Name of an image set: `streets` (generated), `folder` (a folder of images without label maps, whose accuracy is
-    null) or one that `open_images` knows, such as `camvid`."""
+    """Name of an image set: `streets` (generated), `boxes` (your own, with boxes), `folder` (a folder of images without
+    annotations, whose accuracy is null) or one that `open_images` knows, such as `camvid` or `gtsdb`."""
     split: Literal["train", "val", "test"] = "val"
     """Split of the image set. A `folder` has none; its records bear this name nevertheless."""
     count: int = Field(default=8, ge=1, le=10**9)
@@ -125,7 +125,8 @@ class Scenario(Table):
     text_encoder: str | None = Field(default=None, min_length=1)
     """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
     judge: PathLike | None = None
-    """Folder of a task network that judges the images of all links. None: the one in `weights`."""
+    """Name (`gtsdb`, `rapidocr`) or folder of a judge that answers what it can on the images of all links. None, and
+    for all else: those of the image set, and for segmentation the task network in `weights`."""
     tasks: Annotated[tuple[Prompt, ...], ListToTuple, Field(min_length=1)]
     """Questions of the tasks, one each, in free wording."""
     images: ImageConfig = ImageConfig()

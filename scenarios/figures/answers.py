@@ -10,7 +10,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.objects import Objects, matches
 from taskwave.semantic.tasks.base import Answer, Detections, Task, Truth
-from taskwave.semantic.tasks.objects import AboutObjects, Recognition
+from taskwave.semantic.tasks.objects import AboutObjects, Finding, Recognition
 from taskwave.semantic.tasks.segmentation import Segmentation
 
 HIT, MISSED, FALSE = "#009678", "#D71978", "#FFB000"
@@ -58,7 +58,11 @@ def score_text(task: Task, answer: Answer, truth: Truth) -> str:
     value = score.numerator / score.denominator
     if isinstance(task, Segmentation):
         return f"IoU {value:.2f}"
-    return f"{task.kind} {value:.2f}" if score.denominator > 1 else ("right" if value else "wrong")
+    if isinstance(task, Finding | Recognition):
+        return f"F1 {value:.2f}"
+    if score.denominator > 1:
+        return f"{score.numerator:g} of {score.denominator:g} right"
+    return "right" if value else "wrong"
 
 
 def answer_pixels(answer: torch.Tensor, label: torch.Tensor, classes: tuple[int, ...]) -> Pixels:

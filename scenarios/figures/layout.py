@@ -28,7 +28,7 @@ class Metric:
 METRICS = {
     metric.column: metric
     for metric in (
-        Metric("accuracy", "task accuracy (IoU)", from_zero=True),
+        Metric("accuracy", "task accuracy", from_zero=True),
         Metric("psnr_db", "PSNR (dB)"),
         Metric("ms_ssim", "MS-SSIM"),
         Metric("agreement", "agreement of answers", from_zero=True),

@@ -54,7 +54,7 @@ def _overlap(pair: Pair) -> tuple[float, float] | None:
 
 def _name(task: str) -> str:
     """Return what the accuracy of a task is called."""
-    return "mean IoU" if task == MEAN_OF_TASKS else f"{task} IoU"
+    return "mean accuracy" if task == MEAN_OF_TASKS else f"{task} accuracy"
 
 
 def _apart(pair: Pair, scheme: str, task: str) -> str:

@@ -50,7 +50,7 @@ class Evaluator:
 
     Raises:
         ValueError: a budget lasts longer than the turnaround, or the image set is too small.
-        FileNotFoundError: there is no network of the judge; also what `open_images` raises.
+        FileNotFoundError: there is no such judge; also what `open_images` raises.
     """
 
     def __init__(self, scenario: Scenario, models: Models, profile: StageTimes | None = None) -> None:

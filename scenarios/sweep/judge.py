@@ -31,8 +31,8 @@ class Jury:
         for name in BESIDE.get(source, ()):
             try:
                 chosen.append(load_judge(name))
-            except ModuleNotFoundError as error:  # Only a task that needs it must have it.
-                missing.append(str(error))
+            except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.
+                missing.append(f"{name}: {error}")
         self.panel = Panel([*chosen, own], missing)
         self._seen: tuple[object, str, list[Answer]] | None = None
 

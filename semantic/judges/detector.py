@@ -8,8 +8,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
 
+from taskwave.semantic.backbone import Backbone, Pyramid, separable
 from taskwave.semantic.data.objects import OVERLAP, overlaps
-from taskwave.semantic.judges.backbone import Backbone, Pyramid, separable
 
 STRIDE = 4
 """Pixels between the places at which centres are looked for."""

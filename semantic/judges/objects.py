@@ -39,11 +39,11 @@ class ObjectJudge:
         """Kinds of tasks that it answers."""
         return _KINDS
 
-    @torch.no_grad()
     def answer(self, images: torch.Tensor, truths: Sequence[Truth]) -> list[Answer]:
         """Name the objects in each of the images [B, 3, H, W] in [0, 1], the surest first."""
         return [self.detections(image) for image in images.float().cpu()]
 
+    @torch.no_grad()
     def detections(self, image: torch.Tensor) -> Detections:
         """Return the objects in one image [3, H, W] in [0, 1]."""
         (found,) = self.detector.find(image[None].to(memory_format=torch.channels_last), min(self.least, _LOOKED_AT))

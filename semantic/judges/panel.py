@@ -18,7 +18,7 @@ class Panel:
         self._judges, self._missing = tuple(judges), tuple(missing)
 
     def of(self, task: Task) -> Judge:
-        """Return the judge of a task.
+        """Return the judge of a task; one that a task of another package brings itself (`task.judge`) stands by.
 
         Raises:
             ValueError: there is none.
@@ -26,6 +26,9 @@ class Panel:
         for judge in self._judges:
             if task.kind in judge.kinds:
                 return judge
+        own: Judge | None = getattr(task, "judge", None)
+        if own is not None:
+            return own
         known = "; ".join(f"{judge.name}: {', '.join(judge.kinds)}" for judge in self._judges)
         why = "; ".join((known, *self._missing))
         raise ValueError(f"no judge answers {task.prompt!r}, a task of kind {task.kind} ({why}): name one as `judge`")

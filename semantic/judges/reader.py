@@ -8,7 +8,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
 
-from taskwave.semantic.judges.backbone import separable
+from taskwave.semantic.backbone import separable
 
 SIDE = 48
 """Height and width of the patches that are classified, in pixels."""

@@ -23,11 +23,17 @@ class Concept:
     """Ids of the street classes that show it."""
 
 
+_SIGNS = (*SIGNS, "speedlimit", "crosswalk", "traffic_sign")
 _LIMITS = (*(sign for sign in SIGNS if sign.startswith("speed_limit")), "speedlimit")
 _SIGN, _CAR, _PERSON, _BICYCLIST = 6, 8, 9, 10
 
 CONCEPTS = (
-    Concept("traffic signs", ("traffic signs", "road signs", "signs"), (*SIGNS, "speedlimit", "crosswalk"), (_SIGN,)),
+    Concept(
+        "traffic signs",
+        ("traffic signs", "road signs", "signs"),
+        (*SIGNS, "speedlimit", "crosswalk", "traffic_sign"),
+        (_SIGN,),
+    ),
     Concept("speed limits", ("speed limits", "speed limit", "limits"), _LIMITS, (_SIGN,)),
     Concept("signs to give way", ("signs to give way", "give way"), ("give_way", "stop"), (_SIGN,)),
     Concept("stop signs", ("stop signs", "stop sign"), ("stop",), (_SIGN,)),

@@ -25,6 +25,7 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.locator import Locator
 
 HERE = Path(__file__).parent
 """Folder of the bundled sets."""
@@ -55,6 +56,8 @@ class Models:
     """Attention from prompts to tokens."""
     text_encoder: TextEncoder
     """Text encoder of the prompts."""
+    locator: Locator
+    """Network of transmitters that finds in an image what a prompt names."""
     channel_weights: torch.Tensor
     """Change of the image by a unit error in each latent channel, [1, C, 1, 1], mean one."""
     digests: dict[str, str]
@@ -194,11 +197,13 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
         segmentation=Segmenter(load_network(SegmentationNet, folder / "segmentation")),
         attention=load_network(PromptAttention, folder / "attention"),
         text_encoder=_load_text_encoder(text_encoder),
+        locator=load_network(Locator, HERE / "locator"),
         channel_weights=weights.reshape(1, -1, 1, 1),
         digests={
             **{path.name: folder_digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
             "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
             "text": _text_digest(text_encoder),
+            "locator": folder_digest(HERE / "locator"),
         },
     )
 

@@ -33,7 +33,7 @@ RADIOS: dict[str, dict[str, Any]] = {
         "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
     },
 }
-QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map", "nothing")
+QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map", "prompted-avif", "nothing")
 """One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
 slow tests, for the plain radio only."""
 CASES = [

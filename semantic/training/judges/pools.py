@@ -55,14 +55,14 @@ class BoxPool:
         crops, targets = [], []
         for _ in range(count):
             i = int(torch.randint(len(self.images), (), generator=generator))
-            crop, boxes, whole = self._crop(i, size, generator)
+            crop, boxes, whole = self.crop(i, size, generator)
             crops.append(vary(crop, generator))
             kinds = [self.class_of(name) for name in self.objects[i].classes]
             targets.append(make_targets(boxes, whole, kinds, len(self.classes), size))
         heat, counts, edges, near = (torch.stack(parts) for parts in zip(*targets, strict=True))
         return torch.stack(crops).to(memory_format=torch.channels_last), Targets(heat, counts, edges, near)
 
-    def _crop(
+    def crop(
         self, i: int, size: tuple[int, int], generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return a crop of image `i`, the boxes [N, 4] cut to it, and the share [N] of each that is in it."""

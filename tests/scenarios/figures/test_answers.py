@@ -25,8 +25,8 @@ def test_boxes_are_found_missed_and_false() -> None:
     pixels = draw_answer(task, answer, truth, torch.zeros(3, 100, 100))
     edges = [tuple(pixels[y, x]) for x, y in ((10, 20), (60, 20), (10, 70))]
     assert edges == [ImageColor.getrgb(colour) for colour in (HIT, MISSED, FALSE)]
-    assert score_text(task, answer, truth) == "recognition 0.50"
-    assert score_text(task, true_answer(task, truth), truth) == "recognition 1.00"
+    assert score_text(task, answer, truth) == "F1 0.50"
+    assert score_text(task, true_answer(task, truth), truth) == "F1 1.00"
 
 
 def test_words_are_right_or_wrong() -> None:

@@ -144,6 +144,6 @@ def test_tables_have_dashes_for_what_is_undefined_and_none_for_tasks_without_acc
     table.loc[(table["task"] == "car") & (table["es_n0_db"] == 5), "accuracy"] = math.nan
     table.loc[table["task"] == "pole+sign", "accuracy"] = math.nan
     (shown,) = tables.accuracy_tables(table)
-    assert shown.title == "Task accuracy (IoU): car"
+    assert shown.title == "Task accuracy: car"
     assert list(shown.columns[4].cells) == ["–"] * 4
     assert tables.accuracy_tables(table, ["pole+sign"]) == []

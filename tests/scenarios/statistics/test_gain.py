@@ -146,7 +146,7 @@ def test_resamples_without_an_accuracy_do_not_count_and_most_of_them_leave_no_in
 
 def test_the_headline_says_who_needs_fewer_and_how_sure_that_is() -> None:
     words = headline(pool(_curves(3.0))).split()
-    assert headline(pool(_curves(3.0))).startswith("At car IoU 0.") and words[words.index("new") + 1] == "needs"
+    assert headline(pool(_curves(3.0))).startswith("At car accuracy 0.") and words[words.index("new") + 1] == "needs"
     assert "times fewer channel uses than old." in headline(pool(_curves(3.0))) and "10 dB" in headline(
         pool(_curves(3.0))
     )

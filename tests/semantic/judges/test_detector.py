@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from taskwave.semantic.backbone import Backbone
 from taskwave.semantic.data.objects import Objects, matches, overlaps
-from taskwave.semantic.judges.backbone import Backbone
 from taskwave.semantic.judges.detector import DetectorNet, Found, distinct
 from taskwave.semantic.judges.objects import OTHER, ObjectJudge
 from taskwave.semantic.judges.reader import PatchNet, cut

@@ -1,4 +1,4 @@
-"""The backbone of the judges: EfficientNet-Lite0, up to a chosen stage.
+"""The backbone of judges and locator: EfficientNet-Lite0, up to a chosen stage.
 
 EfficientNet (Tan and Le, ICML 2019) in its Lite form: no squeeze-and-excitation, ReLU6 in place of swish. Padding is
 that of TensorFlow ("SAME"), with which its published ImageNet weights were trained.
@@ -60,7 +60,7 @@ class Backbone(nn.Module):
     """Maps images to features at strides 4, 8, 16 and, with all seven stages, 32.
 
     Args:
-        stages: number of stages, 5 (down to stride 16) or 7 (down to stride 32).
+        stages: number of stages, 4 or 5 (down to stride 16) or 7 (down to stride 32).
 
     Attributes:
         channels: channels of the features, from the finest to the coarsest.
@@ -80,7 +80,7 @@ class Backbone(nn.Module):
                 )
             )
             channels = out
-        self._kept = (1, 2, 4) if stages == 5 else (1, 2, 4, 6)
+        self._kept = {4: (1, 2, 3), 5: (1, 2, 4), 7: (1, 2, 4, 6)}[stages]
         self.channels = tuple(_STAGES[i][3] for i in self._kept)
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:

@@ -1,0 +1,80 @@
+"""Judges are found by name and folder, choose one another by kind, and tell what is missing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from taskwave.scenarios.sweep.judge import Jury
+from taskwave.semantic.data import open_images
+from taskwave.semantic.data.objects import Objects
+from taskwave.semantic.judges.objects import ObjectJudge
+from taskwave.semantic.judges.ocr import OcrJudge
+from taskwave.semantic.judges.segmentation import SegmentationNet
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Truth
+from taskwave.semantic.training.judges.workshop import _largest_f1
+from taskwave.semantic.weights import Models
+from taskwave.semantic.weights.bundle import HERE
+from taskwave.semantic.weights.judges import bundled_judges, load_judge
+
+SIGNS, CARS = questions.read("which traffic signs are there?"), questions.read("cars")
+
+
+def test_judges_of_the_project_are_found_by_name() -> None:
+    assert bundled_judges() == ("gtsdb", "rapidocr")
+    judge = load_judge("gtsdb")
+    assert isinstance(judge, ObjectJudge) and judge.reader is not None and len(judge.digest) == 64
+    assert judge.least == json.loads((HERE / "judges" / "gtsdb" / "judge.json").read_text())["least"]
+    assert isinstance(load_judge("rapidocr"), OcrJudge)
+
+
+def test_a_folder_of_either_kind_is_a_judge(tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(HERE / "judges" / "gtsdb", tmp_path / "mine"))
+    assert "recognition" in load_judge(mine).kinds
+    SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)).save_pretrained(tmp_path / "net")
+    assert load_judge(tmp_path / "net").kinds == ("segmentation",)
+    with pytest.raises(FileNotFoundError, match=r"gtsdb, rapidocr"):
+        load_judge(tmp_path / "nowhere")
+    (mine / "judge.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"judge\.json is damaged"):
+        load_judge(mine)
+
+
+def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models) -> None:
+    jury = Jury(tiny_models, None, "gtsdb")
+    assert jury.panel.of(SIGNS).name == "gtsdb" and jury.panel.of(CARS).name == "segmentation"
+    assert set(jury.judges([SIGNS, CARS])) == {SIGNS.name, CARS.name}
+    with pytest.raises(ValueError, match=r"no judge answers .*recognition.*carla: no task network"):
+        Jury(tiny_models, None, "carla").panel.of(SIGNS)
+
+
+def test_the_confidence_is_that_of_the_largest_f1() -> None:
+    assert _largest_f1([0.9, 0.8, 0.3, 0.2], [True, True, False, True], 3) == pytest.approx(0.125)
+    assert _largest_f1([0.9, 0.8, 0.6, 0.3], [True, True, False, False], 2) == pytest.approx(0.7)
+
+
+def test_texts_are_read_where_boxes_are_known() -> None:
+    image = torch.zeros(1, 3, 64, 64)
+    truth = Truth(torch.zeros(64, 64, dtype=torch.uint8), Objects.of([((8.0, 8.0, 56.0, 56.0), "stop", "")]))
+    (answer,) = OcrJudge().answer(image, [truth])
+    assert answer.texts == ("",)  # type: ignore[union-attr]
+    (nothing,) = OcrJudge().answer(image, [Truth(truth.label)])
+    assert len(nothing) == 0
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("wording", "judge", "least"),
+    [("which traffic signs are there?", "gtsdb", 0.95), ("what is the speed limit?", "rapidocr", 0.8)],
+)
+def test_judges_know_clean_photographs(wording: str, judge: str, least: float) -> None:
+    images, task, right, asked = open_images("gtsdb", "val"), questions.read(wording, "objects"), 0.0, 0.0
+    for i in range(0, len(images), 3):
+        sample = images[i]
+        (answer,) = load_judge(judge).answer(sample.image[None].float() / 255, [Truth.of(sample)])
+        score = task.score(answer, Truth.of(sample))
+        right, asked = right + score.numerator, asked + score.denominator
+    assert right / asked >= least
