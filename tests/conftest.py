@@ -17,7 +17,8 @@ from taskwave.phy.gnuradio.client import FlowgraphWorker
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.tensorflow_bridge import import_tensorflow
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.locator import Locator
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import CLASSES
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
@@ -27,7 +28,6 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.locator import Locator
 from taskwave.semantic.weights import Models
 
 

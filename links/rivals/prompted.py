@@ -65,7 +65,13 @@ class PromptedCodecLink:
         height, width = images.shape[-2:]
         smallest, cost = self._source.smallest(height, width), self.prompts.least_uses(air, 0)
         offers = [self._source.worth(image).offer for image in images]
-        received = self.coarse.run(offers, smallest, int(COARSE * budget), air, self.name)
+        share = int(COARSE * budget)
+        try:
+            received = self.coarse.run(offers, smallest, share, air, "the coarse picture")
+        except BudgetError as error:
+            raise BudgetError(
+                f"{self.name}: a budget of {budget} channel uses, of which {share} are for {error}"
+            ) from error
         (coarse,) = self._source.deliver(received, images, 1)
         left = budget - int(received.channel_uses.max()) - cost
         if left <= 0:
@@ -89,7 +95,10 @@ class PromptedCodecLink:
             for image, old, text, where in zip(images, before, texts, relevance, strict=True)
         ]
         smallest = 1 + HEADER_BYTES + smallest_payload(self._source.codec, 16, 16)
-        received = self.detail.run(offers, smallest, left, air, self.name)
+        try:
+            received = self.detail.run(offers, smallest, left, air, "the regions")
+        except BudgetError as error:
+            raise BudgetError(f"{self.name}: {left} channel uses are left for {error}; raise the budget") from error
         outage = coarse.outage.clone()
         shown = before.clone()
         for i, payload in enumerate(received.payloads):

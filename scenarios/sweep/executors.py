@@ -3,7 +3,9 @@
 import os
 import pickle
 import signal
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -60,27 +62,30 @@ def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Pa
     Raises:
         RuntimeError: a process ended by itself; also what the links raise.
     """
-    groups = _groups(tasks, jobs)
+    groups = deque(_groups(tasks, jobs))
     others = min(jobs, len(groups)) - 1
     if not others:
         yield from in_this_process(evaluators, tasks, out)
         return
-    store = PointStore(out)
+    store, theirs = PointStore(out), set[Future[list[Task]]]()
     try:
         with _started(evaluators, out, others) as pool, _one_thread():
-            submitted = [(pool.submit(_work, group), group) for group in groups]
-            theirs = {future for future, _ in submitted}
-            for future, group in reversed(submitted):
-                if not future.cancel():
-                    continue
-                theirs.remove(future)
-                for task in group:
-                    compute(evaluators[task.grid], task.point, store, task.key)
-                    yield task
+
+            def finished() -> Iterator[Task]:
+                """Yield what the others have finished, and give them more: one group each ahead of what they do."""
                 done = {other for other in theirs if other.done()}
-                theirs -= done
+                theirs.difference_update(done)
+                while groups and len(theirs) < 2 * others:
+                    theirs.add(pool.submit(_work, groups.popleft()))
                 for other in done:
                     yield from other.result()
+
+            yield from finished()
+            while groups:
+                for task in groups.pop():
+                    compute(evaluators[task.grid], task.point, store, task.key)
+                    yield task
+                    yield from finished()
             for other in loky.as_completed(theirs):
                 yield from other.result()
     except BrokenProcessPool as error:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec.analog import scene
 from taskwave.semantic.codec.latents import TOKEN, LatentCodec

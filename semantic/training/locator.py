@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from taskwave.semantic.attention.locator import Locator
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.data import open_images
 from taskwave.semantic.language.lexicon import Meaning, phrase
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.locator import Locator
 from taskwave.semantic.tasks.objects import CONCEPTS
 from taskwave.semantic.training.attention import token_shares
 from taskwave.semantic.training.batches import ImagePool

@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import nn
 
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import PatchAutoencoder

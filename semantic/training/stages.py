@@ -12,7 +12,7 @@ from diffusers import UNet2DModel
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline

@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.locator import Locator
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode, scene
 from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
@@ -25,7 +26,6 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
-from taskwave.semantic.locator import Locator
 
 HERE = Path(__file__).parent
 """Folder of the bundled sets."""

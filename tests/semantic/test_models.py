@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import IGNORE, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.codec.analog import GeneralCode, scene
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder

@@ -13,7 +13,7 @@ from taskwave.links.task_adaptive.scores import Attender, Selection, View
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.radio import Radio
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.language.lexicon import parse
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models

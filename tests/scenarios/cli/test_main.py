@@ -15,7 +15,7 @@ from taskwave.scenarios.cli import training
 from taskwave.scenarios.cli.app import COMMANDS
 from taskwave.scenarios.sweep.records import read_records
 from taskwave.scenarios.sweep.store import PointStore
-from taskwave.semantic.attention import PromptAttention
+from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import build_unet

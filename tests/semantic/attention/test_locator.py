@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from taskwave.semantic.attention.locator import Locator
 from taskwave.semantic.data import open_images
-from taskwave.semantic.locator import Locator
 from taskwave.semantic.training.locator import STREET_CLASS, box_shares, location_loss
 from taskwave.semantic.weights import load_models
 
