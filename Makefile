@@ -19,7 +19,7 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install $(if $(TORCH_INDEX),--extra-ind
 .DEFAULT_GOAL := run
 
 run: $(VENV)/installed-core
-	$(VENV)/bin/taskwave run quickstart --out runs/quickstart
+	$(VENV)/bin/taskwave run quickstart --out runs/quickstart --jobs 2
 
 test: $(VENV)/installed-dev
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going lint layers types pytest
