@@ -7,9 +7,8 @@ import torch
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.links.bitwise.image_codecs import Pixels
-from taskwave.links.bitwise.ladder import RateLadder, restore, smallest_payload
+from taskwave.links.bitwise.ladder import ladder_store, restore, smallest_payload
 from taskwave.links.bitwise.source import codec_source, to_image, to_pixels
-from taskwave.links.nothing import Prior
 from taskwave.links.rivals.regions import (
     HEADER_BYTES,
     cut,
@@ -30,10 +29,6 @@ from taskwave.semantic.weights import Models
 
 COARSE = 0.3
 """Share of the budget that the coarse picture gets."""
-RELEVANT = 0.5
-"""Relevance, as a share of the largest in the image, from which a part of it belongs to a region."""
-FOUND = 0.2
-"""Relevance below which nothing counts as found."""
 
 
 class PromptedCodecLink:
@@ -55,7 +50,8 @@ class PromptedCodecLink:
 
     def __init__(self, models: Models, radio: Radio, codec: str) -> None:
         self.name = f"prompted-{codec}"
-        self.models, self._source, self._prior = models, codec_source(codec, models), Prior(models)
+        self.models, self._source = models, codec_source(codec, models)
+        self._ladders = ladder_store(codec)
         self.coarse, self.detail = CodedTransport(radio), CodedTransport(radio, occasion=1)
         self.prompts = PromptTransfer(radio)
 
@@ -75,9 +71,7 @@ class PromptedCodecLink:
         (coarse,) = self._source.deliver(received, images, 1)
         left = budget - int(received.channel_uses.max()) - cost
         if left <= 0:
-            raise BudgetError(
-                f"{self.name}: a budget of {budget} channel uses leaves nothing behind the coarse picture"
-            )
+            raise BudgetError(f"{self.name}: a budget of {budget} channel uses leaves nothing after the coarse picture")
         return [self._serve(images, task, left, coarse, air) for task in tasks]
 
     def _serve(self, images: torch.Tensor, task: Task, left: int, coarse: Delivery, air: AirInterface) -> Delivery:
@@ -131,11 +125,10 @@ class PromptedCodecLink:
     def _offers(self, pixels: Pixels, before: Pixels, text: str | None, relevance: torch.Tensor) -> OfferWithin:
         """Return what can be sent of an image within a number of bytes: its regions, or all where none is known."""
         height, width, _ = pixels.shape
-        threshold = max(FOUND, RELEVANT * float(relevance.max()))
-        regions = [] if text is None else find_regions(relevance, threshold)
+        regions = [] if text is None else find_regions(relevance)
         regions = regions or [whole(height, width)]
         mosaic, known = cut(pixels, regions), cut(before, regions)
-        ladder, header = RateLadder(mosaic, self._source.codec), len(to_payload(regions, b""))
+        ladder, header = self._ladders.ladder(mosaic), len(to_payload(regions, b""))
         missing = max(_squared_error(known, mosaic), 1e-9)
 
         def offer(limit: int) -> Offer | None:

@@ -13,6 +13,10 @@ MOST_REGIONS = 4
 """Largest number of regions of one message."""
 HEADER_BYTES = 4
 """Bytes that the place and size of a region take."""
+RELEVANT = 0.5
+"""Relevance, as a share of the largest in the image, from which a token belongs to a region."""
+FOUND = 0.2
+"""Relevance below which no token belongs to a region, whatever the largest is."""
 GAP = 2
 """Tokens between two parts that are still one region."""
 
@@ -47,13 +51,13 @@ def whole(height: int, width: int) -> Region:
     return Region(0, 0, -(-width // TOKEN), -(-height // TOKEN))
 
 
-def find_regions(relevance: torch.Tensor, threshold: float) -> list[Region]:
-    """Return the rectangles around the parts of a relevance [h, w] (tokens) above `threshold`, the weightiest first.
+def find_regions(relevance: torch.Tensor) -> list[Region]:
+    """Return the rectangles around the relevant parts of a relevance [h, w] (tokens), the weightiest first.
 
     Parts that lie within `GAP` tokens are one; every rectangle has a margin of one token, as far as the image goes.
     """
     values = relevance.numpy()
-    seen = values >= threshold
+    seen = values >= max(FOUND, RELEVANT * float(values.max()))
     parts, _ = label(binary_dilation(seen, np.ones((2 * GAP + 1, 2 * GAP + 1))))
     found = []
     for index, place in enumerate(find_objects(parts), start=1):

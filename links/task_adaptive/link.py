@@ -111,8 +111,8 @@ class TaskAdaptiveLink:
         outlook = self._look_ahead(encoded, start, allowed, air, 0)
         if self.selection == "attention" and (outlook.asks or self.rounds > 1):
             return [_cut(self._serve(encoded, task, air, start, outlook), height, width) for task in tasks]
-        every = self._serve(encoded, tasks[0], air, start, outlook)
-        return [_cut(every, height, width) for _ in tasks]
+        every = _cut(self._serve(encoded, tasks[0], air, start, outlook), height, width)
+        return [replace(every, messages=list(every.messages), heard=list(every.heard)) for _ in tasks]
 
     def _serve(
         self, images: EncodedImages, task: Task, air: AirInterface, start: _State, outlook: _Outlook
@@ -242,14 +242,12 @@ def _at_pixels(relevance: torch.Tensor) -> torch.Tensor:
 
 
 def _cut(delivery: Delivery, height: int, width: int) -> Delivery:
-    """Return what belongs to the upper left `height` x `width` pixels of padded images, with lists of its own."""
+    """Return what belongs to the upper left `height` x `width` pixels of padded images."""
     assert delivery.image is not None, "the link delivers images"
     return replace(
         delivery,
         image=delivery.image[..., :height, :width],
         stages={name: stage[..., :height, :width] for name, stage in delivery.stages.items()},
-        messages=list(delivery.messages),
-        heard=list(delivery.heard),
     )
 
 

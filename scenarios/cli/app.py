@@ -15,7 +15,21 @@ if TYPE_CHECKING:  # Help must not wait for pandas and torch.
     from taskwave.semantic.weights import Models
 
 COMMANDS = (
-    *("list", "new", "keys", "check", "run", "show", "plot", "compare", "headroom", "rates", "papr", "loopback"),
+    *(
+        "list",
+        "new",
+        "keys",
+        "check",
+        "run",
+        "show",
+        "plot",
+        "compare",
+        "headroom",
+        "regions",
+        "rates",
+        "papr",
+        "loopback",
+    ),
     *("radio", "replay", "grc", "record", "trace", "validate", "benchmark", "train", "download"),
 )
 """Names of all commands in the order of `taskwave --help`, which follows the work and not the files."""

@@ -263,3 +263,24 @@ def headroom(
     console.print(headroom_table(values))
     console.print(f"A task shows what links are worth where clean − quarter is at least {ENOUGH:g}.")
     print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-headroom") / "headroom.csv"))
+
+
+@app.command()
+def regions(
+    scenario: NameOrFile,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-regions.")] = None,
+) -> None:
+    """Print how many objects, by their size, lie in the regions that the locator finds for each question."""
+    from taskwave.scenarios.config import loading
+
+    loaded = loading.load(scenario, overrides or [])
+    from taskwave.scenarios.studies.regions import measure_regions, regions_table
+    from taskwave.scenarios.sweep.points import load_batch, open_chosen
+
+    images, indices = open_chosen(loaded.images)
+    size, number = loaded.images.batch, -(-loaded.images.count // loaded.images.batch)
+    batches = (load_batch(images, indices, size, index) for index in range(number))
+    values = measure_regions(batches, loaded.parsed_tasks(), load_networks(loaded))
+    console.print(regions_table(values))
+    print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-regions") / "regions.csv"))

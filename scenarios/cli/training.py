@@ -1,6 +1,8 @@
 """Commands that train weights and fetch image sets to train on."""
 # ruff: noqa: PLC0415  Modules that load torch or TensorFlow are imported where they are used, so that help is quick.
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,61 +99,63 @@ def train_set(
         typer.echo(f"wrote {export}")
 
 
+NewFolder = Annotated[Path, typer.Option("--export", help="Write the finished network to this new folder.")]
+Seed = Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)]
+Threads = Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)]
+
+
 @train.command("judge")
 def train_judge(
     name: Annotated[str, typer.Argument(help="gtsdb, roadsigns or carla: the image set it is trained on.")],
-    export: Annotated[Path, typer.Option(help="Write the finished judge to this new folder.")],
+    export: NewFolder,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/judges/NAME.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)] = 0,
-    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
 ) -> None:
     """Train a judge: a detector and, for gtsdb, a reader of signs. Needs the extra `train` and the images."""
-    from taskwave.scenarios.cli.training_display import show
-
-    with show([]) as display:
-        display.note("loading PyTorch …")
-        import torch
-
+    folder = out or Path("runs/train/judges") / name
+    with _alone(folder, export, threads) as display:
         from taskwave.semantic.training.judges.workshop import JudgeWorkshop
-        from taskwave.semantic.training.record import alone
-        from taskwave.semantic.weights import check_target
 
-        check_target(export)
-        folder = out or Path("runs/train/judges") / name
-        if threads is not None:
-            torch.set_num_threads(threads)
-        workshop = JudgeWorkshop(name, folder, seed, display)
-        with alone(folder):
-            judge = workshop.export(export)
+        judge = JudgeWorkshop(name, folder, seed, display).export(export)
     typer.echo(f"wrote {export}: objects of a confidence of {judge.least:.2f} or more are named")
 
 
 @train.command("locator")
 def train_locator(
-    export: Annotated[Path, typer.Option(help="Write the finished locator to this new folder.")],
+    export: NewFolder,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/locator"),
     steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 1500,
-    seed: Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)] = 0,
-    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
 ) -> None:
     """Train the locator, which finds what a prompt names. Needs the extra `train` and four image sets."""
+    with _alone(out, export, threads) as display:
+        from taskwave.semantic.training.locator import locator_from_sets
+        from taskwave.semantic.weights import forget_origin
+
+        locator_from_sets(out, steps, seed, display).half().save_pretrained(export)
+        forget_origin(export / "config.json")
+    typer.echo(f"wrote {export}")
+
+
+@contextmanager
+def _alone(folder: Path, export: Path, threads: int | None) -> "Iterator[Display]":
+    """Show a training that is alone in its folder and whose result has a new folder."""
     from taskwave.scenarios.cli.training_display import show
 
     with show([]) as display:
         display.note("loading PyTorch …")
         import torch
 
-        from taskwave.semantic.training.locator import locator_from_sets
         from taskwave.semantic.training.record import alone
-        from taskwave.semantic.weights import check_target, forget_origin
+        from taskwave.semantic.weights import check_target
 
         check_target(export)
         if threads is not None:
             torch.set_num_threads(threads)
-        with alone(out):
-            locator_from_sets(out, steps, seed, display).half().save_pretrained(export)
-        forget_origin(export / "config.json")
-    typer.echo(f"wrote {export}")
+        with alone(folder):
+            yield display
 
 
 @dataclass(frozen=True)

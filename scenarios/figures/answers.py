@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from taskwave.semantic.classes import IGNORE
-from taskwave.semantic.data.objects import Objects, matches
+from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.tasks.base import Answer, Detections, Task, Truth
-from taskwave.semantic.tasks.objects import AboutObjects, Finding, Recognition
+from taskwave.semantic.tasks.objects import AboutObjects, AboutPlaces
 from taskwave.semantic.tasks.segmentation import Segmentation
 
 HIT, MISSED, FALSE = "#009678", "#D71978", "#FFB000"
@@ -58,7 +58,7 @@ def score_text(task: Task, answer: Answer, truth: Truth) -> str:
     value = score.numerator / score.denominator
     if isinstance(task, Segmentation):
         return f"IoU {value:.2f}"
-    if isinstance(task, Finding | Recognition):
+    if isinstance(task, AboutPlaces):
         return f"F1 {value:.2f}"
     if score.denominator > 1:
         return f"{score.numerator:g} of {score.denominator:g} right"
@@ -86,12 +86,8 @@ def _dimmed(image: torch.Tensor) -> Pixels:
 
 def _boxes(ground: Pixels, task: AboutObjects, answer: Detections, truth: Truth) -> Pixels:
     """Draw the objects found and missed, with what they are said to be."""
-    found = answer.select([i for i, name in enumerate(answer.classes) if name in task.concept.classes])
-    true = (truth.objects or Objects.of(())).of_classes(task.concept.classes)
-    exact = isinstance(task, Recognition)
-    kinds = found.classes if exact else (task.concept.name,) * len(found)
-    known = true if exact else Objects(true.boxes, (task.concept.name,) * len(true), true.texts)
-    matched = matches(found.boxes, kinds, known)
+    found, true = task.found(answer), task.true(truth)
+    matched = task.match(found, true)
     canvas = Image.fromarray(ground)
     pen, font = ImageDraw.Draw(canvas), _font(max(9, canvas.height // 24))
     for j, box in enumerate(true.boxes.tolist()):

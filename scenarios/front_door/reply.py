@@ -69,8 +69,7 @@ class Reply:
     def _boxes(self) -> Detections:
         """The objects of the answer that were asked for."""
         assert isinstance(self.answer, Detections)
-        wanted = self.task.concept.classes if isinstance(self.task, AboutObjects) else self.answer.classes
-        return self.answer.select([i for i, name in enumerate(self.answer.classes) if name in wanted])
+        return self.task.found(self.answer) if isinstance(self.task, AboutObjects) else self.answer
 
     def figure(self) -> Figure:
         """Draw original, coarse image, attention and received image with the answer over it, side by side."""

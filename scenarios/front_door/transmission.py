@@ -40,16 +40,19 @@ class ReadyLink:
         models: networks of both ends.
         config: configuration of the radio.
         seed: seed of channels and noise.
+        judge: name or folder of a judge that answers the questions it can; None: the task network segments.
 
     Raises:
         ValueError: there is no link of that name.
     """
 
-    def __init__(self, name: str, models: Models, config: RadioConfig, seed: int = 0) -> None:
+    def __init__(
+        self, name: str, models: Models, config: RadioConfig, seed: int = 0, judge: str | Path | None = None
+    ) -> None:
         self.name, self.models, self.config = name, models, config
         self._radio = Radio(config)
         self._link = registry.create(name, models, self._radio)
-        self._jury = Jury(models, None)
+        self._jury = Jury(models, None if judge is None else Path(judge))
         self._seed, self._sent = seed, 0
 
     def __repr__(self) -> str:
@@ -81,6 +84,7 @@ class ReadyLink:
             raise ValueError(f"budget = {budget!r}: give a whole number of channel uses")
         original = to_tensor(image)
         task = questions.read(question)
+        self._jury.panel.of(task)  # Nobody should wait for a transmission that no judge can read.
         seed = stream_seed(self._seed, "image", self._sent) if seed is None else seed
         fading = self._radio.draw(1, _OCCASIONS, stream_seed(seed, "fading", 0))
         air = AirInterface(self.config, fading, es_n0_db, stream_seed(seed, "noise", 0))
@@ -95,6 +99,7 @@ def load_link(
     *,
     weights: str | Path = "streets",
     text_encoder: str | None = None,
+    judge: str | Path | None = None,
     seed: int = 0,
     **radio: Any,
 ) -> ReadyLink:
@@ -104,20 +109,22 @@ def load_link(
         name: name of the link, see `taskwave list`.
         weights: name of a bundled set of weights ("streets", "camvid") or path of a folder.
         text_encoder: folder or Hugging Face id of a pretrained text encoder; None: the bundled one.
+        judge: name or folder of a judge that answers the questions it can, such as "gtsdb" for traffic signs; None: the
+            task network of `weights` segments.
         seed: seed of channels and noise.
         radio: keys of the table `[radio]`, such as `channel="cdl-c"`, `num_rx_ant=2`, `csi="lmmse"`; tables within it
             are dictionaries.
 
     Raises:
         ValueError: an unknown link or key, or a value that is not allowed; the message says what is.
-        FileNotFoundError: there are no weights of that name.
+        FileNotFoundError: there are no weights or no judge of that name.
     """
     registry.check(name)
     try:
         config = RadioConfig.model_validate(radio)
     except ValidationError as error:
         raise ValueError(explain(Path("load_link"), error, RadioConfig)) from error
-    return ReadyLink(name, load_models(str(weights), text_encoder), config, seed)
+    return ReadyLink(name, load_models(str(weights), text_encoder), config, seed, judge)
 
 
 def _reply(task: Task, original: torch.Tensor, delivery: Delivery, answer: Answer, airtime_s: float) -> Reply:

@@ -3,33 +3,22 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
-import torch
 from rich.table import Table
-from torch.nn import functional
 
 from taskwave.links.nothing import Prior
 from taskwave.phy.drawing import make_table
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch
 from taskwave.semantic.tasks.base import Task
+from taskwave.semantic.training.judges.augmentation import reduced
 from taskwave.semantic.weights import Models
 
 ENOUGH = 0.15
 """Least difference between clean and quarter-size images with which a task can show what a link is worth."""
-SHARES = {"clean": 1, "half": 2, "quarter": 4, "eighth": 8}
-"""By what the sides of images are divided."""
+DIVISORS = {"clean": 1, "half": 2, "quarter": 4, "eighth": 8}
+"""Columns of the table, each with the number that divides height and width of its images."""
 NOTHING = "nothing"
 """Column of the answers on the image of the receiver's prior."""
-
-
-def reduced(images: torch.Tensor, divisor: int) -> torch.Tensor:
-    """Return images [B, 3, H, W] in [0, 1] scaled down by a divisor (area-aware) and up again (bicubic)."""
-    if divisor == 1:
-        return images
-    height, width = images.shape[-2:]
-    small = max(1, round(height / divisor)), max(1, round(width / divisor))
-    down = functional.interpolate(images, small, mode="bilinear", antialias=True, align_corners=False)
-    return functional.interpolate(down, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 def measure_headroom(
@@ -50,10 +39,10 @@ def measure_headroom(
         models: networks, whose prior stands for nothing received.
         observe: function that is told how many batches are done.
     """
-    sums = {(task.name, name): [0.0, 0.0] for task in tasks for name in (*SHARES, NOTHING)}
+    sums = {(task.name, name): [0.0, 0.0] for task in tasks for name in (*DIVISORS, NOTHING)}
     prior = Prior(models)
     for done, batch in enumerate(batches, start=1):
-        seen = {name: reduced(batch.images, divisor) for name, divisor in SHARES.items()}
+        seen = {name: reduced(batch.images, factor).clamp(0, 1) for name, factor in DIVISORS.items()}
         seen[NOTHING] = prior.answer(*batch.images.shape[-2:]).image.expand_as(batch.images).contiguous()
         for name, images in seen.items():
             answers = {}
@@ -68,7 +57,7 @@ def measure_headroom(
         observe(done)
     rows = []
     for task in tasks:
-        found = {name: sums[task.name, name] for name in (*SHARES, NOTHING)}
+        found = {name: sums[task.name, name] for name in (*DIVISORS, NOTHING)}
         values = {name: right / asked if asked else None for name, (right, asked) in found.items()}
         rows.append({"task": task.name, "kind": task.kind, "judge": jury.panel.of(task).name, **values})
     return pd.DataFrame(rows)
@@ -82,9 +71,11 @@ def headroom_table(values: pd.DataFrame) -> Table:
 
     rows = []
     for row in values.to_dict("records"):
-        numbers = [row[name] for name in (*SHARES, NOTHING)]
+        numbers = [row[name] for name in (*DIVISORS, NOTHING)]
         known = row["clean"] is not None and row["quarter"] is not None
         gap = row["clean"] - row["quarter"] if known else None
         verdict = "–" if gap is None else ("" if gap >= ENOUGH else "no headroom")
         rows.append([row["task"], row["judge"], *map(text, numbers), text(gap), verdict])
-    return make_table("Accuracy by size of the image", ["task", "judge", *SHARES, NOTHING, "clean − quarter", ""], rows)
+    return make_table(
+        "Accuracy by size of the image", ["task", "judge", *DIVISORS, NOTHING, "clean − quarter", ""], rows
+    )

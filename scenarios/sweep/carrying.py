@@ -43,13 +43,16 @@ def uncarried(evaluator: Evaluator) -> dict[str, dict[int, str]]:
     scenario, faults = evaluator.scenario, dict[str, dict[int, str]]()
     for link in scenario.sweep.links:
         for budget in sorted(scenario.sweep.budgets):
-            points = [SweepPoint(0, c.es_n0_db, budget, link, c.distance_m) for c in scenario.conditions]
-            refusals = [_refusal(evaluator, point) for point in points[:1]]
-            while refusals[-1] is not None and len(refusals) < len(points):
-                refusals.append(_refusal(evaluator, points[len(refusals)]))
-            if refusals[-1] is None:
-                break
-            faults.setdefault(link, {})[budget] = refusals[0] or ""
+            reasons = []
+            for condition in scenario.conditions:
+                reason = _refusal(evaluator, SweepPoint(0, condition.es_n0_db, budget, link, condition.distance_m))
+                if reason is None:
+                    break
+                reasons.append(reason)
+            else:
+                faults.setdefault(link, {})[budget] = reasons[0]
+                continue
+            break  # Larger ones carry it, too.
     return faults
 
 

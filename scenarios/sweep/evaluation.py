@@ -74,7 +74,7 @@ class Evaluator:
             _check_turnaround(self._radios[config], max(scenario.sweep.budgets))
         self.image_set, self.indices = open_chosen(scenario.images)
         self._batch: ImageBatch | None = None
-        self._answers: dict[tuple[str, str], list[Answer]] = {}
+        self._clean: tuple[str, dict[str, list[Answer]]] = "", {}
         self._fading: tuple[RadioConfig, int, Fading] | None = None
 
     def on_grid(self, scenario: Scenario) -> "Evaluator":
@@ -253,9 +253,11 @@ class Evaluator:
         if any(truth.is_known for truth in batch.truths):
             return [{"ms_ssim": None, "agreement": None}] * len(batch.names)
         judge = self.jury.panel.of(task)
-        if (batch.digest, judge.name) not in self._answers:
-            self._answers[batch.digest, judge.name] = judge.answer(batch.images, batch.truths)
-        clean = self._answers[batch.digest, judge.name]
-        truths = [task.as_truth(answer, truth) for answer, truth in zip(clean, batch.truths, strict=True)]
+        if self._clean[0] != batch.digest:
+            self._clean = batch.digest, {}
+        clean = self._clean[1]
+        if judge.name not in clean:
+            clean[judge.name] = judge.answer(batch.images, batch.truths)
+        truths = [task.as_truth(answer, truth) for answer, truth in zip(clean[judge.name], batch.truths, strict=True)]
         scores = [task.score(answer, truth) for answer, truth in zip(answers, truths, strict=True)]
         return unlabelled_scores(delivery, batch.images, scores)

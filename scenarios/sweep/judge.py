@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from taskwave.links.base import Delivery
 from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.segmentation import Segmenter
@@ -34,7 +36,8 @@ class Jury:
             except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.
                 missing.append(f"{name}: {error}")
         self.panel = Panel([*chosen, own], missing)
-        self._seen: tuple[object, str, list[Answer]] | None = None
+        self._image: torch.Tensor | None = None
+        self._seen: dict[str, list[Answer]] = {}
 
     def judges(self, tasks: Sequence[Task]) -> dict[str, str]:
         """Return the name of the judge of every task, by the name of the task, with the digest of the judge.
@@ -49,8 +52,10 @@ class Jury:
         """Return the answers to a task, one for each image; in an outage those on the image of the receiver's prior."""
         if delivery.answers is not None:
             return delivery.answers
+        assert delivery.image is not None, "a delivery holds images or answers"
+        if self._image is not delivery.image:
+            self._image, self._seen = delivery.image, {}
         judge = self.panel.of(task)
-        if self._seen is None or self._seen[0] is not delivery.image or self._seen[1] != judge.name:
-            assert delivery.image is not None, "a delivery holds images or answers"
-            self._seen = delivery.image, judge.name, judge.answer(delivery.image, truths)
-        return self._seen[2]
+        if judge.name not in self._seen:
+            self._seen[judge.name] = judge.answer(delivery.image, truths)
+        return self._seen[judge.name]

@@ -4,13 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-
-from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.base import SPLITS, Sample, Size, check_index, check_split
-from taskwave.semantic.data.files import image_size, read_image
+from taskwave.semantic.data.files import as_it_is, image_size, read_image
 from taskwave.semantic.data.folders import entries, find_folder, find_list, image_files, listed
 from taskwave.semantic.data.objects import Objects, check_inside, read_boxes
 from taskwave.semantic.data.photographs import drive
@@ -61,12 +56,9 @@ class Annotated:
         """Return sample `index` (0 to len - 1)."""
         check_index(index, len(self))
         name = self.names[index]
-        image: Image.Image = read_image(self._files[name])
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        objects = Objects.of(self._objects.get(name, ()))
+        image, objects = read_image(self._files[name]), Objects.of(self._objects.get(name, ()))
         check_inside(objects, image.height, image.width, name)
-        label = torch.full(pixels.shape[1:], IGNORE, dtype=torch.uint8)
-        return replace(Sample(name, pixels, label, self.group(name)), objects=objects)
+        return replace(as_it_is(name, image), group=self.group(name), objects=objects)
 
     def group(self, name: str) -> str:
         """Return the drive, clip or series of an image: its name but for a number at the end, behind an underscore."""

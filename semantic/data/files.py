@@ -192,3 +192,9 @@ def fit(name: str, image: Image.Image, label: Image.Image | None, size: Size) ->
     else:
         ids = np.array(label.resize((width, height), Image.Resampling.NEAREST, box=box))
     return Sample(name, torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), torch.from_numpy(ids))
+
+
+def as_it_is(name: str, image: Image.Image) -> Sample:
+    """Return an RGB image in its own size as a sample, every pixel of whose label map is `IGNORE`."""
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    return Sample(name, pixels, torch.full(pixels.shape[1:], IGNORE, dtype=torch.uint8))

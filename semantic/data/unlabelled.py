@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.data.base import Sample, Size, check_index, check_size
-from taskwave.semantic.data.files import SUFFIXES, fit, image_size, read_image
+from taskwave.semantic.data.files import SUFFIXES, as_it_is, fit, image_size, read_image
 from taskwave.semantic.data.folders import entries, image_files
 
 
@@ -31,12 +27,11 @@ class ImageFolder:
     def __init__(self, folder: Path, size: Size | None = None) -> None:
         if size is not None:
             check_size(size)
-        root = folder
-        if not root.is_dir():
-            raise FileNotFoundError(f"{root}: no such folder; name the folder that holds the images")
-        found = dict(_images(root, "", (root.resolve(),)))
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder; name the folder that holds the images")
+        found = dict(_images(folder, "", (folder.resolve(),)))
         if not found:
-            raise FileNotFoundError(f"{root}: holds no image ({', '.join(SUFFIXES)}); name a folder that does")
+            raise FileNotFoundError(f"{folder}: holds no image ({', '.join(SUFFIXES)}); name a folder that does")
         self.names, self._files, self._size = tuple(found), tuple(found.values()), size
 
     def __len__(self) -> int:
@@ -52,10 +47,8 @@ class ImageFolder:
         check_index(index, len(self))
         name, image = self.names[index], read_image(self._files[index])
         group = name.rpartition("/")[0] or name
-        if self._size is not None:
-            return replace(fit(name, image, None, self._size), group=group)
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        return Sample(name, pixels, torch.full(pixels.shape[1:], IGNORE, dtype=torch.uint8), group)
+        sample = as_it_is(name, image) if self._size is None else fit(name, image, None, self._size)
+        return replace(sample, group=group)
 
 
 def _images(folder: Path, prefix: str, above: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:

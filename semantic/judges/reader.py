@@ -54,8 +54,8 @@ class PatchNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 def cut(image: torch.Tensor, boxes: torch.Tensor, margin: float = MARGIN) -> torch.Tensor:
     """Cut boxes [N, 4] (in pixels, float) out of an image [3, H, W] and resize them to [N, 3, 48, 48].
 
-    Each box is widened by `margin` of its width and height on every side; beyond the edge the last pixels are repeated.
-    Larger boxes are averaged, smaller ones interpolated.
+    Each box is widened by `margin` of its width and height on every side, as far as the image goes. Larger boxes are
+    averaged, smaller ones interpolated.
     """
     height, width = image.shape[-2:]
     out = []

@@ -1,4 +1,4 @@
-"""The segmentation task: its network (a small residual U-Net), its logits and its answers."""
+"""The judge of segmentation, a small residual U-Net, which is the task network of the weights as well."""
 
 import itertools
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Residual(nn.Module):
 
 
 class SegmentationNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Maps images [B, 3, H, W] in [0, 1] (H, W multiples of 16) to class logits [B, classes, H, W]."""
+    """Maps images [B, 3, H, W] in [0, 1] to class logits [B, classes, H, W]."""
 
     @register_to_config
     def __init__(

@@ -1,6 +1,6 @@
 """What a task is: a question asked in text, the answers to it, what is true, and how answers are scored."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -84,7 +84,7 @@ class Task(Protocol):
 
     @property
     def kind(self) -> str:
-        """Kind of the question, one of `taskwave.semantic.tasks.questions.kinds`."""
+        """Kind of the question, such as `segmentation`: judges say which kinds they answer."""
 
     @property
     def name(self) -> str:
@@ -118,7 +118,3 @@ class Wording:
     """Name of the kind."""
     examples: tuple[str, ...]
     """Questions that show how it is asked."""
-    needs: str
-    """What images must have for its score: `label`, `objects` or `category`."""
-    words: tuple[str, ...] = field(default=(), repr=False)
-    """Words that the kind knows, for suggestions."""

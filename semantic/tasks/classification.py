@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from taskwave.semantic.tasks.base import Answer, Score, Truth, Wording, wrong_kind
 
-WORDING = Wording("classification", ("what is this?", "what does the picture show?"), needs="category")
+WORDING = Wording("classification", ("what is this?", "what does the picture show?"))
 _FORM = re.compile(r"what (?:is|does) (?:this|the (?:picture|image))(?: of| show)?")
 
 

@@ -31,7 +31,7 @@ CONCEPTS = (
     Concept(
         "traffic signs",
         ("traffic signs", "road signs", "signs"),
-        (*SIGNS, "speedlimit", "crosswalk", "traffic_sign"),
+        _SIGNS,
         (_SIGN,),
     ),
     Concept("speed limits", ("speed limits", "speed limit", "limits"), _LIMITS, (_SIGN,)),
@@ -49,11 +49,11 @@ CONCEPTS = (
 """What questions can be about, the wider before the narrower."""
 _BY_WORDS = {words: concept for concept in CONCEPTS for words in concept.words}
 
-FINDING = Wording("finding", ("find the traffic lights", "where are the vehicles?"), needs="objects")
-RECOGNITION = Wording("recognition", ("which traffic signs are there?", "must I give way?"), needs="objects")
-READING = Wording("reading", ("what is the speed limit?",), needs="objects")
-COUNTING = Wording("counting", ("how many vehicles are there?",), needs="objects")
-PRESENCE = Wording("presence", ("is there a stop sign?",), needs="objects")
+FINDING = Wording("finding", ("find the traffic lights", "where are the vehicles?"))
+RECOGNITION = Wording("recognition", ("which traffic signs are there?", "must I give way?"))
+READING = Wording("reading", ("what is the speed limit?",))
+COUNTING = Wording("counting", ("how many vehicles are there?",))
+PRESENCE = Wording("presence", ("is there a stop sign?",))
 
 
 @dataclass(frozen=True)
@@ -83,43 +83,51 @@ class AboutObjects(ABC):
 
     def as_truth(self, answer: Answer, like: Truth) -> Truth:
         """Return detections as annotated objects."""
-        found = self._found(answer)
+        found = self.found(answer)
         return replace(like, objects=Objects(found.boxes, found.classes, found.texts))
 
-    def _found(self, answer: Answer) -> Detections:
+    def found(self, answer: Answer) -> Detections:
         """Return the objects of an answer that are of the concept; `TypeError` for an answer of another kind."""
         if not isinstance(answer, Detections):
             raise wrong_kind(self, answer)
         return answer.select([i for i, name in enumerate(answer.classes) if name in self.concept.classes])
 
-    def _true(self, truth: Truth) -> Objects:
+    def true(self, truth: Truth) -> Objects:
         """Return the true objects of the concept."""
         return (truth.objects or Objects.of(())).of_classes(self.concept.classes)
 
+    def match(self, found: Detections, true: Objects) -> list[int | None]:
+        """Return for each object found the index of the true one at its place, whatever their classes, or None."""
+        alike = Objects(true.boxes, (self.concept.name,) * len(true), true.texts)
+        return matches(found.boxes, (self.concept.name,) * len(found), alike)
+
+
+class AboutPlaces(AboutObjects):
+    """Asks for objects with their places, which F1 scores."""
+
+    def score(self, answer: Answer, truth: Truth) -> Score:
+        """Count twice the hits over the objects found and true ones: F1."""
+        found, true = self.found(answer), self.true(truth)
+        hits = sum(match is not None for match in self.match(found, true))
+        return Score(2 * hits, len(found) + len(true))
+
 
 @dataclass(frozen=True)
-class Finding(AboutObjects):
+class Finding(AboutPlaces):
     """Asks where objects are: hits are boxes that overlap a true one by half, whatever their class in the concept."""
 
     kind: str = FINDING.name
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
-        """Count twice the hits over the objects found and true ones: F1."""
-        found, true = self._found(answer), self._true(truth)
-        alike = Objects(true.boxes, (self.concept.name,) * len(true), true.texts)
-        return _f1(matches(found.boxes, (self.concept.name,) * len(found), alike), len(true))
-
 
 @dataclass(frozen=True)
-class Recognition(AboutObjects):
+class Recognition(AboutPlaces):
     """Asks which objects there are and where: a hit has the right class and place."""
 
     kind: str = RECOGNITION.name
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
-        """Count twice the hits over the objects found and true ones: F1."""
-        found, true = self._found(answer), self._true(truth)
-        return _f1(matches(found.boxes, found.classes, true), len(true))
+    def match(self, found: Detections, true: Objects) -> list[int | None]:
+        """Return for each object found the index of the true one of its class at its place, or None."""
+        return matches(found.boxes, found.classes, true)
 
 
 @dataclass(frozen=True)
@@ -130,16 +138,12 @@ class Reading(AboutObjects):
 
     def score(self, answer: Answer, truth: Truth) -> Score:
         """Count the texts that are read rightly over those that there are."""
-        found, true = self._found(answer), self._true(truth)
-        written = [i for i, text in enumerate(true.texts) if text]
-        if not written:
-            return Score(0, 0)
-        alike = Objects(true.boxes, (self.concept.name,) * len(true), true.texts)
+        found, true = self.found(answer), self.true(truth)
         right = sum(
-            match is not None and bool(true.texts[match]) and found.texts[i] == true.texts[match]
-            for i, match in enumerate(matches(found.boxes, (self.concept.name,) * len(found), alike))
+            match is not None and bool(true.texts[match]) and text == true.texts[match]
+            for text, match in zip(found.texts, self.match(found, true), strict=True)
         )
-        return Score(right, len(written))
+        return Score(right, sum(map(bool, true.texts)))
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class Counting(AboutObjects):
 
     def score(self, answer: Answer, truth: Truth) -> Score:
         """Count a right answer over one."""
-        return Score(int(len(self._found(answer)) == len(self._true(truth))), 1)
+        return Score(int(len(self.found(answer)) == len(self.true(truth))), 1)
 
 
 @dataclass(frozen=True)
@@ -161,13 +165,7 @@ class Presence(AboutObjects):
 
     def score(self, answer: Answer, truth: Truth) -> Score:
         """Count a right answer over one."""
-        return Score(int(bool(len(self._found(answer))) == bool(len(self._true(truth)))), 1)
-
-
-def _f1(matched: list[int | None], true: int) -> Score:
-    """Return twice the hits over the number of objects found and true."""
-    hits = sum(match is not None for match in matched)
-    return Score(2 * hits, len(matched) + true)
+        return Score(int(bool(len(self.found(answer))) == bool(len(self.true(truth)))), 1)
 
 
 _FORMS: tuple[tuple[type[AboutObjects], re.Pattern[str]], ...] = (

@@ -9,7 +9,7 @@ from taskwave.semantic.tasks.base import Task, Wording
 
 ENTRY_POINTS = "taskwave.tasks"
 """Group of entry points of other packages: each names a function from a wording to a `Task`, or to None where the
-wording asks something else, with an attribute `wording` of type `Wording`."""
+wording asks something else."""
 
 WORDINGS: tuple[Wording, ...] = (
     *(objects.COUNTING, objects.PRESENCE, objects.READING, objects.RECOGNITION, objects.FINDING),

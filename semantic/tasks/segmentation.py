@@ -9,7 +9,7 @@ from taskwave.semantic.language import lexicon
 from taskwave.semantic.metrics import iou_counts
 from taskwave.semantic.tasks.base import Answer, Score, Truth, Wording, wrong_kind
 
-WORDING = Wording("segmentation", ("cars", "where are the cars?", "road and pavement"), needs="label")
+WORDING = Wording("segmentation", ("cars", "where are the cars?", "road and pavement"))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
 from taskwave.semantic.training.damage import uniform
@@ -16,7 +17,7 @@ def vary(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     if uniform(generator, 0, 1) < 0.3:
         image = _blur(image, uniform(generator, 0.4, 1.5))
     if uniform(generator, 0, 1) < 0.3:
-        image = _reduce(image, uniform(generator, 1, 2.5))
+        image = reduced(image[None], uniform(generator, 1, 2.5))[0]
     if uniform(generator, 0, 1) < 0.3:
         image = image + uniform(generator, 0, 0.05) * torch.randn(image.shape, generator=generator)
     image = image.clamp(0, 1)
@@ -36,19 +37,16 @@ def _colour(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def _blur(image: torch.Tensor, sigma: float) -> torch.Tensor:
     """Blur by a Gaussian of `sigma` pixels."""
-    half = int(3 * sigma) + 1
-    taps = torch.exp(-0.5 * (torch.arange(-half, half + 1) / sigma).square())
-    kernel = (taps / taps.sum()).expand(3, 1, -1)
-    padded = functional.pad(image[None], (half, half, half, half), mode="replicate")
-    return functional.conv2d(functional.conv2d(padded, kernel[:, :, None], groups=3), kernel[..., None], groups=3)[0]
+    sigmas, radii = (0, sigma, sigma), (0, int(3 * sigma) + 1, int(3 * sigma) + 1)
+    return torch.from_numpy(gaussian_filter(image.numpy(), sigmas, mode="nearest", radius=radii))
 
 
-def _reduce(image: torch.Tensor, factor: float) -> torch.Tensor:
-    """Scale down and up again."""
-    height, width = image.shape[-2:]
-    small = (max(4, round(height / factor)), max(4, round(width / factor)))
-    down = functional.interpolate(image[None], small, mode="bilinear", antialias=True, align_corners=False)
-    return functional.interpolate(down, (height, width), mode="bicubic", align_corners=False)[0]
+def reduced(images: torch.Tensor, factor: float) -> torch.Tensor:
+    """Return images [B, 3, H, W] scaled down by `factor` (area-aware) and up again (bicubic, which may overshoot)."""
+    height, width = images.shape[-2:]
+    small = max(1, round(height / factor)), max(1, round(width / factor))
+    down = functional.interpolate(images, small, mode="bilinear", antialias=True, align_corners=False)
+    return functional.interpolate(down, (height, width), mode="bicubic", align_corners=False)
 
 
 def _jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """The training of a detector: focal loss of the heat map and absolute errors of the edges (Zhou et al. 2019)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -26,27 +28,40 @@ def detection_loss(scores: torch.Tensor, edges: torch.Tensor, targets: Targets) 
     return -(positive + negative).sum() / number + EDGES_WEIGHT * wrong / targets.near.sum().clamp(min=1)
 
 
+def best_f1(confidence: Sequence[float], right: Sequence[bool], total: int) -> tuple[float, float]:
+    """Return the largest F1 of objects found that are named from some confidence on, and that confidence.
+
+    The confidence lies half way between the last object that is named and the next.
+
+    Args:
+        confidence: confidence of each object found.
+        right: whether it is a hit.
+        total: number of true objects.
+    """
+    order = sorted(range(len(confidence)), key=lambda i: -confidence[i])
+    best, least, hits = 0.0, 1.0, 0
+    for number, i in enumerate(order, start=1):
+        hits += right[i]
+        f1 = 2 * hits / (number + total)
+        if f1 > best:
+            below = confidence[order[number]] if number < len(order) else 0.0
+            best, least = f1, (confidence[i] + below) / 2
+    return best, least
+
+
 def evaluate(net: DetectorNet, pool: BoxPool) -> dict[str, float]:
-    """Return the best F1 over all thresholds, the threshold, and the F1 at 0.3, over all images of a pool."""
-    confidence, right, total = [], [], 0
+    """Return the largest F1 over all images of a pool, and the confidence that it takes."""
+    confidence, right, total = list[float](), list[bool](), 0
     for image, objects in zip(pool.images, pool.objects, strict=True):
         (found,) = net.find((image[None].float() / 255).to(memory_format=torch.channels_last))
         kinds = [pool.classes[kind] for kind in found.classes.tolist()]
         names = tuple(pool.classes[pool.class_of(name)] for name in objects.classes)
         matched = matches(found.boxes, kinds, Objects(objects.boxes, names, objects.texts))
-        confidence.append(found.confidence)
-        right.append(torch.tensor([match is not None for match in matched], dtype=torch.bool))
+        confidence += found.confidence.tolist()
+        right += [match is not None for match in matched]
         total += len(objects)
-    scores, order = torch.cat(confidence).sort(descending=True)
-    hits = torch.cat(right)[order].cumsum(0)
-    f1 = 2 * hits / (torch.arange(1, len(hits) + 1) + total)
-    best = int(f1.argmax()) if len(f1) else 0
-    fixed = int((scores >= 0.3).sum())
-    return {
-        "f1": float(f1[best]) if len(f1) else 0.0,
-        "threshold": float(scores[best]) if len(f1) else 1.0,
-        "f1_at_0.3": float(f1[fixed - 1]) if fixed else 0.0,
-    }
+    f1, least = best_f1(confidence, right, total)
+    return {"f1": f1, "confidence": least}
 
 
 def train_detector(

@@ -1,6 +1,5 @@
 """The training of a judge from its recipe: a detector, for signs a reader, and the confidence an answer needs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from taskwave.semantic.judges.reader import PatchNet
 from taskwave.semantic.signs import SIGNS
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.fit import Fit, FitConfig
-from taskwave.semantic.training.judges.detector import train_detector
+from taskwave.semantic.training.judges.detector import best_f1, train_detector
 from taskwave.semantic.training.judges.pools import BoxPool
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.judges.reader import PatchPool, signs_of, train_reader
@@ -117,17 +116,4 @@ def best_confidence(judge: ObjectJudge, images: ImageSet) -> float:
         confidence += found.confidence.tolist()
         right += [match is not None for match in matches(found.boxes, found.classes, known)]
         total += len(known)
-    return _largest_f1(confidence, right, total)
-
-
-def _largest_f1(confidence: Sequence[float], right: Sequence[bool], total: int) -> float:
-    """Return the confidence from which the objects found have the largest F1; that half way to the next lower one."""
-    order = sorted(range(len(confidence)), key=lambda i: -confidence[i])
-    best, least, hits = 0.0, 1.0, 0
-    for number, i in enumerate(order, start=1):
-        hits += right[i]
-        f1 = 2 * hits / (number + total)
-        if f1 > best:
-            below = confidence[order[number]] if number < len(order) else LOWEST
-            best, least = f1, (confidence[i] + below) / 2
-    return least
+    return best_f1(confidence, right, total)[1]

@@ -23,14 +23,14 @@ def test_parts_that_are_near_are_one_region_and_the_weightiest_comes_first() -> 
     relevance = torch.zeros(12, 16)
     relevance[2:4, 3] = relevance[2, 5] = 0.9
     relevance[10:12, 13:16] = 0.8
-    assert find_regions(relevance, 0.5) == [Region(12, 9, 4, 3), Region(2, 1, 5, 4)]
-    assert find_regions(relevance, 0.95) == []
+    assert find_regions(relevance) == [Region(12, 9, 4, 3), Region(2, 1, 5, 4)]
+    assert find_regions(0.2 * relevance) == [], "nothing is relevant enough"
 
 
 def test_there_are_at_most_a_few_regions() -> None:
     relevance = torch.zeros(40, 40)
     relevance[::8, ::8] = 1
-    assert len(find_regions(relevance, 0.5)) == MOST_REGIONS
+    assert len(find_regions(relevance)) == MOST_REGIONS
 
 
 @pytest.mark.parametrize(

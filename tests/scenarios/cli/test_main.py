@@ -91,8 +91,9 @@ def test_bad_input_is_one_message_and_exit_code_2(
     if "run" in given and "weights=" not in given[-1]:
         given += ["--set", f"weights={weights}"]
     code, out, err = call(*given)
-    said = err[err.find("error:") :]
-    assert code == 2 and said.startswith("error:") and told in said, err
+    status, found, said = err.partition("error:")
+    assert code == 2 and found and told in said, err
+    assert all(line.endswith("…") for line in status.splitlines()), err
     assert not out
 
 

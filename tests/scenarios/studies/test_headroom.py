@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from taskwave.scenarios.studies.headroom import headroom_table, measure_headroom, reduced
+from taskwave.scenarios.studies.headroom import headroom_table, measure_headroom
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
+from taskwave.semantic.training.judges.augmentation import reduced
 from taskwave.semantic.weights import Models
 
 

@@ -15,7 +15,7 @@ from taskwave.semantic.judges.ocr import OcrJudge
 from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
-from taskwave.semantic.training.judges.workshop import _largest_f1
+from taskwave.semantic.training.judges.detector import best_f1
 from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.bundle import HERE
 from taskwave.semantic.weights.judges import bundled_judges, load_judge
@@ -52,8 +52,10 @@ def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models) -> None:
 
 
 def test_the_confidence_is_that_of_the_largest_f1() -> None:
-    assert _largest_f1([0.9, 0.8, 0.3, 0.2], [True, True, False, True], 3) == pytest.approx(0.125)
-    assert _largest_f1([0.9, 0.8, 0.6, 0.3], [True, True, False, False], 2) == pytest.approx(0.7)
+    f1, least = best_f1([0.9, 0.8, 0.3, 0.2], [True, True, False, True], 3)
+    assert (f1, least) == (pytest.approx(6 / 7), pytest.approx(0.1))
+    assert best_f1([0.9, 0.6, 0.8, 0.3], [True, False, True, False], 2) == (1.0, pytest.approx(0.7))
+    assert best_f1([], [], 2) == (0.0, 1.0)
 
 
 def test_texts_are_read_where_boxes_are_known() -> None:
