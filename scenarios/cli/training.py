@@ -113,8 +113,13 @@ def train_judge(
     threads: Threads = None,
 ) -> None:
     """Train a judge: a detector and, for gtsdb, a reader of signs. Needs the extra `train` and the images."""
-    folder = out or Path("runs/train/judges") / name
-    with _alone(folder, export, threads) as display:
+    from taskwave.semantic.training.judges.recipes import judge_recipe
+
+    folder, recipe = out or Path("runs/train/judges") / name, judge_recipe(name)
+    plan = _tell("detector", folder / "detector", recipe.steps, recipe.batch)
+    if recipe.reads_signs:
+        plan += _tell("reader", folder / "reader", recipe.reader_steps, 64)
+    with _alone(folder, export, threads, plan) as display:
         from taskwave.semantic.training.judges.workshop import JudgeWorkshop
 
         judge = JudgeWorkshop(name, folder, seed, display).export(export)
@@ -130,7 +135,7 @@ def train_locator(
     threads: Threads = None,
 ) -> None:
     """Train the locator, which finds what a prompt names. Needs the extra `train` and four image sets."""
-    with _alone(out, export, threads) as display:
+    with _alone(out, export, threads, _tell("locator", out, steps, 8)) as display:
         from taskwave.semantic.training.locator import locator_from_sets
         from taskwave.semantic.weights import forget_origin
 
@@ -140,11 +145,11 @@ def train_locator(
 
 
 @contextmanager
-def _alone(folder: Path, export: Path, threads: int | None) -> "Iterator[Display]":
+def _alone(folder: Path, export: Path, threads: int | None, plan: "tuple[StagePlan, ...]") -> "Iterator[Display]":
     """Show a training that is alone in its folder and whose result has a new folder."""
     from taskwave.scenarios.cli.training_display import show
 
-    with show([]) as display:
+    with show(plan) as display:
         display.note("loading PyTorch …")
         import torch
 

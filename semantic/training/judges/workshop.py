@@ -1,6 +1,6 @@
 """The training of a judge from its recipe: a detector, for signs a reader, and the confidence an answer needs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from taskwave.semantic.training.judges.detector import best_f1, train_detector
 from taskwave.semantic.training.judges.pools import BoxPool
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.judges.reader import PatchPool, signs_of, train_reader
+from taskwave.semantic.training.judges.recipes import judge_recipe
 from taskwave.semantic.training.monitor import Monitor
 from taskwave.semantic.weights.judges import save_judge
 
@@ -25,35 +26,11 @@ LOWEST = 0.05
 """Smallest confidence among which that of a judge is chosen."""
 
 
-@dataclass(frozen=True)
-class JudgeRecipe:
-    """Describes how a judge is trained."""
-
-    source: str
-    """Image set, whose splits train and val are used."""
-    classes: tuple[str, ...]
-    """Classes of the detector. A single one stands for all objects of the set."""
-    reads_signs: bool = False
-    """Whether a reader tells which of the 43 traffic signs was found; it is trained with GTSRB, too."""
-    steps: int = 5000
-    """Steps of the detector, with 8 crops each."""
-    reader_steps: int = 4000
-    """Steps of the reader, with 64 patches each."""
-
-
-RECIPES = {
-    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads_signs=True),
-    "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
-    "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
-}
-"""Recipes of the judges by their names."""
-
-
 class JudgeWorkshop:
     """Trains the networks of a judge in a folder and exports the judge.
 
     Args:
-        name: one of `RECIPES`.
+        name: one of `recipes.RECIPES`.
         folder: folder of checkpoints and logs.
         seed: seed of data and weights.
         monitor: follower of the progress.
@@ -65,9 +42,7 @@ class JudgeWorkshop:
     """
 
     def __init__(self, name: str, folder: Path, seed: int, monitor: Monitor) -> None:
-        if name not in RECIPES:
-            raise ValueError(f"there is no judge {name!r}: choose one of {', '.join(RECIPES)}")
-        self.name, self.recipe, self.folder, self.seed, self.monitor = name, RECIPES[name], folder, seed, monitor
+        self.name, self.recipe, self.folder, self.seed, self.monitor = name, judge_recipe(name), folder, seed, monitor
         self.train, self.val = (open_images(self.recipe.source, split) for split in ("train", "val"))
 
     def detector(self) -> DetectorNet:
@@ -78,7 +53,9 @@ class JudgeWorkshop:
         net = net.to(memory_format=torch.channels_last)
         pool = BoxPool([self.train], self.recipe.classes, mirror=True)
         val = BoxPool([self.val], self.recipe.classes, mirror=False)
-        return train_detector(net, self._fit(net, "detector", self.recipe.steps, 1e-3), pool, val, 8, self.monitor)
+        return train_detector(
+            net, self._fit(net, "detector", self.recipe.steps, 1e-3), pool, val, self.recipe.batch, self.monitor
+        )
 
     def reader(self) -> PatchNet:
         """Train the reader, from its checkpoint on if there is one."""

@@ -1,0 +1,40 @@
+"""The recipes of the judges, which load no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class JudgeRecipe:
+    """Describes how a judge is trained."""
+
+    source: str
+    """Image set, whose splits train and val are used."""
+    classes: tuple[str, ...]
+    """Classes of the detector. A single one stands for all objects of the set."""
+    reads_signs: bool = False
+    """Whether a reader tells which of the 43 traffic signs was found; it is trained with GTSRB, too."""
+    steps: int = 5000
+    """Number of steps of the detector."""
+    batch: int = 8
+    """Number of crops per step of the detector."""
+    reader_steps: int = 4000
+    """Number of steps of the reader."""
+
+
+RECIPES = {
+    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads_signs=True),
+    "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
+    "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
+}
+"""Recipes of the judges by their names."""
+
+
+def judge_recipe(name: str) -> JudgeRecipe:
+    """Return the recipe of a judge.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"there is no judge {name!r}: choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
