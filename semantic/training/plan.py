@@ -19,8 +19,8 @@ COST = {
     "attention": 0.64,
     "reader": 0.06,
 }
-"""Time of one image in each stage relative to `segmentation`, with the networks of the recipe `streets` on one core; of a
-patch of the reader relative to a crop of the detector."""
+"""Time of one image in each stage relative to `segmentation`, with the networks of the recipe `streets` on one core.
+That of a patch of the reader is relative to a crop of the detector."""
 
 
 @dataclass(frozen=True)

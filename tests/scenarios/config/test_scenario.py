@@ -298,3 +298,9 @@ def test_a_scenario_cannot_be_changed(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         scenario.seed = 2  # type: ignore[misc]
     assert Scenario.model_validate(scenario.model_dump()) == scenario
+
+
+def test_a_key_that_is_given_twice_is_refused_unless_both_agree() -> None:
+    with pytest.raises(loading.ScenarioError, match=r"--set seed is given twice: as 1 and 2"):
+        loading.load("awgn", ["seed=1", "images.count=2", "seed=2"])
+    assert loading.load("awgn", ["seed=1", "seed=1"]).seed == 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from taskwave.semantic.backbone import Backbone
+from taskwave.semantic.backbone import Backbone, SameConv
 from taskwave.semantic.data.objects import Objects, matches, overlaps
 from taskwave.semantic.judges.detector import DetectorNet, Found, distinct
 from taskwave.semantic.judges.objects import OTHER, ObjectJudge
@@ -61,6 +61,17 @@ def test_every_true_object_is_matched_once_by_the_surest() -> None:
 def test_the_backbone_halves_as_tensorflow_does() -> None:
     features = Backbone(7).eval()(torch.rand(1, 3, 97, 130))
     assert [tuple(f.shape[1:]) for f in features] == [(24, 25, 33), (40, 13, 17), (112, 7, 9), (320, 4, 5)]
+
+
+def test_padding_has_one_more_pixel_below_and_on_the_right() -> None:
+    conv = SameConv(1, 1, 3, 2, bias=False)
+    conv.weight.data.fill_(1)
+    image = torch.zeros(1, 1, 4, 4)
+    image[..., 2, 2] = 1
+    assert conv(image)[0, 0].tolist() == [[1, 1], [1, 1]], "the first place reaches from pixel 0 to 2"
+    image = torch.zeros(1, 1, 4, 4)
+    image[..., 1, 1] = 1
+    assert conv(image)[0, 0].tolist() == [[1, 0], [0, 0]]
 
 
 def test_patches_are_cut_with_their_surroundings() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from taskwave.links.base import Delivery
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.objects import Objects
@@ -49,6 +50,20 @@ def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models) -> None:
     assert set(jury.judges([SIGNS, CARS])) == {SIGNS.name, CARS.name}
     with pytest.raises(ValueError, match=r"no judge answers .*recognition.*carla: no task network"):
         Jury(tiny_models, None, "carla").panel.of(SIGNS)
+
+
+def test_a_judge_answers_once_on_an_image_and_anew_on_another(
+    colour_models: Models, street_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jury, none = Jury(colour_models, None), torch.zeros(1, dtype=torch.int64)
+    seen: list[torch.Tensor] = []
+    judge = jury.panel.of(CARS)
+    answer = judge.answer
+    monkeypatch.setattr(judge, "answer", lambda images, truths: seen.append(images) or answer(images, truths))
+    deliveries = [Delivery(none, none, none, none.bool(), street_images[i : i + 1]) for i in (0, 1)]
+    first = [jury.answers(deliveries[0], task, []) for task in (CARS, questions.read("road"))]
+    (other,) = jury.answers(deliveries[1], CARS, [])
+    assert len(seen) == 2 and first[0] is first[1] and not torch.equal(first[0][0], other)  # type: ignore[arg-type]
 
 
 def test_the_confidence_is_that_of_the_largest_f1() -> None:
