@@ -106,23 +106,30 @@ Threads = Annotated[int | None, typer.Option(help="Processor threads; default: a
 
 @train.command("judge")
 def train_judge(
-    name: Annotated[str, typer.Argument(help="gtsdb, roadsigns or carla: the image set it is trained on.")],
+    name: Annotated[str, typer.Argument(help="Name of the judge: gtsdb, roadsigns, carla, camvid.")],
     export: NewFolder,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/judges/NAME.")] = None,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
-    """Train a judge: a detector and, for gtsdb, a reader of signs. Needs the extra `train` and the images."""
-    from taskwave.semantic.training.judges.recipes import judge_recipe
+    """Train a judge on an image set. Needs the extra `train` and the images."""
+    from taskwave.semantic.training.judges.recipes import SceneRecipe, judge_recipe
 
     folder, recipe = out or Path("runs/train/judges") / name, judge_recipe(name)
+    if isinstance(recipe, SceneRecipe):
+        with _alone(folder, export, threads, _tell("network", folder / "network", recipe.steps, recipe.batch)) as shown:
+            from taskwave.semantic.training.judges.scene_workshop import train_scene_judge
+
+            train_scene_judge(name, recipe, folder, export, seed, shown)
+        typer.echo(f"wrote {export}")
+        return
     plan = _tell("detector", folder / "detector", recipe.steps, recipe.batch)
     if recipe.reads_signs:
         plan += _tell("reader", folder / "reader", recipe.reader_steps, 64)
     with _alone(folder, export, threads, plan) as display:
         from taskwave.semantic.training.judges.workshop import JudgeWorkshop
 
-        judge = JudgeWorkshop(name, folder, seed, display).export(export)
+        judge = JudgeWorkshop(name, recipe, folder, seed, display).export(export)
     typer.echo(f"wrote {export}: objects of a confidence of {judge.least:.2f} or more are named")
 
 
@@ -137,10 +144,9 @@ def train_locator(
     """Train the locator, which finds what a prompt names. Needs the extra `train` and four image sets."""
     with _alone(out, export, threads, _tell("locator", out, steps, 8)) as display:
         from taskwave.semantic.training.locator import locator_from_sets
-        from taskwave.semantic.weights import forget_origin
+        from taskwave.semantic.weights import save_network
 
-        locator_from_sets(out, steps, seed, display).half().save_pretrained(export)
-        forget_origin(export / "config.json")
+        save_network(locator_from_sets(out, steps, seed, display), export)
     typer.echo(f"wrote {export}")
 
 

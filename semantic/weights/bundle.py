@@ -3,18 +3,16 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from diffusers import UNet2DModel
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
-from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from taskwave.semantic.attention.locator import Locator
@@ -26,6 +24,7 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.weights.storage import load_network, save_network
 
 HERE = Path(__file__).parent
 """Folder of the bundled sets."""
@@ -34,8 +33,6 @@ INDEX = "bundle.json"
 
 _LIBRARIES = (diffusers_logging, transformers_logging)
 """Logging of the libraries that `quiet_libraries` silences."""
-
-Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass
@@ -116,22 +113,6 @@ def _folder(name_or_path: str | Path) -> Path:
         f"no weights '{name_or_path}': neither a bundled set ({', '.join(bundled_sets())}) nor a folder with {INDEX}; "
         "name one of these, or train a set with `taskwave train`"
     )
-
-
-def load_network(kind: type[Net], folder: Path) -> Net:
-    """Load the network that `save_pretrained` wrote to `folder`, in single precision and evaluation mode.
-
-    Raises:
-        ValueError: the files are damaged.
-    """
-    load: Callable[..., Net] = kind.from_pretrained  # type: ignore[attr-defined]
-    try:
-        with quiet_libraries():
-            return load(folder, local_files_only=True, low_cpu_mem_usage=False).float().eval()
-    except Exception as error:  # safetensors, diffusers and json each raise their own kind for a damaged file
-        raise ValueError(
-            f"cannot read the weights in {folder}: {error}; the files may be truncated, restore or retrain them"
-        ) from error
 
 
 def load_task_network(folder: Path) -> Segmenter:
@@ -224,7 +205,7 @@ def check_target(folder: Path) -> None:
 def save_models(
     folder: Path, codec: LatentCodec, channel_weights: torch.Tensor, networks: dict[str, ModelMixin]
 ) -> None:
-    """Write a set in half precision: `codec` with its statistics, `channel_weights`, and `networks` by folder name.
+    """Write a set: `codec` with its statistics, `channel_weights`, and `networks` by folder name.
 
     It is written beside its place and put there whole.
 
@@ -244,9 +225,7 @@ def save_models(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, network in {"codec": codec.vae, **networks}.items():
-            network.half().save_pretrained(partial / name)
-            network.float()
-            forget_origin(partial / name / "config.json")
+            save_network(network, partial / name)
         (partial / INDEX).write_text(json.dumps(index, indent=1) + "\n")
         partial.replace(folder)
     except (OSError, SafetensorError) as error:

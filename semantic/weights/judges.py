@@ -1,25 +1,28 @@
 """The folders of judges: a detector, where there is one a reader of patches, and how sure an answer has to be.
 
-A judge is a folder with `judge.json`: its `name`, the `folder` of its detector, that of its reader or null, and the
-smallest confidence (`least`) of an object that it names. A folder with `config.json` is a segmentation network.
+A judge is a folder with `judge.json`, which holds its `name` and its `kind`:
+
+- "objects": a detector in `detector`; `reader` says whether there is a reader in `reader`; `least` is the smallest
+  confidence of an object that is named.
+- "segmentation" and "classification": a network in `network`.
+
+A folder with `config.json` is a segmentation network.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from taskwave.semantic.judges.base import Judge
 from taskwave.semantic.judges.detector import DetectorNet
 from taskwave.semantic.judges.objects import ObjectJudge
 from taskwave.semantic.judges.ocr import OcrJudge
 from taskwave.semantic.judges.reader import PatchNet
-from taskwave.semantic.weights.bundle import (
-    HERE,
-    check_target,
-    folder_digest,
-    forget_origin,
-    load_network,
-    load_task_network,
-)
+from taskwave.semantic.judges.scenes import Classifier, ClassifierNet, SceneNet
+from taskwave.semantic.judges.segmentation import Segmenter
+from taskwave.semantic.weights.bundle import HERE, check_target, folder_digest, load_task_network
+from taskwave.semantic.weights.storage import load_network, save_network
 
 INDEX = "judge.json"
 """Name of the file that makes a folder a judge."""
@@ -58,9 +61,16 @@ def load_judge(name_or_folder: str | Path) -> Judge:
             ) from error
     try:
         index = json.loads((folder / INDEX).read_text())
-        name, reader, least = str(index["name"]), bool(index["reader"]), float(index["least"])
-    except (ValueError, KeyError, TypeError) as error:
+        name, make = str(index["name"]), _KINDS[index["kind"]]
+        return make(folder, name, index)
+    except (LookupError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged ({error!r}): restore it or export the judge again") from error
+
+
+def _objects(folder: Path, name: str, index: dict[str, Any]) -> Judge:
+    reader, least = bool(index["reader"]), index["least"]
+    if not isinstance(least, float):
+        raise TypeError(f"least is {least!r}, not a number from 0 to 1")
     return ObjectJudge(
         name=name,
         digest=folder_digest(folder),
@@ -70,18 +80,45 @@ def load_judge(name_or_folder: str | Path) -> Judge:
     )
 
 
-def save_judge(folder: Path, name: str, detector: DetectorNet, reader: PatchNet | None, least: float) -> None:
-    """Write a judge in half precision.
+def _segmentation(folder: Path, name: str, _: dict[str, Any]) -> Judge:
+    return Segmenter(load_network(SceneNet, folder / "network"), folder_digest(folder), name)
+
+
+def _classification(folder: Path, name: str, _: dict[str, Any]) -> Judge:
+    return Classifier(load_network(ClassifierNet, folder / "network"), name, folder_digest(folder))
+
+
+_KINDS: dict[str, Callable[[Path, str, dict[str, Any]], Judge]] = {
+    "objects": _objects,
+    "segmentation": _segmentation,
+    "classification": _classification,
+}
+
+
+def save_object_judge(folder: Path, name: str, detector: DetectorNet, reader: PatchNet | None, least: float) -> None:
+    """Write a judge of objects.
 
     Raises:
         ValueError: the folder exists and is not empty.
     """
     check_target(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     for part, network in (("detector", detector), ("reader", reader)):
         if network is not None:
-            network.half().save_pretrained(folder / part)
-            network.float()
-            forget_origin(folder / part / "config.json")
-    index = {"name": name, "reader": reader is not None, "least": least}
+            save_network(network, folder / part)
+    _write_index(folder, {"name": name, "kind": "objects", "reader": reader is not None, "least": least})
+
+
+def save_scene_judge(folder: Path, name: str, network: SceneNet | ClassifierNet) -> None:
+    """Write a judge that answers on the whole of an image.
+
+    Raises:
+        ValueError: the folder exists and is not empty.
+    """
+    check_target(folder)
+    save_network(network, folder / "network")
+    kind = "segmentation" if isinstance(network, SceneNet) else "classification"
+    _write_index(folder, {"name": name, "kind": kind})
+
+
+def _write_index(folder: Path, index: dict[str, Any]) -> None:
     (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")

@@ -21,15 +21,32 @@ class JudgeRecipe:
     """Number of steps of the reader."""
 
 
-RECIPES = {
+@dataclass(frozen=True)
+class SceneRecipe:
+    """Describes how a judge that answers on the whole of an image is trained: segmentation or classification."""
+
+    source: str
+    """Image set, whose splits train and val are used."""
+    size: tuple[int, int] | None = None
+    """Height and width of the images in pixels. None: what they have."""
+    classes: tuple[str, ...] = ()
+    """Classes of the images. None given: the street classes of their pixels."""
+    steps: int = 2000
+    """Number of steps."""
+    batch: int = 6
+    """Number of crops or images per step."""
+
+
+RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
     "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads_signs=True),
     "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
     "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
+    "camvid": SceneRecipe("camvid", size=(352, 480)),
 }
 """Recipes of the judges by their names."""
 
 
-def judge_recipe(name: str) -> JudgeRecipe:
+def judge_recipe(name: str) -> JudgeRecipe | SceneRecipe:
     """Return the recipe of a judge.
 
     Raises:

@@ -18,9 +18,9 @@ from taskwave.semantic.training.judges.detector import best_f1, train_detector
 from taskwave.semantic.training.judges.pools import BoxPool
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.judges.reader import PatchPool, signs_of, train_reader
-from taskwave.semantic.training.judges.recipes import judge_recipe
+from taskwave.semantic.training.judges.recipes import JudgeRecipe
 from taskwave.semantic.training.monitor import Monitor
-from taskwave.semantic.weights.judges import save_judge
+from taskwave.semantic.weights.judges import save_object_judge
 
 LOWEST = 0.05
 """Smallest confidence among which that of a judge is chosen."""
@@ -30,7 +30,8 @@ class JudgeWorkshop:
     """Trains the networks of a judge in a folder and exports the judge.
 
     Args:
-        name: one of `recipes.RECIPES`.
+        name: name of the judge.
+        recipe: its recipe.
         folder: folder of checkpoints and logs.
         seed: seed of data and weights.
         monitor: follower of the progress.
@@ -38,11 +39,10 @@ class JudgeWorkshop:
     Raises:
         FileNotFoundError: images are missing.
         ModuleNotFoundError: the weights of the backbone are not installed.
-        ValueError: there is no recipe of that name.
     """
 
-    def __init__(self, name: str, folder: Path, seed: int, monitor: Monitor) -> None:
-        self.name, self.recipe, self.folder, self.seed, self.monitor = name, judge_recipe(name), folder, seed, monitor
+    def __init__(self, name: str, recipe: JudgeRecipe, folder: Path, seed: int, monitor: Monitor) -> None:
+        self.name, self.recipe, self.folder, self.seed, self.monitor = name, recipe, folder, seed, monitor
         self.train, self.val = (open_images(self.recipe.source, split) for split in ("train", "val"))
 
     def detector(self) -> DetectorNet:
@@ -73,7 +73,7 @@ class JudgeWorkshop:
         reader = self.reader() if self.recipe.reads_signs else None
         judge = ObjectJudge(self.name, "", detector, reader, LOWEST)
         judge = replace(judge, least=best_confidence(judge, self.val))
-        save_judge(target, self.name, detector, reader, judge.least)
+        save_object_judge(target, self.name, detector, reader, judge.least)
         return judge
 
     def _fit(self, net: torch.nn.Module, name: str, steps: int, lr: float) -> Fit:
