@@ -4,7 +4,7 @@ import difflib
 from collections import Counter
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from taskwave.links import registry
 from taskwave.phy.channel import link_budget
@@ -13,6 +13,8 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.config.table import ListToTuple, PathLike, Table
 from taskwave.phy.definitions import noise_variance
 from taskwave.semantic.data import ANNOTATED, SOURCES
+from taskwave.semantic.data.base import Size
+from taskwave.semantic.data.sources import SIZED, parse_size
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Task
 
@@ -38,6 +40,12 @@ def _known_source(value: str) -> str:
     return value
 
 
+def _size(value: object) -> object:
+    """Check a size of images; `ValueError` where it is not text, WIDTHxHEIGHT."""
+    parse_size(value if isinstance(value, str) else repr(value))
+    return value
+
+
 def check_prompt(value: str) -> str:
     """Check the wording of a task; `ValueError` where no kind of task understands it."""
     questions.read(value)
@@ -55,7 +63,7 @@ class ImageConfig(Table):
 
     source: Annotated[str, AfterValidator(_known_source)] = "streets"
     """Name of an image set: `streets` (generated), `boxes` (your own, with boxes), `folder` (a folder of images without
-    annotations, whose accuracy is null) or one that `open_images` knows, such as `camvid` or `gtsdb`."""
+    annotations, whose accuracy is null) or one that `open_images` knows, such as `camvid`, `gtsdb` or `cifar10`."""
     split: Literal["train", "val", "test"] = "val"
     """Split of the image set. A `folder` has none; its records bear this name nevertheless."""
     count: int = Field(default=8, ge=1, le=10**9)
@@ -66,6 +74,15 @@ class ImageConfig(Table):
     folder: PathLike | None = None
     """Folder of the image set, which the source `folder` needs; relative paths start at the current folder. None: the
     one that `open_images` finds."""
+    size: Annotated[str, BeforeValidator(_size)] | None = None
+    """Size of the images, WIDTHxHEIGHT in pixels such as `480x352`, to which they are cut about the centre and resized
+    with their label maps; for `streets`, `camvid`, `labelmefacade` and `folder`. None: 256x192, and for `folder` the
+    size that each image has. The images of other sources keep theirs."""
+
+    @property
+    def height_and_width(self) -> Size | None:
+        """Height and width of `size`, as `open_images` takes them."""
+        return None if self.size is None else parse_size(self.size)
 
 
 class SweepConfig(Table):
@@ -125,8 +142,9 @@ class Scenario(Table):
     text_encoder: str | None = Field(default=None, min_length=1)
     """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
     judge: PathLike | None = None
-    """Name (`gtsdb`, `rapidocr`) or folder of a judge that answers what it can on the images of all links. None, and
-    for all else: those of the image set, and for segmentation the task network in `weights`."""
+    """Name (`gtsdb`, `rapidocr`), folder or ONNX file (see docs/judges.md) of a judge that answers what it can on the
+    images of all links. None, and for all else: those of the image set, and for segmentation the task network in
+    `weights`."""
     tasks: Annotated[tuple[Prompt, ...], ListToTuple, Field(min_length=1)]
     """Questions of the tasks, one each, in free wording."""
     images: ImageConfig = ImageConfig()
@@ -198,4 +216,9 @@ class Scenario(Table):
             raise ValueError("images.folder is given, but the source 'streets' is generated: remove images.folder")
         if self.images.source == "folder" and self.images.folder is None:
             raise ValueError("images.source 'folder' needs the folder of the images: give images.folder")
+        if self.images.size is not None and self.images.source not in SIZED:
+            raise ValueError(
+                f"images.size {self.images.size!r} is given, but images of the source {self.images.source!r} keep the "
+                f"size that they have: remove images.size (it is for {', '.join(SIZED)})"
+            )
         return self

@@ -8,7 +8,10 @@ import torch
 
 from taskwave.scenarios.config.scenario import ImageConfig, Scenario
 from taskwave.semantic.data import ImageSet, check_batches, open_images
+from taskwave.semantic.data.annotated import Annotated
+from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
+from taskwave.semantic.tasks.objects import CONCEPTS
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class ImageBatch:
     truths: tuple[Truth, ...]
     """What is annotated of each image."""
     digest: str
-    """SHA-256 digest of pixels and annotations, by which results of other images are told apart."""
+    """SHA-256 digest of size, pixels and annotations, by which results of other images are told apart."""
 
 
 def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
@@ -62,18 +65,30 @@ def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
     """Return the image set of a scenario and the indices that it uses, spread evenly over the split.
 
     Raises:
-        ValueError: the split has fewer images than asked for, or those of a batch differ in size; also what
-            `open_images` raises.
+        ValueError: the split has fewer images than asked for, those of a batch differ in size, or no question is about
+            any of the classes of their objects; also what `open_images` raises.
     """
-    images = open_images(config.source, config.split, config.folder)
+    images = open_images(config.source, config.split, config.folder, config.height_and_width)
     if config.count > len(images):
         raise ValueError(
             f"images.count = {config.count}: the {config.split} split of {config.source} has {len(images)} images; "
             f"give --set images.count={len(images)} or less"
         )
+    if isinstance(images, Annotated) and not questions.others():
+        _check_classes(images, config)
     indices = tuple(i * len(images) // config.count for i in range(config.count))
     check_batches(images, indices, config.batch)
     return images, indices
+
+
+def _check_classes(images: Annotated, config: ImageConfig) -> None:
+    """Raise ValueError where no question can be about any object of the images, whose accuracy would be null."""
+    known = dict.fromkeys(name for concept in CONCEPTS for name in concept.classes)
+    if images.classes and not known.keys() & set(images.classes):
+        raise ValueError(
+            f"{config.folder or config.source}: questions are about none of the classes in its boxes.csv "
+            f"({', '.join(images.classes[:8])}); name them as questions do: {', '.join(known)}"
+        )
 
 
 def load_batch(images: ImageSet, indices: tuple[int, ...], size: int, index: int) -> ImageBatch:
@@ -81,13 +96,14 @@ def load_batch(images: ImageSet, indices: tuple[int, ...], size: int, index: int
     samples = [images[i] for i in indices[index * size : (index + 1) * size]]
     pixels = torch.stack([sample.image for sample in samples])
     truths = tuple(Truth.of(sample) for sample in samples)
+    content = repr(tuple(pixels.shape)).encode() + pixels.numpy().tobytes() + b"".join(map(_content, truths))
     return ImageBatch(
         index=index,
         names=tuple(sample.name for sample in samples),
         groups=tuple(sample.group for sample in samples),
         images=pixels.float() / 255,
         truths=truths,
-        digest=hashlib.sha256(pixels.numpy().tobytes() + b"".join(map(_content, truths))).hexdigest(),
+        digest=hashlib.sha256(content).hexdigest(),
     )
 
 

@@ -44,6 +44,11 @@ class Annotated:
                 "restore them or remove their lines"
             )
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that the table of boxes names, in alphabetical order."""
+        return tuple(sorted({kind for objects in self._objects.values() for _, kind, _ in objects}))
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ Corners = tuple[float, float, float, float]
 OVERLAP = 0.5
 """Intersection over union from which two boxes are taken for one object."""
 
+_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm")
+"""Extensions that names of images may have."""
+_MORE = "\0"
+"""Key of the cells of a line that belong to no column."""
 _EDGES = (("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"))
 
 
@@ -46,6 +51,36 @@ class Objects:
         return Objects(self.boxes[kept], tuple(self.classes[i] for i in kept), tuple(self.texts[i] for i in kept))
 
 
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read a table, CSV in UTF-8 whose first line names the columns.
+
+    Returns:
+        Names of the columns, and for each line its number (from 1) and its cells by column, empty where there is none.
+
+    Raises:
+        ValueError: it is no such table, names a column twice, or a line has more cells than there are columns.
+    """
+    table = csv.DictReader(io.StringIO(read_text(path)), restkey=_MORE, restval="", strict=True)
+    try:
+        columns = [name.strip() for name in table.fieldnames or ()]
+        table.fieldnames = columns
+        rows = [(table.line_num, row) for row in table]
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: line {table.line_num + 1}: not readable as CSV ({error}); correct its quotation marks"
+        ) from error
+    twice = [name for name in columns if name and columns.count(name) > 1]
+    if twice:
+        raise ValueError(f"{path}: the column {twice[0]} is named twice in the first line; take one out")
+    for line, row in rows:
+        if _MORE in row:
+            raise ValueError(
+                f"{path}: line {line} has more cells than the {len(columns)} columns of the first line; put a text "
+                "with commas in quotation marks"
+            )
+    return columns, rows
+
+
 def read_boxes(path: Path, scale: float = 1.0) -> dict[str, list[tuple[Corners, str, str]]]:
     """Read a table of boxes with the columns image, class, x0, y0, x1, y1 and, if there is one, text.
 
@@ -65,9 +100,7 @@ def read_boxes(path: Path, scale: float = 1.0) -> dict[str, list[tuple[Corners, 
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the table of boxes is missing; restore it from the data set's source")
-    rows = csv.DictReader(io.StringIO(read_text(path)), restkey="", restval="")
-    columns = [name.strip() for name in rows.fieldnames or ()]
-    rows.fieldnames = columns
+    columns, rows = read_table(path)
     edges = next((e for e in _EDGES if set(e) <= set(columns)), None)
     missing = [name for name in ("image", "class") if name not in columns]
     if edges is None:
@@ -78,12 +111,12 @@ def read_boxes(path: Path, scale: float = 1.0) -> dict[str, list[tuple[Corners, 
             "line names the columns image,class,x0,y0,x1,y1 and, if there are texts, text"
         )
     found: dict[str, list[tuple[Corners, str, str]]] = {}
-    for row in rows:
-        corners = _corners(path, rows.line_num, row, edges, scale)
+    for line, row in rows:
+        corners = _corners(path, line, row, edges, scale)
         name, kind = row["image"].strip(), row["class"].strip()
         if not name or not kind:
-            raise ValueError(f"{path}: line {rows.line_num}: the {'class' if name else 'image'} is empty; fill it in")
-        stem = name if Path(name).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp") else Path(name).stem
+            raise ValueError(f"{path}: line {line}: the {'class' if name else 'image'} is empty; fill it in")
+        stem = unicodedata.normalize("NFC", Path(name).stem if Path(name).suffix.lower() in _IMAGES else name)
         found.setdefault(stem, []).append((corners, kind, (row.get("text") or "").strip()))
     return found
 

@@ -1,10 +1,12 @@
 """Image sets by the name of their source."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from taskwave.semantic.data.annotated import Annotated, Carla, Gtsdb, RoadSigns
 from taskwave.semantic.data.base import DEFAULT_SIZE, ImageSet, Size
+from taskwave.semantic.data.categories import Cifar10
 from taskwave.semantic.data.photographs import CamVid, LabelMeFacade
 from taskwave.semantic.data.streets import StreetScenes
 from taskwave.semantic.data.unlabelled import ImageFolder
@@ -17,10 +19,45 @@ ANNOTATED = {
     "roadsigns": "objects",
     "carla": "objects",
     "boxes": "objects",
+    "cifar10": "category",
     "folder": "",
 }
-"""What the images of each source have annotated: `label` (maps of class ids), `objects` (boxes), or nothing."""
+"""What the images of each source have annotated: `label` (maps of class ids), `objects` (boxes), `category` (the class
+of the whole image), or nothing. "streets" have both maps and boxes; `label` makes "where are the cars?" ask for a map.
+"""
 SOURCES = tuple(ANNOTATED)
+_KEPT: dict[str, Callable[[str, Path | None], ImageSet]] = {
+    "gtsdb": Gtsdb,
+    "roadsigns": RoadSigns,
+    "carla": Carla,
+    "boxes": Annotated,
+    "cifar10": Cifar10,
+}
+"""Sources whose images keep the size that they have."""
+_SCALED: dict[str, Callable[[str, Path | None, Size], ImageSet]] = {"camvid": CamVid, "labelmefacade": LabelMeFacade}
+"""Sources of photographs that are cut and resized."""
+_OWN = {"folder": "the images", "boxes": "images, lists and boxes.csv"}
+"""Sources that are a folder of the user, and what it holds."""
+SIZED = tuple(source for source in SOURCES if source not in _KEPT)
+"""Sources whose images can be had in a size asked for."""
+_LARGEST = 8192
+"""Largest height and width that can be asked for."""
+_MOST_PIXELS = 2**22
+"""Largest number of pixels of an image that goes through links: a codec tries many rungs on it in a minute and 4 GB."""
+
+
+def parse_size(text: str) -> Size:
+    """Return height and width of a size as a person writes it, WIDTHxHEIGHT in pixels, such as "480x352".
+
+    Raises:
+        ValueError: it is written in another way, or a side is not of 16 to 8192 pixels.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})x([0-9]{1,6})", text)
+    if found is None or not all(16 <= int(side) <= _LARGEST for side in found.groups()):
+        raise ValueError(
+            f'{text!r} is no size; allowed: WIDTHxHEIGHT in pixels, each from 16 to {_LARGEST}, such as "480x352"'
+        )
+    return int(found[2]), int(found[1])
 
 
 def open_images(source: str, split: str, folder: Path | None = None, size: Size | None = None) -> ImageSet:
@@ -34,39 +71,31 @@ def open_images(source: str, split: str, folder: Path | None = None, size: Size 
         folder: folder that holds the files; by default $TASKWAVE_DATA/<set>, else ../shared/data/<set> beside the
             checkout. Must be left out for "streets" and given for "folder".
         size: height and width of the images in pixels, each at least 16. None: `DEFAULT_SIZE`, or for "folder" the size
-            that each image has. Images with boxes keep theirs.
+            that each image has. Only for `SIZED`; the images of other sources keep theirs.
 
     Raises:
         ValueError: unknown source or split, bad size, a folder for street scenes, or none for "folder".
         FileNotFoundError: the files do not exist.
     """
+    if source not in SOURCES:
+        raise ValueError(f"image source {source!r}: allowed are {', '.join(SOURCES)}")
+    if source in _KEPT and size is not None:
+        raise ValueError(f"size {size}: images of {source} keep the size that they have; leave it out")
+    if source == "streets" and folder is not None:
+        raise ValueError(f"folder {folder}: street scenes are drawn, not read; leave the folder out")
+    if source in _OWN and folder is None:
+        raise ValueError(f"the source {source!r} needs the folder of {_OWN[source]}: name it")
+    if source in _KEPT:
+        return _KEPT[source](split, folder)
     if source == "folder":
-        if folder is None:
-            raise ValueError("the source 'folder' needs the folder of the images: name it")
+        assert folder is not None
         return ImageFolder(folder, size)
-    if ANNOTATED.get(source) == "objects":
-        if size is not None:
-            raise ValueError(f"size {size}: images of {source} keep the size that they have; leave it out")
-        if source == "boxes":
-            if folder is None:
-                raise ValueError("the source 'boxes' needs the folder of images, lists and boxes.csv: name it")
-            return Annotated(split, folder)
-        return {"gtsdb": Gtsdb, "roadsigns": RoadSigns, "carla": Carla}[source](split, folder)
     size = DEFAULT_SIZE if size is None else size
-    match source:
-        case "streets":
-            if folder is not None:
-                raise ValueError(f"folder {folder}: street scenes are drawn, not read; leave the folder out")
-            return StreetScenes(split, size=size)
-        case "camvid":
-            return CamVid(split, folder, size)
-        case "labelmefacade":
-            return LabelMeFacade(split, folder, size)
-    raise ValueError(f"image source {source!r}: allowed are {', '.join(SOURCES)}")
+    return StreetScenes(split, size=size) if source == "streets" else _SCALED[source](split, folder, size)
 
 
 def check_batches(images: ImageSet, indices: Sequence[int], batch: int) -> None:
-    """Check that the images of every batch have one size, which is at least 16 pixels each way.
+    """Check that the images of every batch have one size, which is at least 16 pixels each way and not too large.
 
     Args:
         images: image set.
@@ -83,6 +112,11 @@ def check_batches(images: ImageSet, indices: Sequence[int], batch: int) -> None:
         for index, (height, width) in sizes.items():
             if min(height, width) < 16:
                 raise ValueError(f"image {images.names[index]!r} is {width}x{height}; allowed: at least 16x16 pixels")
+            if height * width > _MOST_PIXELS:
+                raise ValueError(
+                    f"image {images.names[index]!r} is {width}x{height}; allowed: at most {_MOST_PIXELS} pixels in "
+                    "all, since links take minutes and gigabytes for more; scale it down, or give images.size"
+                )
             if (height, width) != sizes[first]:
                 raise ValueError(
                     f"images {images.names[first]!r} ({sizes[first][1]}x{sizes[first][0]}) and "

@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from taskwave.semantic.tasks.base import Answer, Score, Truth, Wording, wrong_kind
 
 WORDING = Wording("classification", ("what is this?", "what does the picture show?"))
-_FORM = re.compile(r"what (?:is|does) (?:this|the (?:picture|image))(?: of| show)?")
+_PICTURE = r"(?:this|the) (?:picture|image|photo|photograph)"
+_FORM = re.compile(
+    rf"what (?:is|does) (?:this|it|{_PICTURE})(?: of| show| a (?:picture|image|photo) of)?|"
+    rf"what (?:is|can be seen) (?:in|on) {_PICTURE}|what is shown(?: here| (?:in|on) {_PICTURE})?|"
+    rf"which class is (?:this|it)|classify (?:this|{_PICTURE})"
+)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from taskwave.semantic.judges.base import Judge
 from taskwave.semantic.judges.detector import DetectorNet
 from taskwave.semantic.judges.objects import ObjectJudge
 from taskwave.semantic.judges.ocr import OcrJudge
+from taskwave.semantic.judges.onnx import SUFFIX, OnnxJudge
 from taskwave.semantic.judges.reader import PatchNet
 from taskwave.semantic.judges.scenes import Classifier, ClassifierNet, SceneNet
 from taskwave.semantic.judges.segmentation import Segmenter
@@ -38,10 +39,11 @@ def bundled_judges() -> tuple[str, ...]:
 
 
 def load_judge(name_or_folder: str | Path) -> Judge:
-    """Load a judge that comes with the project by name, or one of the user by folder.
+    """Load a judge that comes with the project by name, or one of the user by folder or ONNX file.
 
     Args:
-        name_or_folder: one of `bundled_judges`, a folder with `judge.json`, or one of a segmentation network.
+        name_or_folder: one of `bundled_judges`, a folder with `judge.json`, one of a segmentation network, or an ONNX
+            file with its description beside it, see `OnnxJudge`.
 
     Raises:
         FileNotFoundError: there is no such judge.
@@ -50,6 +52,8 @@ def load_judge(name_or_folder: str | Path) -> Judge:
     """
     if str(name_or_folder) == OCR:
         return OcrJudge()
+    if Path(name_or_folder).suffix.lower() == SUFFIX:
+        return OnnxJudge(Path(name_or_folder))
     bundled = HERE / "judges" / str(name_or_folder)
     folder = bundled if (bundled / INDEX).is_file() else Path(name_or_folder)
     if not (folder / INDEX).is_file():
@@ -57,7 +61,8 @@ def load_judge(name_or_folder: str | Path) -> Judge:
             return load_task_network(folder)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{error}. A folder of a judge holds {INDEX}; those of the project are {', '.join(bundled_judges())}"
+                f"{error}. A folder of a judge holds {INDEX}; those of the project are "
+                f"{', '.join(bundled_judges())}; a network of your own is an ONNX file, FILE{SUFFIX}"
             ) from error
     try:
         index = json.loads((folder / INDEX).read_text())

@@ -83,7 +83,7 @@ def test_has_the_promised_scenarios() -> None:
         ("tasks=[]", ["tasks", "at least 1"]),
         ("tasks=['']", ["tasks[0] = ''", "empty"]),
         ("tasks=['автомобили']", ["tasks[0]", "Latin"]),
-        ("tasks=['zebras']", ["tasks[0] = 'zebras'", "no known class", "pedestrian"]),
+        ("tasks=['zebras']", ["tasks[0] = 'zebras'", "unknown words: 'zebras'", "segmentation: 'zebra crossings'"]),
         ("tasks=['cars and zebras']", ["tasks[0]", "zebras"]),
         ("tasks=['cars on the left']", ["tasks[0]", "whole image"]),
         ("tasks=['cars', 'vehicles']", ["'cars'", "'vehicles'", "car"]),
@@ -93,6 +93,14 @@ def test_has_the_promised_scenarios() -> None:
         ("name='a b'", ["name = 'a b'"]),
         ("images=3", ["images = 3"]),
         ("images.source=folder", ["images.source 'folder'", "give images.folder"]),
+        ("images.size='480,352'", ["images.size = '480,352'", "WIDTHxHEIGHT in pixels", '"480x352"']),
+        ("images.size=[352, 480]", ["images.size = [352, 480]", "WIDTHxHEIGHT in pixels"]),
+        ("images.size=352", ["images.size = 352", "WIDTHxHEIGHT in pixels"]),
+        ("images.size=480x15", ["images.size = '480x15'", "each from 16 to 8192"]),
+        ("images.size=9000x352", ["images.size = '9000x352'", "each from 16 to 8192"]),
+        ("images={source='gtsdb', size='480x352'}", ["images.size '480x352'", "'gtsdb' keep the size", "camvid"]),
+        ("images={source='boxes', size='480x352'}", ["images.size '480x352'", "'boxes' keep the size", "camvid"]),
+        ("images={source='cifar10', size='64x64'}", ["images.size '64x64'", "'cifar10' keep the size"]),
         ("images.folder=2024", ["images.folder = 2024", "as text, in quotation marks"]),
         ("radio.num_tx_ant=true", ["radio.num_tx_ant = True", "integer"]),
         ("radio.num_tx_ant=1.0", ["radio.num_tx_ant = 1.0", "integer"]),
@@ -195,9 +203,14 @@ def test_a_short_file_is_enough(tmp_path: Path) -> None:
     assert scenario.radio.channel == "cdl-c" and scenario.sweep.fades == 1
 
 
+def test_a_size_is_width_and_height(file: Path) -> None:
+    assert loading.load(str(file), ["images.size=480x352"]).images.height_and_width == (352, 480)
+    assert loading.load(str(file)).images.height_and_width is None
+
+
 def test_what_was_read_can_be_written_and_read_again(file: Path) -> None:
     scenario = loading.load(
-        str(file), ["images={source='folder', folder='a', count=1}", "radio.drop={distance_m=[50, 100]}"]
+        str(file), ["images={source='folder', folder='a', count=1, size='64x48'}", "radio.drop={distance_m=[50, 100]}"]
     )
     assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
 

@@ -1,11 +1,17 @@
 """Headroom is the accuracy of judges on images of every size, pooled over all images."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
+from PIL import Image
 
+from taskwave.scenarios.config.scenario import ImageConfig
 from taskwave.scenarios.studies.headroom import headroom_table, measure_headroom
 from taskwave.scenarios.sweep.judge import Jury
-from taskwave.scenarios.sweep.points import ImageBatch
+from taskwave.scenarios.sweep.points import ImageBatch, load_batch, open_chosen
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.augmentation import reduced
@@ -33,3 +39,27 @@ def test_accuracies_pool_over_batches(colour_models: Models, street_images: torc
         measure_headroom(both[:1], tasks[:1], jury, colour_models)["half"][0]
     )
     assert headroom_table(values).row_count == 2
+
+
+def test_classes_of_pictures_are_judged_by_a_network_of_the_user(colour_models: Models, tmp_path: Path) -> None:
+    """Three classes of pictures are red, green and blue, which the brightest colour of the whole tells."""
+    tiles = np.zeros((20, 32, 25, 32, 3), np.uint8)
+    tiles[0, :, 0, :, 0], tiles[0, :, 1, :, 1], tiles[0, :, 2, :, 2] = 200, 200, 200
+    Image.fromarray(tiles.reshape(640, 800, 3)).save(tmp_path / "test_00.png")
+    lines = [f"test_00.png,{i},{name},test/{name}/{i}.png" for i, name in enumerate(("ship", "frog", "bird"))]
+    (tmp_path / "test_labels.csv").write_text("\n".join(("sheet,index,class,source", *lines)))
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], ["m"]), helper.make_node("Flatten", ["m"], ["y"])]
+    ends = [("x", [1, 3, 32, 32]), ("y", [1, 3])]
+    given, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ends)
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(helper.make_graph(nodes, "mean", [given], [out]), opset_imports=opset, ir_version=8)
+    (tmp_path / "mean.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "mean.toml").write_text(
+        'kind = "classifier"\nclasses = ["ship", "frog", "bird"]\n'
+        '[input]\nsize = "32x32"\n[output]\ndecoder = "logits"\n'
+    )
+    images, indices = open_chosen(ImageConfig(source="cifar10", split="test", folder=tmp_path, count=3))
+    jury, task = Jury(colour_models, tmp_path / "mean.onnx", "cifar10"), questions.read("what is this?", "category")
+    (row,) = measure_headroom([load_batch(images, indices, 3, 0)], [task], jury, colour_models).to_dict("records")
+    assert (row["judge"], row["kind"], row["clean"]) == ("mean.onnx", "classification", 1.0)
+    assert row["nothing"] == pytest.approx(1 / 3)

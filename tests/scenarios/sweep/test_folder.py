@@ -82,6 +82,7 @@ def test_a_scenario_that_grows_continues_its_run(make, tmp_path: Path, override:
         ("radio.csi=ls", 'radio.csi: "perfect" there, "ls" now'),
         ("sweep.occasions=4", "sweep.occasions: 3 there, 4 now"),
         ("images.batch=1", "images.batch: 2 there, 1 now"),
+        ("images.size=64x48", 'images.size: not given there, "64x48" now. Rows of both could not be told apart'),
         ("sweep.budgets=[200]", "sweep.budgets: [50, 200] there, [200] now. Records would leave its table"),
         ("images.count=4", "images.count: 3 there, 4 now. Records would leave its table"),
         ("name=other", 'name: "toy" there, "other" now'),

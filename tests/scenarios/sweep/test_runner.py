@@ -108,7 +108,7 @@ def test_only_results_of_retrained_networks_get_new_names(make_evaluator) -> Non
     def names(segmentation: str, attention: str) -> list[str]:
         evaluator = make_evaluator()
         evaluator.models.digests = {"segmentation": segmentation, "attention": attention}
-        return [evaluator.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "label-map", "task-adaptive", "toy")]
+        return [evaluator.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "answer", "task-adaptive", "toy")]
 
     first, other_attention, other_task = names("a", "b"), names("a", "c"), names("d", "b")
     assert [x == y for x, y in zip(first, other_attention, strict=True)] == [True, True, False, False]

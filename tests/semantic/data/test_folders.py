@@ -230,3 +230,17 @@ def test_images_of_a_batch_have_one_size(tmp_path: Path) -> None:
         check_batches(images, (0, 1, 2), 3)
     with pytest.raises(ValueError, match="'d' is 9x9; allowed: at least 16x16"):
         check_batches(images, (3,), 1)
+
+
+def test_images_too_small_or_too_large_for_links_are_told_before_they_are_decoded(tmp_path: Path) -> None:
+    for name, size in (("a", (1, 1)), ("b", (8000, 6000)), ("c", (2048, 2048))):
+        _image(tmp_path / f"{name}.png", size)
+    images = open_images("folder", "val", tmp_path)
+    with pytest.raises(ValueError, match="'a' is 1x1; allowed: at least 16x16"):
+        check_batches(images, (0,), 1)
+    with pytest.raises(ValueError, match=r"'b' is 8000x6000; allowed: at most 4194304 pixels.*images\.size"):
+        check_batches(images, (1,), 1)
+    check_batches(images, (2,), 1)
+    scaled = open_images("folder", "val", tmp_path, (48, 64))
+    check_batches(scaled, (0, 1, 2), 3)
+    assert scaled[0].image.shape == scaled[1].image.shape == (3, 48, 64)

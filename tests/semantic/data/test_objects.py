@@ -44,6 +44,14 @@ def test_boxes_come_with_their_images(tmp_path: Path) -> None:
             "image 'a', 60x40: the box of 'stop' from (1, 2) to (99, 4) leaves",
         ),
         (b"image,class,x0,y0,x1,y1\na,caf\xe9,1,2,3,4\n", "line 2 is not text in UTF-8"),
+        ("image,class,x0,y0,x1,y1\na,stop,1,2,3,4\n".encode("utf-16"), "text in UTF-16; allowed: UTF-8; save it again"),
+        ("image;class;x0;y0;x1;y1\na;stop;1;2;3;4\n", "(there are image;class;x0;y0;x1;y1)"),
+        ("image,class,x0,y0,x1,y1,x0\na,stop,1,2,3,4,5\n", "the column x0 is named twice"),
+        ("image,class,x0,y0,x1,y1,text\na,stop,1,2,3,4,30, zone\n", "line 2 has more cells than the 7 columns"),
+        ('image,class,x0,y0,x1,y1\n"a,stop,1,2,3,4\nb,stop,1,2,3,4\n', "line 2: not readable as CSV"),
+        (f"image,class,x0,y0,x1,y1\na,{'x' * 200_000},1,2,3,4\n", "line 2: not readable as CSV"),
+        ("image,class,x0,y0,x1,y1\na,stop,-2,2,3,4\n", "the box of 'stop' from (-2, 2) to (3, 4) leaves it"),
+        ("image,class,x0,y0,x1,y1\na,stop,1,2,3\n", "line 2: '1,2,3,' are not four numbers"),
     ],
 )
 def test_faults_are_told_by_line(tmp_path: Path, table: str | bytes, told: str) -> None:
@@ -59,6 +67,39 @@ def test_a_missing_table_or_image_is_named(tmp_path: Path) -> None:
         open_images("boxes", "val", folder(tmp_path, "image,class,x0,y0,x1,y1\n", "a\nc\n"))
     with pytest.raises(ValueError, match="size"):
         open_images("gtsdb", "val", tmp_path, (32, 32))
+
+
+def test_names_with_every_extension_and_accents_find_their_image(tmp_path: Path) -> None:
+    made = folder(tmp_path, "image,class,x0,y0,x1,y1\nC.TIF,stop,1,2,3,4\ne\u0301,stop,1,2,3,4\n", "C\n\u00e9\n")
+    for name in ("C.TIF", "\u00e9.bmp"):
+        Image.new("RGB", (60, 40)).save(made / "images" / name)
+    images = open_images("boxes", "val", made)
+    assert [len(images[i].objects or ()) for i in (0, 1)] == [1, 1]
+
+
+def test_boxes_are_those_of_the_upright_image(tmp_path: Path) -> None:
+    made, tags = folder(tmp_path, "image,class,x0,y0,x1,y1\na,stop,1,2,39,59\n"), Image.Exif()
+    tags[274] = 6
+    Image.new("RGB", (60, 40)).save(made / "images" / "a.png", exif=tags)
+    images = open_images("boxes", "val", made)
+    assert images.size(0) == (60, 40) and images[0].image.shape == (3, 60, 40)
+    Image.new("RGB", (60, 40)).save(made / "images" / "a.png")
+    with pytest.raises(ValueError, match=r"60x40: the box of 'stop' .* leaves it"):
+        images[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [("I;16", "pixel format I;16"), ("CMYK", "pixel format CMYK"), ("RGBA", "with transparent pixels")],
+)
+def test_a_picture_that_is_not_rgb_is_told_and_the_others_stay(tmp_path: Path, mode: str, told: str) -> None:
+    made = folder(tmp_path, "image,class,x0,y0,x1,y1\nb,stop,1,2,3,4\n")
+    (made / "images" / "a.png").unlink()
+    Image.new(mode, (60, 40)).save(made / "images" / ("a.tif" if mode == "CMYK" else "a.png"))
+    images = open_images("boxes", "val", made)
+    with pytest.raises(ValueError, match=f"{told}.*convert the file"):
+        images[0]
+    assert images[1].objects is not None and len(images[1].objects) == 1
 
 
 @pytest.mark.data
