@@ -13,8 +13,10 @@ from PIL import Image
 
 from taskwave.semantic.tasks.base import Answer, Detections, Truth
 
-_INNER = (0.72, 0.54)
+_FACE = (0.72, 0.54)
 """Share of the width and height of a box that is read, about its centre: the face of a sign without its ring."""
+_PARTS = {"shop_sign": (1.06, 1.06), "number_plate": (1.06, 1.1)}
+"""The same for classes that are written on up to their edge; `_FACE` is for all others."""
 _ENLARGED = 4
 """Factor by which what is read is enlarged."""
 
@@ -53,18 +55,19 @@ class OcrJudge:
         if truth.objects is None:
             return Detections.none()
         pixels = (image.clamp(0, 1) * 255).round().byte().movedim(0, -1).numpy()
+        objects = truth.objects
         texts = tuple(
-            _text(pixels, box) if known else ""
-            for box, known in zip(truth.objects.boxes.tolist(), truth.objects.texts, strict=True)
+            _text(pixels, box, _PARTS.get(kind, _FACE)) if known else ""
+            for box, kind, known in zip(objects.boxes.tolist(), objects.classes, objects.texts, strict=True)
         )
-        return Detections(truth.objects.boxes, truth.objects.classes, torch.ones(len(texts)), texts)
+        return Detections(objects.boxes, objects.classes, torch.ones(len(texts)), texts)
 
 
-def _text(pixels: np.ndarray[Any, Any], box: list[float]) -> str:
-    """Read the inner part of a box."""
+def _text(pixels: np.ndarray[Any, Any], box: list[float], part: tuple[float, float]) -> str:
+    """Read what is in a box, or in the `part` of its width and height about its centre."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    half_x, half_y = _INNER[0] * (box[2] - box[0]) / 2, _INNER[1] * (box[3] - box[1]) / 2
-    part = Image.fromarray(pixels).crop((round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y)))
-    large = part.resize((max(1, part.width * _ENLARGED), max(1, part.height * _ENLARGED)), Image.Resampling.BICUBIC)
+    half_x, half_y = part[0] * (box[2] - box[0]) / 2, part[1] * (box[3] - box[1]) / 2
+    cut = Image.fromarray(pixels).crop((round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y)))
+    large = cut.resize((max(1, cut.width * _ENLARGED), max(1, cut.height * _ENLARGED)), Image.Resampling.BICUBIC)
     read = _engine()(np.array(large), use_det=False, use_cls=False, use_rec=True)
     return re.sub(r"[^0-9A-Za-z]", "", "".join(read.txts or ()))

@@ -26,6 +26,8 @@ class Concept:
 _SIGNS = (*SIGNS, "speedlimit", "crosswalk", "traffic_sign")
 _LIMITS = (*(sign for sign in SIGNS if sign.startswith("speed_limit")), "speedlimit")
 _SIGN, _CAR, _PERSON, _BICYCLIST = 6, 8, 9, 10
+_STATES = ("red", "yellow", "green")
+_LIGHTS = ("trafficlight", "traffic_light", *(f"traffic_light_{state}" for state in _STATES))
 
 CONCEPTS = (
     Concept(
@@ -38,22 +40,49 @@ CONCEPTS = (
     Concept("signs to give way", ("signs to give way", "give way"), ("give_way", "stop"), (_SIGN,)),
     Concept("stop signs", ("stop signs", "stop sign"), ("stop",), (_SIGN,)),
     Concept("crossings", ("crossings", "crossing"), ("crosswalk", "pedestrian_crossing"), (_SIGN,)),
-    Concept(
-        "traffic lights", ("traffic lights", "traffic light", "lights"), ("trafficlight", "traffic_light"), (_SIGN,)
+    Concept("traffic lights", ("traffic lights", "traffic light", "lights", "light"), _LIGHTS, (_SIGN,)),
+    *(
+        Concept(
+            f"{state} lights",
+            (f"{state} lights", f"{state} light", f"{state} traffic lights", f"{state} traffic light"),
+            (f"traffic_light_{state}",),
+            (_SIGN,),
+        )
+        for state in _STATES
     ),
-    Concept("vehicles", ("vehicles", "vehicle", "cars", "car"), ("vehicle", "car", "bus", "truck"), (_CAR,)),
-    Concept("people", ("people", "pedestrians", "persons", "person"), ("person", "pedestrian"), (_PERSON,)),
-    Concept("bicycles", ("bicycles", "bicycle", "bikes", "bike"), ("bike", "bicycle", "bicyclist"), (_BICYCLIST,)),
+    Concept("vehicles", ("vehicles", "vehicle"), ("vehicle", "car", "van", "bus", "truck"), (_CAR,)),
+    Concept("cars", ("cars", "car"), ("car", "vehicle"), (_CAR,)),
+    Concept("vans", ("vans", "van"), ("van",), (_CAR,)),
+    Concept("buses", ("buses", "bus"), ("bus",), (_CAR,)),
+    Concept("trucks", ("trucks", "truck", "lorries", "lorry"), ("truck",), (_CAR,)),
+    Concept(
+        "people", ("people", "pedestrians", "pedestrian", "persons", "person"), ("person", "pedestrian"), (_PERSON,)
+    ),
+    Concept(
+        "bicycles",
+        ("bicycles", "bicycle", "bikes", "bike", "bicyclists", "bicyclist", "cyclists", "cyclist"),
+        ("bike", "bicycle", "bicyclist"),
+        (_BICYCLIST,),
+    ),
     Concept("motorcycles", ("motorcycles", "motorcycle", "motorbikes"), ("motobike", "motorcycle"), (_BICYCLIST,)),
+    Concept("shop signs", ("shop signs", "shop sign"), ("shop_sign",), (_SIGN,)),
+    Concept(
+        "number plates",
+        ("number plates", "number plate", "licence plates", "licence plate", "license plates", "license plate"),
+        ("number_plate",),
+        (_CAR,),
+    ),
 )
 """What questions can be about, the wider before the narrower."""
 _BY_WORDS = {words: concept for concept in CONCEPTS for words in concept.words}
 
 FINDING = Wording("finding", ("find the traffic lights", "where are the vehicles?"))
-RECOGNITION = Wording("recognition", ("which traffic signs are there?", "must I give way?"))
-READING = Wording("reading", ("what is the speed limit?",))
+RECOGNITION = Wording(
+    "recognition", ("which traffic signs are there?", "must I give way?", "what is the light showing?")
+)
+READING = Wording("reading", ("what is the speed limit?", "what does the shop sign say?"))
 COUNTING = Wording("counting", ("how many vehicles are there?",))
-PRESENCE = Wording("presence", ("is there a stop sign?",))
+PRESENCE = Wording("presence", ("is there a stop sign?", "is the light red?"))
 
 
 @dataclass(frozen=True)
@@ -170,8 +199,9 @@ class Presence(AboutObjects):
 
 _FORMS: tuple[tuple[type[AboutObjects], re.Pattern[str]], ...] = (
     (Counting, re.compile(r"(?:how many|count(?: the)?) (.+?)(?: are there| are visible| do you see)?")),
-    (Presence, re.compile(r"(?:is|are) there (?:a |an |any |some )?(.+)")),
-    (Reading, re.compile(r"what (?:is|are) the (speed limits?)|what does the (.+) say|read the (.+)")),
+    (Presence, re.compile(r"(?:is|are) there (?:a |an |any |some )?(.+)|is the (?:traffic )?light (red|yellow|green)")),
+    (Reading, re.compile(r"what (?:is|are) the (speed limits?)|what do(?:es)? the (.+) say|read the (.+)")),
+    (Recognition, re.compile(r"what (?:is|does|colou?r is) the ((?:traffic )?light)(?: show| showing)?")),
     (Recognition, re.compile(r"(?:which|what) (.+?)(?: are there| are shown| do you see)?|must i (give way)")),
     (Finding, re.compile(r"(?:find|locate|where are|where is)(?: all| the)* (.+)")),
 )
@@ -184,7 +214,8 @@ def read(prompt: str) -> AboutObjects | None:
     for kind, form in _FORMS:
         found = form.fullmatch(words)
         about = next((group for group in found.groups() if group), "") if found else ""
-        concept = _BY_WORDS.get(about.removeprefix("the ").removesuffix(" here"))
+        about = about.removeprefix("the ").removesuffix(" here")
+        concept = _BY_WORDS.get(f"{about} light" if about in _STATES else about)
         if concept is not None:
             return kind(prompt, concept)
     return None

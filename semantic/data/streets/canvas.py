@@ -1,8 +1,8 @@
-"""Pinhole camera that looks along the street, and the canvas of what it sees: colour, glow, class and depth of pixels.
+"""Pinhole camera that looks along the street, and the canvas of what it sees: colour, glow, code and depth of pixels.
 
 World axes in metres: X right, Y up (0 on the ground), Z ahead of the camera, which stands at (0, height, 0). Small yaw
 and pitch appear as a shifted vanishing point, so walls along the street keep the exact form u = u0 + f X / Z. Far
-things are painted first (painter's algorithm).
+things are painted first (painter's algorithm). The code of a pixel tells its class and which object it belongs to.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from taskwave.semantic.classes import NAMES
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 Point = tuple[float, float]
@@ -79,19 +80,49 @@ class Camera:
         return self.f * abs(x) / max(room, 1.0)
 
 
+@dataclass(frozen=True)
+class Thing:
+    """Describes an object that is to be annotated."""
+
+    name: str
+    """Class of the object."""
+    text: str
+    """What is written on it; empty where nothing is."""
+    on: int
+    """Number of the thing that it is a part of, 0 where it is none."""
+
+
 class Canvas:
-    """Holds colour, class and depth of every pixel [rows, cols] of an image seen by `camera`.
+    """Holds colour, code and depth of every pixel [rows, cols] of an image seen by `camera`.
 
     `paint` is [rows, cols, 4] uint8: unlit surface colour and, last, its glow, the part of it that is emitted and not
-    reflected (0..255). `label` is the class id, uint8, and `depth` is in metres, float32.
+    reflected (0..255). `codes`, int32, is the class id plus 16 times the number of the thing that is seen, 0 for what
+    is not annotated. `depth` is in metres, float32. `things` holds the things by number, and `drawn` how many pixels
+    each of them had when it was painted; number 0 stands for none.
     """
 
     def __init__(self, camera: Camera) -> None:
         shape = (camera.rows, camera.cols)
         self.camera = camera
         self.paint: Bytes = np.zeros((*shape, 4), np.uint8)
-        self.label: Bytes = np.full(shape, SKY, np.uint8)
+        self.codes: Codes = np.full(shape, SKY, np.int32)
         self.depth: Floats = np.full(shape, SKY_DEPTH, np.float32)
+        self.things = [Thing("", "", 0)]
+        self.drawn = [0]
+
+    @property
+    def label(self) -> Bytes:
+        """Class ids [rows, cols]."""
+        return (self.codes & 15).astype(np.uint8)
+
+    def add(self, label: int, name: str, text: str = "", on: int = 0) -> int:
+        """Add a thing of class `label` and return the code to draw it with; `on` is the code of what it is a part of.
+
+        `name` and `text` are as in `Thing`.
+        """
+        self.things.append(Thing(name, text, on >> 4))
+        self.drawn.append(0)
+        return label | (len(self.things) - 1) << 4
 
     def clip(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int] | None:
         """Return the whole-pixel box (left, top, right, bottom) inside the image, or None where nothing is left."""
@@ -103,27 +134,30 @@ class Canvas:
         )
         return box if box[0] < box[2] and box[1] < box[3] else None
 
-    def write(self, left: int, top: int, mask: Mask, paint: Bytes, label: int | Bytes, depth: float | Floats) -> None:
+    def write(
+        self, left: int, top: int, mask: Mask, paint: Bytes, codes: int | Bytes | Codes, depth: float | Floats
+    ) -> None:
         """Cover the pixels where `mask` [h, w] is set; its first pixel lies in column `left` and row `top`."""
         at = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
         # Four bytes are copied at a time: a masked copy of whole pixels is several times faster than one of channels.
         np.copyto(self.paint.view(np.uint32)[..., 0][at], paint.view(np.uint32)[..., 0], where=mask)
-        np.copyto(self.label[at], np.asarray(label, np.uint8), where=mask)
+        np.copyto(self.codes[at], np.asarray(codes, np.int32), where=mask)
         np.copyto(self.depth[at], np.asarray(depth, np.float32), where=mask)
 
 
 class Sketch:
     """Draws vector shapes inside a box of the canvas, all at one depth; `done` puts them on the canvas.
 
-    Points are (column, row) in canvas pixels. `colour` is 8 bit, `label` a class id and `glow` 0..255.
+    Points are (column, row) in canvas pixels. `colour` is 8 bit, `label` a class id or the code of a thing, `glow` is
+    0..255.
     """
 
     def __init__(self, canvas: Canvas, box: tuple[int, int, int, int], depth: float) -> None:
         self._canvas, self._box, self._depth = canvas, box, depth
         self.size = (box[3] - box[1], box[2] - box[0])
         """Rows and columns of the box."""
-        # An id of the label image is the class id + 1; 0 marks pixels that nothing was drawn on.
-        paint, ids = Image.new("RGBA", self.size[::-1]), Image.new("L", self.size[::-1])
+        # An id is the code + 1; 0 marks pixels that nothing was drawn on.
+        paint, ids = Image.new("RGBA", self.size[::-1]), Image.new("I", self.size[::-1])
         self._paint, self._ids = paint, ids
         self._ink, self._id = ImageDraw.Draw(paint), ImageDraw.Draw(ids)
 
@@ -161,9 +195,32 @@ class Sketch:
         self._ink.ellipse(bounds, outline=(*colour, 0), width=max(round(width), 1))
         self._id.ellipse(bounds, outline=label + 1, width=max(round(width), 1))
 
+    def stamp(self, face: Image.Image, centre: Point, size: Point, label: int, glow: int = 0) -> None:
+        """Put a picture upright on the drawing.
+
+        Args:
+            face: the picture, RGBA; drawn where its alpha is above a half.
+            centre: where its middle comes to lie.
+            size: its width and height in pixels, at least one each.
+            label: class id or code.
+            glow: how much of it is emitted light, 0..255.
+        """
+        cols, rows = max(round(size[0]), 1), max(round(size[1]), 1)
+        small = face.resize((cols, rows), Image.Resampling.BOX if rows < face.height else Image.Resampling.BILINEAR)
+        (u, v), mask = self._local([centre])[0], small.getchannel("A").point(lambda a: 255 * (a > 127))
+        corner = (round(u - cols / 2), round(v - rows / 2))
+        small.putalpha(glow)
+        self._paint.paste(small, corner, mask)
+        self._ids.paste(label + 1, (*corner, corner[0] + cols, corner[1] + rows), mask)
+
     def done(self, grain: Floats | None = None) -> None:
         """Put the drawing on the canvas; `grain` [h, w] multiplies its colours (surface texture)."""
         ids, paint = np.asarray(self._ids), np.asarray(self._paint)
         if grain is not None:
             paint = with_glow(paint[..., :3] * grain[..., None], paint[..., 3])
-        self._canvas.write(self._box[0], self._box[1], ids > 0, paint, ids - np.uint8(1), self._depth)
+        codes = ids - np.int32(1)
+        self._canvas.write(self._box[0], self._box[1], ids > 0, paint, codes, self._depth)
+        things = codes[codes > 15] >> 4
+        if len(things):
+            for number in range(int(things.min()), int(things.max()) + 1):
+                self._canvas.drawn[number] += int((things == number).sum())

@@ -1,14 +1,12 @@
-"""Street furniture on the pavement: lamps, bollards, fences, road signs and traffic lights."""
+"""Street furniture on the pavement: lamps, bollards and fences."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from taskwave.semantic.data.streets.canvas import (
     FENCE,
     POLE,
-    SIGN,
     Camera,
     Canvas,
     Colour,
@@ -17,10 +15,8 @@ from taskwave.semantic.data.streets.canvas import (
     with_glow,
 )
 
-SignKind = Literal["disc", "triangle", "board", "lights"]
 
-
-def _post_sketch(canvas: Canvas, x: float, z: float, tall: float, half: float) -> Sketch | None:
+def post_sketch(canvas: Canvas, x: float, z: float, tall: float, half: float) -> Sketch | None:
     """Return a sketch of a post of `tall` metres and what sticks out `half` metres, or None outside the image."""
     camera = canvas.camera
     (left, top), (right, bottom) = camera.project(x - half, tall, z), camera.project(x + half, 0.0, z)
@@ -29,7 +25,7 @@ def _post_sketch(canvas: Canvas, x: float, z: float, tall: float, half: float) -
 
 
 @dataclass(frozen=True)
-class _Bar:
+class Bar:
     """Describes an upright bar at (x, z) with a lighter and a darker half; lengths in metres."""
 
     x: float
@@ -73,12 +69,12 @@ class Lamp:
 
     def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint post, arm and head."""
-        sketch = _post_sketch(canvas, self.x, self.z, self.tall + 0.5, 1.7)
+        sketch = post_sketch(canvas, self.x, self.z, self.tall + 0.5, 1.7)
         if sketch is None:
             return
         camera, s = canvas.camera, canvas.camera.scale(self.z)
-        _Bar(self.x, self.z, low=0.0, high=1.2, wide=0.24, colour=self.colour).add(sketch, camera)
-        _Bar(self.x, self.z, low=1.2, high=self.tall, wide=0.15, colour=self.colour).add(sketch, camera)
+        Bar(self.x, self.z, low=0.0, high=1.2, wide=0.24, colour=self.colour).add(sketch, camera)
+        Bar(self.x, self.z, low=1.2, high=self.tall, wide=0.15, colour=self.colour).add(sketch, camera)
         arm = [
             camera.project(self.x + self.towards * a, self.tall + b, self.z)
             for a, b in ((0, 0), (0.3, 0.2), (1.0, 0.25))
@@ -101,12 +97,12 @@ class Bollard:
 
     def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the bollard."""
-        sketch = _post_sketch(canvas, self.x, self.z, 1.05, 0.2)
+        sketch = post_sketch(canvas, self.x, self.z, 1.05, 0.2)
         if sketch is None:
             return
         wide = 0.16 * float(rng.uniform(0.8, 1.5))
-        _Bar(self.x, self.z, low=0.0, high=1.0, wide=wide, colour=self.colour).add(sketch, canvas.camera)
-        _Bar(self.x, self.z, low=0.75, high=0.85, wide=0.16, colour=(220, 220, 216)).add(sketch, canvas.camera)
+        Bar(self.x, self.z, low=0.0, high=1.0, wide=wide, colour=self.colour).add(sketch, canvas.camera)
+        Bar(self.x, self.z, low=0.75, high=0.85, wide=0.16, colour=(220, 220, 216)).add(sketch, canvas.camera)
         sketch.done()
 
 
@@ -161,67 +157,6 @@ class Railing:
         else:
             solid = np.where(rail | post, 1.0, np.where(pixel > 0.1, 0.45, bar))
             colour = behind + (ink - behind) * solid[..., None].astype(np.float32)
-        canvas.write(first, box[1], panel, with_glow(colour), FENCE, np.broadcast_to(z, y.shape))
-
-
-@dataclass(frozen=True)
-class Sign:
-    """Describes a road sign, hoarding or traffic light on a post at (x, z); lengths in metres."""
-
-    x: float
-    z: float
-    kind: SignKind
-    tall: float
-    """Height of the middle of the sign."""
-    wide: float
-    """Width of the sign."""
-    night: bool
-    """Whether its foil shines in the light of lamps."""
-
-    def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
-        """Paint post and plate."""
-        sketch = _post_sketch(canvas, self.x, self.z, self.tall + self.wide, self.wide)
-        if sketch is None:
-            return
-        camera, s = canvas.camera, canvas.camera.scale(self.z)
-        low = self.tall - (0.9 if self.kind == "lights" else self.wide / 2)
-        metal = tint((120, 122, 124), float(rng.uniform(0.5, 1.1)))
-        _Bar(self.x, self.z, low=0.0, high=low, wide=0.11, colour=metal).add(sketch, camera)
-        u, v = camera.project(self.x, self.tall, self.z)
-        r = self.wide / 2 * s
-        shine = 60 if self.night else 0  # The foil is retroreflective.
-        if self.kind == "disc":
-            blue = rng.random() < 0.35
-            sketch.ellipse((u, v), (r, r), (40, 80, 170) if blue else (196, 32, 36), SIGN, shine)
-            sketch.ellipse((u, v), (r * 0.72, r * 0.72), (40, 80, 170) if blue else (232, 232, 230), SIGN, shine)
-            mark = (235, 235, 235) if blue else (30, 30, 30)
-            sketch.polygon([(u - r * 0.3, v - r * 0.4), (u + r * 0.3, v - r * 0.4), (u, v + r * 0.45)], mark, SIGN)
-        elif self.kind == "triangle":
-            for k, colour in ((1.0, (196, 32, 36)), (0.62, (236, 236, 232))):
-                up = [(u - r * k, v + r * 0.8 * k), (u + r * k, v + r * 0.8 * k), (u, v - r * k)]
-                sketch.polygon(up, colour, SIGN, shine)
-        elif self.kind == "board":
-            face = ((38, 84, 160), (30, 100, 70), (225, 222, 214), (200, 50, 44), (226, 190, 60))[int(rng.integers(5))]
-            h = r * float(rng.uniform(0.6, 1.3))
-            sketch.polygon(
-                [(u - r, v - h), (u + r, v - h), (u + r, v + h), (u - r, v + h)], (236, 236, 236), SIGN, shine
-            )
-            inner = [
-                (u - r * 0.9, v - h * 0.88),
-                (u + r * 0.9, v - h * 0.88),
-                (u + r * 0.9, v + h * 0.88),
-                (u - r * 0.9, v + h * 0.88),
-            ]
-            sketch.polygon(inner, face, SIGN, shine)
-            ink = (240, 240, 236) if sum(face) < 420 else (40, 40, 46)
-            for row in (-0.45, 0.0, 0.45):
-                half = r * float(rng.uniform(0.35, 0.75))
-                sketch.line([(u - half, v + row * h), (u + half, v + row * h)], ink, SIGN, h * 0.18)
-        else:
-            sketch.polygon([(u - 0.17 * s, v - 0.5 * s), (u + 0.17 * s, v - 0.5 * s), (u + 0.17 * s, v + 0.5 * s),
-                            (u - 0.17 * s, v + 0.5 * s)], (26, 28, 28), SIGN)  # fmt: skip
-            lit = int(rng.integers(3))
-            for i, colour in enumerate(((255, 50, 40), (255, 180, 40), (60, 240, 150))):
-                ink = colour if i == lit else tint(colour, 0.25)
-                sketch.ellipse((u, v + (i - 1) * 0.3 * s), (0.11 * s, 0.11 * s), ink, SIGN, 255 if i == lit else 0)
-        sketch.done()
+        # Things are still seen between bars, though the class there is fence.
+        codes = np.full(y.shape, FENCE) if self.closed else canvas.codes[at] & ~15 | FENCE
+        canvas.write(first, box[1], panel, with_glow(colour), codes, np.broadcast_to(z, y.shape))

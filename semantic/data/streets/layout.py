@@ -1,15 +1,17 @@
 """Layout of one street scene: where traffic, people, street furniture and the plants of parks stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import Canvas, Colour, tint
-from taskwave.semantic.data.streets.furniture import Bollard, Lamp, Railing, Sign, SignKind
+from taskwave.semantic.data.streets.canvas import Camera, Canvas, Colour, tint
+from taskwave.semantic.data.streets.furniture import Bollard, Lamp, Railing
 from taskwave.semantic.data.streets.lighting import Light
 from taskwave.semantic.data.streets.people import Bicyclist, Pedestrian
 from taskwave.semantic.data.streets.plan import Side, Street
+from taskwave.semantic.data.streets.sight import plain
+from taskwave.semantic.data.streets.signing import draw_signs
 from taskwave.semantic.data.streets.vegetation import Bush, Tree
 from taskwave.semantic.data.streets.vehicles import Vehicle, draw_vehicle
 
@@ -56,8 +58,11 @@ def _sun_factors(light: Light) -> tuple[float, float]:
 def _draw_traffic(street: Street, light: Light, rng: Rng) -> list[Vehicle]:
     """Draw vehicles in the lanes, parked at the kerbs and in side streets, none of them in another."""
     out: list[Vehicle] = []
-    sun, dark = _sun_factors(light), light.lamps
+    sun, dark = _sun_factors(light), light.lamps or light.rain
     ahead, oncoming = 0.0, 2 * street.centre
+    if rng.random() < 0.45:  # one that is followed closely
+        first = draw_vehicle(0.0, 0.0, float(rng.normal(0, 0.03)), dark, sun, rng)
+        out.append(replace(first, x=float(rng.normal(0, 0.2)), z=float(rng.uniform(4.8, 9)) + first.shape.length / 2))
     for lane, yaw in ((ahead, 0.0), (oncoming, np.pi)):
         z = float(rng.uniform(7, 40)) if lane == ahead else float(rng.uniform(4, 40))
         while z < min(street.end, 130.0):
@@ -103,7 +108,7 @@ def _draw_people(street: Street, rng: Rng) -> list[Pedestrian | Bicyclist]:
     busy = float(rng.choice((2.0, 5.0, 10.0), p=(0.4, 0.4, 0.2)))
     for _ in range(int(rng.poisson(busy))):
         side = street.sides[int(rng.integers(2))]
-        z = _draw_depth(rng, 6.0, 60.0)
+        z = _draw_depth(rng, 6.0, 50.0)
         x = side.sign * float(rng.uniform(side.kerb + 0.4, side.wall - 0.3))
         if rng.random() < 0.1:
             x = float(rng.uniform(-street.left.kerb, street.right.kerb))
@@ -132,26 +137,19 @@ def _draw_people(street: Street, rng: Rng) -> list[Pedestrian | Bicyclist]:
 
 
 def _draw_furniture(street: Street, light: Light, rng: Rng) -> tuple[list[Item], list[Lamp]]:
-    """Draw lamps, signs, bollards, railings and trees of both pavements; the lamps are returned by themselves, too."""
+    """Draw lamps, bollards, railings and trees of both pavements; the lamps are returned by themselves, too."""
     out: list[Item] = []
     lamps: list[Lamp] = []
     metal: Colour = tint((96, 100, 98), float(rng.uniform(0.4, 1.4)))
     tall, pitch = float(rng.uniform(5, 9)), float(rng.uniform(16, 30))
     leafy, bare = float(rng.uniform(-0.4, 0.8)), bool(rng.random() < 0.3)
     ink: Colour
-    kinds: tuple[SignKind, ...] = ("disc", "triangle", "board", "lights")
     for side in street.sides:
         edge = side.sign * (side.kerb + 0.45)
         z = float(rng.uniform(5, 5 + pitch))
         while z < min(street.end, 120.0):
             lamps.append(Lamp(edge, z, tall, towards=-side.sign, on=light.lamps, colour=metal))
             z += pitch
-        for _ in range(int(rng.poisson(2.2))):
-            kind = kinds[int(rng.choice(4, p=(0.3, 0.2, 0.25, 0.25)))]
-            wide = float(rng.uniform(0.6, 0.9)) if kind != "board" else float(rng.uniform(0.8, 2.0))
-            z = _draw_depth(rng, 7, 45)
-            tall_sign = float(rng.uniform(2.2, 3.1))
-            out.append(Sign(edge + side.sign * 0.1, z, kind, tall=tall_sign, wide=wide, night=light.lamps))
         if rng.random() < 0.3:
             start, step = float(rng.uniform(5, 20)), float(rng.uniform(1.4, 2.5))
             ink = ((40, 40, 44), (150, 150, 146), (90, 70, 56))[int(rng.integers(3))]
@@ -201,10 +199,13 @@ def _draw_yards(side: Side, rng: Rng) -> dict[tuple[int, float], list[Item]]:
     return out
 
 
-def draw_layout(street: Street, light: Light, rng: Rng) -> Layout:
-    """Draw the items of a street scene, without people where a vehicle stands."""
+def draw_layout(street: Street, light: Light, camera: Camera, rng: Rng) -> Layout:
+    """Draw the items of a street scene, without people where a vehicle stands and without what is mostly hidden."""
     yards = _draw_yards(street.left, rng) | _draw_yards(street.right, rng)
     traffic = _draw_traffic(street, light, rng)
     people = [p for p in _draw_people(street, rng) if not any(v.covers(p.x, p.z) for v in traffic)]
     furniture, lamps = _draw_furniture(street, light, rng)
-    return Layout(yards, [*traffic, *people, *furniture], lamps)
+    signs = draw_signs(street, light, camera, rng)
+    trees = [item for item in furniture if isinstance(item, Tree)]
+    kept = plain([*traffic, *people, *signs], trees, camera)
+    return Layout(yards, [*kept, *furniture], lamps)

@@ -1,6 +1,6 @@
 """Time of day and weather, and the exposure that turns surface colours into an image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from taskwave.semantic.data.streets.canvas import SKY_DEPTH, Bytes, Canvas, Floats
 from taskwave.semantic.data.streets.noise import crop, noise_tiles
+from taskwave.semantic.data.streets.weather import add_streaks, wet_ground
 
 Rgb = tuple[float, float, float]
 DayTime = Literal["sun", "overcast", "dusk", "night"]
@@ -35,6 +36,8 @@ class Light:
     """Depth in metres at which haze leaves 1/e of the light."""
     lamps: bool
     """Whether lamps are on."""
+    rain: bool = False
+    """Whether it rains."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,14 @@ class PointLight:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """Draw a time of day and its light: about 40 % sun, 30 % overcast, 14 % dusk, 16 % night."""
+    """Draw weather and time of day: about 40 % sun, 30 % overcast, 14 % dusk, 16 % night; 15 % of all is rain."""
+    light = _draw_time(rng)
+    rain = rng.random() < {"sun": 0.0, "overcast": 0.3, "dusk": 0.2, "night": 0.2}[light.time]
+    return replace(light, rain=rain, haze_m=light.haze_m * (0.45 if rain else 1.0))
+
+
+def _draw_time(rng: np.random.Generator) -> Light:
+    """Draw a time of day and its light in dry weather."""
     time: DayTime = ("sun", "overcast", "dusk", "night")[int(rng.choice(4, p=(0.40, 0.30, 0.14, 0.16)))]
     side = int(rng.choice((-1, 1)))
     k = float(rng.uniform(0.85, 1.15))
@@ -145,8 +155,12 @@ def expose(canvas: Canvas, light: Light, lamps: list[PointLight], rng: np.random
     if light.lamps:
         bloom = emitted * (np.float32(1.2) * ~sky)
         lit += bloom + np.float32(0.8) * gaussian_filter(bloom, (3, 3, 0), truncate=2.5)
+    if light.rain:
+        wet_ground(canvas, lit, rng)
     veil = (1 - np.exp(-canvas.depth[::2, ::2] / np.float32(light.haze_m)))[..., None] * ~sky
     lit += (np.asarray(light.horizon, np.float32) * np.float32(0.8) - lit) * veil
+    if light.rain:
+        add_streaks(lit, rng)
     return _sensor(lit, light, rng)
 
 

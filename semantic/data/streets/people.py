@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Canvas, Colour, Point, Sketch, tint
+from taskwave.semantic.data.streets.canvas import BICYCLIST, PEDESTRIAN, Camera, Canvas, Colour, Point, Sketch, tint
 
 _SKIN: tuple[Colour, ...] = ((222, 184, 156), (198, 150, 120), (140, 98, 74), (92, 64, 50))
 _CLOTH: tuple[Colour, ...] = (
@@ -29,8 +29,8 @@ class _Body:
     z: float
     facing: int
     """Direction in which the body looks: +1 right, -1 left, which mirrors it."""
-    label: int
-    """Class id of the body."""
+    code: int
+    """Code of the body."""
 
     def at(self, along: float, up: float) -> Point:
         """Return (column, row) of a point of the body."""
@@ -39,21 +39,26 @@ class _Body:
     def limb(self, points: tuple[Point, ...], width: float, colour: Colour) -> None:
         """Draw a polyline of `width` metres."""
         s = self.canvas.camera.scale(self.z)
-        self.sketch.line([self.at(*p) for p in points], colour, self.label, width * s)
+        self.sketch.line([self.at(*p) for p in points], colour, self.code, width * s)
 
     def shape(self, points: tuple[Point, ...], colour: Colour) -> None:
         """Fill a polygon."""
-        self.sketch.polygon([self.at(*p) for p in points], colour, self.label)
+        self.sketch.polygon([self.at(*p) for p in points], colour, self.code)
 
     def disc(self, centre: Point, rx: float, ry: float, colour: Colour) -> None:
         """Fill an ellipse of radii `rx` and `ry` metres."""
         s = self.canvas.camera.scale(self.z)
-        self.sketch.ellipse(self.at(*centre), (rx * s, ry * s), colour, self.label)
+        self.sketch.ellipse(self.at(*centre), (rx * s, ry * s), colour, self.code)
 
     def ring(self, centre: Point, radius: float, colour: Colour, width: float) -> None:
         """Draw a ring of outer radius `radius`, `width` metres wide."""
         s = self.canvas.camera.scale(self.z)
-        self.sketch.ring(self.at(*centre), (radius * s, radius * s), colour, self.label, width * s)
+        self.sketch.ring(self.at(*centre), (radius * s, radius * s), colour, self.code, width * s)
+
+
+def _edges(camera: Camera, x: float, z: float, half: float, tall: float) -> tuple[float, float, float, float]:
+    """Return the left, upper, right and lower edge of what is `tall` metres high and 2 `half` metres wide."""
+    return *camera.project(x - half, tall, z), *camera.project(x + half, 0.0, z)
 
 
 def _sketch(canvas: Canvas, x: float, z: float, half: float, tall: float) -> Sketch | None:
@@ -78,6 +83,10 @@ class Pedestrian:
     sideways: bool
     """Whether the person is seen from the side."""
 
+    def edges(self, camera: Camera) -> tuple[float, float, float, float]:
+        """Return the left, upper, right and lower edge of the person on the canvas."""
+        return _edges(camera, self.x, self.z, 0.27, self.tall)
+
     def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint the person."""
         sketch = _sketch(canvas, self.x, self.z, 0.8, self.tall + 0.1)
@@ -85,7 +94,7 @@ class Pedestrian:
             return
         k = self.tall / 1.75
         top, legs, skin, hair = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng), _pick(_HAIR, rng)
-        man = _Body(sketch, canvas, self.x, self.z, self.facing, PEDESTRIAN)
+        man = _Body(sketch, canvas, self.x, self.z, self.facing, canvas.add(PEDESTRIAN, "pedestrian"))
         step = self.stride * k
         wide = (0.17 if self.sideways else 0.23) * k
         hip, neck, hem = 0.88 * k, 1.46 * k, 0.8 * k
@@ -138,12 +147,16 @@ class Bicyclist:
     pedal: float
     """Angle of the pedals in radians."""
 
+    def edges(self, camera: Camera) -> tuple[float, float, float, float]:
+        """Return the left, upper, right and lower edge of rider and bicycle on the canvas."""
+        return _edges(camera, self.x, self.z, 0.85 if self.sideways else 0.3, 1.75)
+
     def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint rider and bicycle."""
         sketch = _sketch(canvas, self.x, self.z, 1.1, 1.85)
         if sketch is None:
             return
-        rider = _Body(sketch, canvas, self.x, self.z, self.facing, BICYCLIST)
+        rider = _Body(sketch, canvas, self.x, self.z, self.facing, canvas.add(BICYCLIST, "bicyclist"))
         top, legs, skin = _pick(_CLOTH, rng), _pick(_CLOTH, rng), _pick(_SKIN, rng)
         frame = _pick(((170, 40, 40), (40, 70, 150), (30, 30, 34), (200, 200, 200), (60, 120, 70)), rng)
         helmet = _pick(((220, 220, 220), (200, 50, 40), (50, 50, 56), (230, 200, 60)), rng)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from taskwave.semantic.data.base import DEFAULT_SIZE, SPLITS, Sample, Size, check_index, check_size, check_split
+from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.data.streets.buildings import paint_building
 from taskwave.semantic.data.streets.canvas import PAVEMENT, ROAD, Bytes, Camera, Canvas
 from taskwave.semantic.data.streets.ground import paint_ground
@@ -13,6 +14,7 @@ from taskwave.semantic.data.streets.layout import Item, draw_layout
 from taskwave.semantic.data.streets.lighting import Light, PointLight, draw_light, expose, majority
 from taskwave.semantic.data.streets.people import Bicyclist, Pedestrian
 from taskwave.semantic.data.streets.plan import draw_street
+from taskwave.semantic.data.streets.sight import annotate
 from taskwave.semantic.data.streets.sky import paint_sky, paint_skyline
 from taskwave.semantic.data.streets.vegetation import Tree
 from taskwave.semantic.data.streets.vehicles import Vehicle
@@ -26,7 +28,7 @@ def _paint_shadows(canvas: Canvas, items: Sequence[Item], light: Light) -> None:
     camera = canvas.camera
     for item in items:
         if isinstance(item, Vehicle):
-            half, deep, tall = item.shape.width / 2 + 0.15, item.shape.length / 2, max(p[1] for p in item.shape.profile)
+            half, deep, tall = item.shape.width / 2 + 0.15, item.shape.length / 2, item.shape.height
             if abs(np.sin(item.yaw)) > 0.7:
                 half, deep = deep, half
         elif isinstance(item, (Pedestrian, Bicyclist)):
@@ -49,12 +51,12 @@ def _paint_shadows(canvas: Canvas, items: Sequence[Item], light: Light) -> None:
         dark = 1 - depth * np.clip(1.6 - 1.6 * (du**4 + dv**4), 0, 1)
         at = np.s_[box[1] : box[3], box[0] : box[2]]
         # Only road and pavement take the shadow, because walls that reach into the box do not lie on the ground.
-        ground = (canvas.label[at] == ROAD) | (canvas.label[at] == PAVEMENT)
+        ground = (canvas.codes[at] == ROAD) | (canvas.codes[at] == PAVEMENT)
         canvas.paint[at][..., :3] = canvas.paint[at][..., :3] * np.where(ground, dark, 1.0)[..., None]
 
 
-def _render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
-    """Draw a street scene and return its pixels [H, W, 3] and class ids [H, W], both uint8.
+def _render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes, Objects]:
+    """Draw a street scene and return its pixels [H, W, 3] and class ids [H, W], both uint8, and its objects.
 
     It is painted at twice the size (H, W) and reduced.
     """
@@ -72,7 +74,7 @@ def _render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
     paint_sky(canvas, light, rng)
     paint_skyline(canvas, street, light, rng)
     paint_ground(canvas, street, light, rng)
-    layout = draw_layout(street, light, rng)
+    layout = draw_layout(street, light, camera, rng)
     for side in street.sides:
         for stretch in reversed(side.stretches):
             if stretch.kind == "building":
@@ -83,7 +85,7 @@ def _render(rng: np.random.Generator, size: Size) -> tuple[Bytes, Bytes]:
     for item in sorted(layout.items, key=lambda i: -i.z):
         item.paint(canvas, rng)
     points = [PointLight(*lamp.head, (1.0, 0.72, 0.42), 1.9) for lamp in layout.lamps if lamp.on]
-    return expose(canvas, light, points, rng), majority(canvas.label)
+    return expose(canvas, light, points, rng), majority(canvas.label), annotate(canvas)
 
 
 class StreetScenes:
@@ -124,7 +126,6 @@ class StreetScenes:
         """Return street scene `index` (0 to len - 1), drawn anew on every call."""
         check_index(index, self._count)
         entropy = np.random.SeedSequence((self._seed, SPLITS.index(self._split), index))
-        pixels, label = _render(np.random.default_rng(entropy), self._size)
-        return Sample(
-            self.names[index], torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), torch.from_numpy(label)
-        )
+        pixels, label, objects = _render(np.random.default_rng(entropy), self._size)
+        image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        return Sample(self.names[index], image, torch.from_numpy(label), objects=objects)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskwave.semantic.data.streets.canvas import TREE, Canvas, Colour, Point, Sketch, tint, with_glow
+from taskwave.semantic.data.streets.canvas import TREE, Camera, Canvas, Colour, Point, Sketch, tint, with_glow
 from taskwave.semantic.data.streets.noise import crop, noise_tiles
 
 _GREENS = ((70, 96, 44), (84, 104, 50), (56, 84, 50), (98, 108, 48), (60, 76, 40), (120, 104, 46))
@@ -79,6 +79,11 @@ class Tree:
     """Radius of the crown."""
     bare: bool
     """Whether the tree shows branches instead of leaves."""
+
+    def edges(self, camera: Camera) -> tuple[float, float, float, float]:
+        """Return the left, upper, right and lower edge of the crown on the canvas."""
+        low, half = self.tall * 0.38, 0.0 if self.bare else self.crown
+        return *camera.project(self.x - half, self.tall, self.z), *camera.project(self.x + half, low, self.z)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """Paint trunk and crown."""

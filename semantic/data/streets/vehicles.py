@@ -1,79 +1,15 @@
-"""Cars, vans and buses, painted in perspective from their side profiles in metres."""
+"""Cars, vans, buses and trucks, painted in perspective from their side profiles, with number plates on near ones."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-from taskwave.semantic.data.streets.canvas import CAR, Canvas, Colour, Point, Sketch, tint
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Describes the body of a vehicle; lengths in metres."""
-
-    length: float
-    width: float
-    profile: tuple[Point, ...]
-    """Side profile from the rear bottom over the roof to the front bottom as (along, up); +along is ahead."""
-    glass: tuple[int, ...]
-    """Indices of the profile's strips that are glass."""
-    roof: tuple[int, int]
-    """Indices of the profile's first and last roof points."""
-    belt: float
-    """Height of the lower edge of the side windows."""
-    panes: int
-    """Number of side windows, 0 for a van with a window in the driver's door only."""
-    wheel: float
-    """Radius of a wheel."""
-
-
-BODIES: dict[str, Shape] = {
-    "hatchback": Shape(
-        length=4.0,
-        width=1.72,
-        profile=(
-            (-2.0, 0.28), (-2.0, 0.8), (-1.92, 0.98), (-1.55, 1.42), (0.1, 1.47), (1.0, 0.98), (1.8, 0.8), (2.0, 0.62),
-            (2.0, 0.26),
-        ),
-        glass=(2, 4), roof=(3, 4), belt=0.95, panes=2, wheel=0.31,
-    ),
-    "saloon": Shape(
-        length=4.6,
-        width=1.78,
-        profile=(
-            (-2.3, 0.3), (-2.3, 0.85), (-2.2, 1.0), (-1.6, 1.02), (-0.95, 1.42), (0.25, 1.45), (1.15, 0.98), (2.1, 0.8),
-            (2.3, 0.6), (2.3, 0.26),
-        ),
-        glass=(3, 5), roof=(4, 5), belt=0.96, panes=2, wheel=0.32,
-    ),
-    "estate": Shape(
-        length=4.7,
-        width=1.85,
-        profile=(
-            (-2.35, 0.34), (-2.35, 0.95), (-2.28, 1.15), (-2.1, 1.66), (0.3, 1.7), (1.1, 1.15), (2.15, 1.0),
-            (2.35, 0.75), (2.35, 0.32),
-        ),
-        glass=(2, 4), roof=(3, 4), belt=1.1, panes=3, wheel=0.37,
-    ),
-    "van": Shape(
-        length=5.2,
-        width=2.0,
-        profile=(
-            (-2.6, 0.35), (-2.6, 1.2), (-2.58, 2.0), (-2.55, 2.3), (1.4, 2.3), (2.2, 1.3), (2.55, 1.05), (2.6, 0.35),
-        ),
-        glass=(1, 4), roof=(3, 4), belt=1.25, panes=0, wheel=0.35,
-    ),
-    "bus": Shape(
-        length=10.5,
-        width=2.5,
-        profile=(
-            (-5.25, 0.4), (-5.25, 1.5), (-5.22, 2.8), (-5.15, 3.1), (5.1, 3.1), (5.22, 2.7), (5.25, 1.1), (5.25, 0.35),
-        ),
-        glass=(1, 5), roof=(3, 4), belt=1.5, panes=7, wheel=0.48,
-    ),
-}  # fmt: skip
-"""Bodies by name."""
+from taskwave.semantic.data.streets.bodies import BODIES, Shape
+from taskwave.semantic.data.streets.canvas import CAR, Camera, Canvas, Colour, Point, Sketch, tint
+from taskwave.semantic.data.streets.lettering import invent_plate, write
 
 _PAINTS: tuple[Colour, ...] = (
     (190, 192, 196), (224, 226, 228), (36, 38, 42), (70, 74, 80), (120, 124, 130), (150, 28, 30), (28, 48, 110),
@@ -81,6 +17,22 @@ _PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 _GLASS: Colour = (44, 54, 64)
 _BLACK: Colour = (24, 24, 26)
+_PLATE = (0.72, 0.2)
+"""Width and height of a number plate in metres."""
+_LEGIBLE = 22
+"""Height of a plate on the canvas in pixels from which something is written on it."""
+
+
+class _Part(Sketch):
+    """Draws the shapes of one vehicle, all with its code."""
+
+    def __init__(self, canvas: Canvas, box: tuple[int, int, int, int], depth: float, code: int) -> None:
+        super().__init__(canvas, box, depth)
+        self.code = code
+
+    def fill(self, points: Sequence[Point], colour: Colour, glow: int = 0) -> None:
+        """Fill a polygon."""
+        self.polygon(points, colour, self.code, glow)
 
 
 @dataclass(frozen=True)
@@ -106,9 +58,17 @@ class Vehicle:
     def _half_width(self, up: float) -> float:
         """Return the half width at a height in metres; the cabin leans in above the belt line."""
         shape = self.shape
-        top = max(p[1] for p in shape.profile)
+        top = shape.height
         lean = max(up - shape.belt, 0.0) / max(top - shape.belt, 0.1)
         return shape.width / 2 * (1 - (0.2 if shape.panes and shape.panes < 5 else 0.05) * lean)
+
+    def edges(self, camera: Camera) -> tuple[float, float, float, float]:
+        """Return the left, upper, right and lower edge of the vehicle on the canvas."""
+        half, long, tall = self.shape.width / 2, self.shape.length / 2, self.shape.height
+        points = [camera.project(*self._world(a, c, up)) for a in (-long, long) for c in (-half, half)
+                  for up in (0.0, tall)]  # fmt: skip
+        us, vs = [p[0] for p in points], [p[1] for p in points]
+        return min(us), min(vs), max(us), max(vs)
 
     def covers(self, x: float, z: float) -> bool:
         """Return whether the ground point lies under the vehicle or within half a metre of it."""
@@ -130,9 +90,10 @@ class Vehicle:
         box = canvas.clip(min(us), min(vs), max(us), max(vs))
         if box is None:
             return
-        sketch = Sketch(canvas, box, self.z)
+        code = canvas.add(CAR, shape.kind)
+        sketch = _Part(canvas, box, self.z, code)
         hull = [ground[i] for i in (0, 1, 3, 2)]
-        sketch.polygon(hull, (18, 18, 20), CAR)  # The space underneath is dark.
+        sketch.fill(hull, (18, 18, 20))  # The space underneath is dark.
         self._add_wheels(sketch, canvas, far=True)
         self._add_strips(sketch, flat, edges)
         for side, edge in ((-1.0, flat[0]), (1.0, flat[1])):
@@ -149,7 +110,7 @@ class Vehicle:
         return bool(nx * -cx + nz * -cz > 0)
 
     def _add_strips(
-        self, sketch: Sketch, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]
+        self, sketch: _Part, flat: list[list[Point]], edges: list[list[tuple[float, float, float]]]
     ) -> None:
         """Add front, bonnet, windscreen, roof and rear as far as they are visible, far ones before near ones."""
         profile = self.shape.profile
@@ -162,28 +123,28 @@ class Vehicle:
             (a0, y0), (a1, y1) = profile[i], profile[i + 1]
             flatness = abs(a1 - a0) / float(np.hypot(a1 - a0, y1 - y0))
             if i in self.shape.glass:
-                sketch.polygon(quad, tint(_GLASS, 0.9 + 0.7 * flatness), CAR)
+                sketch.fill(quad, tint(_GLASS, 0.9 + 0.7 * flatness))
                 inner = [((q[0] * 0.9 + 0.1 * (quad[0][0] + quad[2][0]) / 2), q[1]) for q in quad]
-                sketch.polygon(inner, tint(_GLASS, 0.75 + 0.9 * flatness), CAR)
+                sketch.fill(inner, tint(_GLASS, 0.75 + 0.9 * flatness))
             else:
-                sketch.polygon(quad, tint(self.colour, 0.78 + 0.4 * flatness), CAR)
+                sketch.fill(quad, tint(self.colour, 0.78 + 0.4 * flatness))
 
-    def _add_side(self, sketch: Sketch, canvas: Canvas, side: float, edge: list[Point]) -> None:
+    def _add_side(self, sketch: _Part, canvas: Canvas, side: float, edge: list[Point]) -> None:
         """Add a side with its sill and windows; `edge` is its profile in canvas pixels."""
         shape, camera = self.shape, canvas.camera
         nx = side * np.cos(self.yaw)
         light = self.sun[1] if nx > 0.3 else self.sun[0] if nx < -0.3 else 0.95
-        sketch.polygon(edge, tint(self.colour, 0.9 * light), CAR)
+        sketch.fill(edge, tint(self.colour, 0.9 * light))
         low = [camera.project(*self._world(a, side * shape.width / 2, y)) for a, y in (
             (-shape.length / 2, 0.28), (-shape.length / 2, 0.52), (shape.length / 2, 0.52), (shape.length / 2, 0.28)
         )]  # fmt: skip
-        sketch.polygon(low, tint(self.colour, 0.66 * light), CAR)
-        (rear, top), (front, _) = shape.profile[shape.roof[0]], shape.profile[shape.roof[1]]
+        sketch.fill(low, tint(self.colour, 0.66 * light))
+        (rear, _), (front, top) = shape.profile[shape.roof[0]], shape.profile[shape.roof[1]]
         foot_rear = shape.profile[shape.roof[0] - 1][0]
         foot_front = shape.profile[shape.roof[1] + 1][0]
         span = [(foot_rear + 0.18, foot_front - 0.15), (rear + 0.1, front - 0.02)]
         if not shape.panes:  # A van has a window in the driver's door only.
-            span = [(0.75, foot_front - 0.15), (0.75, front + 0.05)]
+            span = [(shape.door, foot_front - 0.15), (shape.door, front + 0.05)]
         panes = max(shape.panes, 1)
         for i in range(panes):
             corners = []
@@ -192,9 +153,9 @@ class Vehicle:
                 gap = 0.05 if a == i else -0.05
                 along = begin + (stop - begin) * a / panes + gap
                 corners.append(camera.project(*self._world(along, side * self._half_width(y), y)))
-            sketch.polygon(corners, tint(_GLASS, 1.1 * light), CAR)
+            sketch.fill(corners, tint(_GLASS, 1.1 * light))
 
-    def _add_wheels(self, sketch: Sketch, canvas: Canvas, far: bool) -> None:
+    def _add_wheels(self, sketch: _Part, canvas: Canvas, far: bool) -> None:
         """Add the wheels of the far side or of the near one."""
         shape = self.shape
         large = canvas.camera.scale(self.z) * shape.wheel > 5
@@ -208,9 +169,9 @@ class Vehicle:
                 for r, colour in discs if large else discs[:2]:
                     radius, across = shape.wheel * r, side * (shape.width / 2 - 0.02)
                     points = [self._world(along + radius * c, across, shape.wheel + radius * s) for c, s in rim]
-                    sketch.polygon([canvas.camera.project(*p) for p in points], colour, CAR)
+                    sketch.fill([canvas.camera.project(*p) for p in points], colour)
 
-    def _add_ends(self, sketch: Sketch, canvas: Canvas, rng: np.random.Generator) -> None:
+    def _add_ends(self, sketch: _Part, canvas: Canvas, rng: np.random.Generator) -> None:
         """Add lamps, number plate, bumper and grille to the end that the camera sees."""
         shape = self.shape
         ahead = np.sin(self.yaw) * -self.x + np.cos(self.yaw) * -self.z > shape.length / 2
@@ -223,7 +184,7 @@ class Vehicle:
         def quad(x0: float, x1: float, y0: float, y1: float, colour: Colour, glow: int = 0) -> None:
             """Fill the rectangle from x0 to x1 metres across and from y0 to y1 metres up."""
             corners = ((x0, y0), (x0, y1), (x1, y1), (x1, y0))
-            sketch.polygon([canvas.camera.project(*self._world(along, a, y)) for a, y in corners], colour, CAR, glow)
+            sketch.fill([canvas.camera.project(*self._world(along, a, y)) for a, y in corners], colour, glow)
 
         quad(-half, half, 0.26, 0.46, tint(self.colour, 0.5))
         high = 0.62 if shape.length < 5 else 0.8
@@ -236,15 +197,31 @@ class Vehicle:
         for side in (-1.0, 1.0):
             inner, outer = sorted((side * half * 0.62, side * half * 0.97))
             quad(inner, outer, high - 0.08, high + (0.08 if ahead else 0.2), lamp, glow)
-        plate: Colour = (225, 222, 200) if ahead or rng.random() < 0.5 else (220, 190, 60)
-        quad(-0.26, 0.26, high - 0.25, high - 0.14, plate)
+        if behind and shape.kind == "truck":
+            quad(-0.03, 0.03, 0.9, shape.height - 0.15, tint(self.colour, 0.5))
+        plain: Colour = (225, 222, 200) if ahead or rng.random() < 0.5 else (240, 205, 70)
+        self._add_plate(sketch, canvas, (along, high - 0.2), plain, rng)
+
+    def _add_plate(self, sketch: _Part, canvas: Canvas, place: Point, colour: Colour, rng: np.random.Generator) -> None:
+        """Add the number plate at `place` (along, up), with a number where it is large enough for one."""
+        middle = self._world(place[0], 0.0, place[1])
+        s = canvas.camera.scale(middle[2])
+        size = (_PLATE[0] * s * abs(math.cos(self.yaw)), _PLATE[1] * s)
+        number, code = invent_plate(rng), sketch.code
+        plate = Image.new("RGBA", (252, 70), (*colour, 255))
+        if size[1] >= _LEGIBLE:
+            code = canvas.add(CAR, "number_plate", number.replace(" ", ""), on=sketch.code)
+            plate.paste((*_BLACK, 255), (0, 0, 252, 70))
+            plate.paste((*colour, 255), (3, 3, 249, 67))
+            write(plate, number, (16, 12, 236, 58), _BLACK)
+        sketch.stamp(plate, canvas.camera.project(*middle), size, code, 40 if self.lights else 0)
 
 
 def draw_vehicle(
     x: float, z: float, yaw: float, lights: bool, sun: tuple[float, float], rng: np.random.Generator
 ) -> Vehicle:
     """Draw a vehicle with its middle at (x, z) metres; see `Vehicle` for the arguments."""
-    name = tuple(BODIES)[int(rng.choice(5, p=(0.38, 0.27, 0.2, 0.1, 0.05)))]
+    name = tuple(BODIES)[int(rng.choice(6, p=(0.33, 0.24, 0.19, 0.11, 0.06, 0.07)))]
     colour = tint(_PAINTS[int(rng.integers(len(_PAINTS)))], float(rng.uniform(0.85, 1.1)))
     if name == "bus":
         colour = ((176, 34, 34), (40, 90, 150), (210, 210, 205), (60, 120, 80))[int(rng.integers(4))]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.data import ImageSet
+from taskwave.semantic.data import ImageSet, Sample
 from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.judges.detector import STRIDE
+from taskwave.semantic.judges.objects import seen_as
 from taskwave.semantic.training.judges.augmentation import vary
 
 VISIBLE = 0.6
@@ -31,6 +32,30 @@ class Targets:
     """Weight of `edges`, [B, 1, h, w]: zero away from objects."""
 
 
+class Kept:
+    """Holds the first images of a set in memory, for a set that draws an image anew whenever it is asked for it.
+
+    Args:
+        images: the set.
+        count: number of images, at most as many as there are.
+    """
+
+    def __init__(self, images: ImageSet, count: int) -> None:
+        self._samples = [images[i] for i in range(count)]
+        self.names = tuple(sample.name for sample in self._samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of image `index`."""
+        height, width = self._samples[index].image.shape[1:]
+        return height, width
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
+
+
 class BoxPool:
     """Holds annotated images and draws crops of them.
 
@@ -48,7 +73,7 @@ class BoxPool:
 
     def class_of(self, name: str) -> int:
         """Return the index of a class."""
-        return 0 if len(self.classes) == 1 else self.classes.index(name)
+        return self.classes.index(seen_as(name, self.classes))
 
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> tuple[torch.Tensor, Targets]:
         """Draw `count` crops [count, 3, h, w] of `size` (h, w), two thirds of them around an object, with targets."""

@@ -45,7 +45,7 @@ class PatchPool:
     ) -> "PatchPool":
         """Return a pool of patches with their classes, and of photographs, whose objects have one of `names`."""
         samples = [images[i] for images in sets for i in range(len(images))]
-        objects = [sample.objects or Objects.of(()) for sample in samples]
+        objects = [(sample.objects or Objects.of(())).of_classes(names) for sample in samples]
         return cls(*patches, [sample.image for sample in samples], objects, (*names, OTHER))
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,13 +97,15 @@ def accuracy(net: PatchNet, patches: torch.Tensor, kinds: torch.Tensor) -> float
     return float((told == kinds).float().mean())
 
 
-def signs_of(
-    images: Sequence[torch.Tensor], objects: Sequence[Objects], classes: Sequence[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the objects of photographs as patches [N, 3, 48, 48] uint8 with the indices of their classes [N]."""
-    patches = [cut(image.float() / 255, known.boxes) for image, known in zip(images, objects, strict=True)]
-    kinds = [classes.index(name) for known in objects for name in known.classes]
-    return (torch.cat(patches) * 255).round().to(torch.uint8), torch.tensor(kinds)
+def patches_of(images: ImageSet, classes: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the objects of these classes as patches [N, 3, 48, 48] uint8 with the indices of their classes [N]."""
+    patches, kinds = [], list[int]()
+    for i in range(len(images)):
+        sample = images[i]
+        known = (sample.objects or Objects.of(())).of_classes(classes)
+        patches.append((cut(sample.image.float() / 255, known.boxes) * 255).round().to(torch.uint8))
+        kinds += [classes.index(name) for name in known.classes]
+    return torch.cat(patches), torch.tensor(kinds)
 
 
 def train_reader(

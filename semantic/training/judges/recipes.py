@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from taskwave.semantic.signs import SIGNS
+
 
 @dataclass(frozen=True)
 class JudgeRecipe:
@@ -11,14 +13,23 @@ class JudgeRecipe:
     """Image set, whose splits train and val are used."""
     classes: tuple[str, ...]
     """Classes of the detector. A single one stands for all objects of the set."""
-    reads_signs: bool = False
-    """Whether a reader tells which of the 43 traffic signs was found; it is trained with GTSRB, too."""
+    reads: tuple[str, ...] = ()
+    """Classes that a reader tells apart among the traffic signs and traffic lights that the detector finds."""
     steps: int = 5000
     """Number of steps of the detector."""
     batch: int = 8
     """Number of crops per step of the detector."""
     reader_steps: int = 4000
     """Number of steps of the reader."""
+    size: tuple[int, int] | None = None
+    """Height and width of the images in pixels. None: what they have."""
+    drawn: int = 0
+    """Number of drawn images that networks are trained with. 0: all photographs, and for the reader GTSRB, too."""
+
+    @property
+    def reads_signs(self) -> bool:
+        """Whether there is a reader."""
+        return bool(self.reads)
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,25 @@ class SceneRecipe:
     """Number of crops or images per step."""
 
 
+STREETS = JudgeRecipe(
+    source="streets",
+    classes=(
+        *("traffic sign", "traffic light", "car", "van", "bus", "truck", "pedestrian", "bicyclist"),
+        *("shop_sign", "number_plate"),
+    ),
+    reads=(*SIGNS, "traffic_light_red", "traffic_light_yellow", "traffic_light_green"),
+    steps=1600,
+    reader_steps=1600,
+    size=(320, 448),
+    drawn=1000,
+)
+"""Recipe of the judge of drawn street scenes."""
+
 RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
-    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads_signs=True),
+    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads=SIGNS),
     "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
     "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
+    "streets": STREETS,
     "camvid": SceneRecipe("camvid", size=(352, 480)),
 }
 """Recipes of the judges by their names."""

@@ -6,24 +6,26 @@ from pathlib import Path
 import torch
 
 from taskwave.semantic.data import ImageSet, open_images
-from taskwave.semantic.data.objects import matches
+from taskwave.semantic.data.objects import Objects, matches
 from taskwave.semantic.data.patches import sign_patches
 from taskwave.semantic.judges.detector import DetectorNet
 from taskwave.semantic.judges.objects import OTHER, ObjectJudge
 from taskwave.semantic.judges.reader import PatchNet
-from taskwave.semantic.signs import SIGNS
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.judges.detector import best_f1, train_detector
-from taskwave.semantic.training.judges.pools import BoxPool
+from taskwave.semantic.training.judges.pools import BoxPool, Kept
 from taskwave.semantic.training.judges.pretrained import load_imagenet
-from taskwave.semantic.training.judges.reader import PatchPool, signs_of, train_reader
+from taskwave.semantic.training.judges.reader import PatchPool, patches_of, train_reader
 from taskwave.semantic.training.judges.recipes import JudgeRecipe
 from taskwave.semantic.training.monitor import Monitor
 from taskwave.semantic.weights.judges import save_object_judge
 
 LOWEST = 0.05
 """Smallest confidence among which that of a judge is chosen."""
+
+VALIDATION = 60
+"""Number of drawn images of the validation."""
 
 
 class JudgeWorkshop:
@@ -43,7 +45,9 @@ class JudgeWorkshop:
 
     def __init__(self, name: str, recipe: JudgeRecipe, folder: Path, seed: int, monitor: Monitor) -> None:
         self.name, self.recipe, self.folder, self.seed, self.monitor = name, recipe, folder, seed, monitor
-        self.train, self.val = (open_images(self.recipe.source, split) for split in ("train", "val"))
+        self.train, self.val = (open_images(recipe.source, split, size=recipe.size) for split in ("train", "val"))
+        if recipe.drawn:
+            self.train, self.val = Kept(self.train, recipe.drawn), Kept(self.val, VALIDATION)
 
     def detector(self) -> DetectorNet:
         """Train the detector, from its checkpoint on if there is one."""
@@ -60,17 +64,20 @@ class JudgeWorkshop:
     def reader(self) -> PatchNet:
         """Train the reader, from its checkpoint on if there is one."""
         torch.manual_seed(self.seed)
-        net = PatchNet(classes=(*SIGNS, OTHER)).to(memory_format=torch.channels_last)
-        pool = PatchPool.of(sign_patches("train"), [self.train], SIGNS)
-        samples = [self.val[i] for i in range(len(self.val))]
-        found = signs_of([s.image for s in samples], [s.objects for s in samples if s.objects], pool.classes)
-        val = {"gtsrb": sign_patches("val"), "gtsdb": found}
+        names = self.recipe.reads
+        net = PatchNet(classes=(*names, OTHER)).to(memory_format=torch.channels_last)
+        val = {self.recipe.source: patches_of(self.val, names)}
+        if self.recipe.drawn:
+            patches = patches_of(self.train, names)
+        else:
+            patches, val["gtsrb"] = sign_patches("train"), sign_patches("val")
+        pool = PatchPool.of(patches, [self.train], names)
         return train_reader(net, self._fit(net, "reader", self.recipe.reader_steps, 2e-3), pool, val, self.monitor)
 
     def export(self, target: Path) -> ObjectJudge:
         """Train what is not trained yet, choose the confidence on `val`, and write the judge to `target`."""
         detector = self.detector()
-        reader = self.reader() if self.recipe.reads_signs else None
+        reader = self.reader() if self.recipe.reads else None
         judge = ObjectJudge(self.name, "", detector, reader, LOWEST)
         judge = replace(judge, least=best_confidence(judge, self.val))
         save_object_judge(target, self.name, detector, reader, judge.least)

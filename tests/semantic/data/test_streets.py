@@ -23,7 +23,9 @@ BOUNDS = {
 
 
 def _digest(sample: Sample) -> str:
-    return hashlib.sha256(sample.image.numpy().tobytes() + sample.label.numpy().tobytes()).hexdigest()
+    assert sample.objects is not None
+    parts = (sample.image.numpy().tobytes(), sample.label.numpy().tobytes(), sample.objects.boxes.numpy().tobytes())
+    return hashlib.sha256(b"".join(parts) + repr((sample.objects.classes, sample.objects.texts)).encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,8 @@ def test_day_and_night_occur(scenes: list[Sample]) -> None:
 def test_a_scene_is_the_same_in_another_process_and_in_a_longer_set() -> None:
     code = (
         "import hashlib; from taskwave.semantic.data import StreetScenes; s = StreetScenes('test', 3, seed=5)[2];"
-        "print(hashlib.sha256(s.image.numpy().tobytes() + s.label.numpy().tobytes()).hexdigest())"
+        "b = s.image.numpy().tobytes() + s.label.numpy().tobytes() + s.objects.boxes.numpy().tobytes();"
+        "print(hashlib.sha256(b + repr((s.objects.classes, s.objects.texts)).encode()).hexdigest())"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     images = StreetScenes("test", 900, seed=5)

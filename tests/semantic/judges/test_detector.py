@@ -6,7 +6,7 @@ import torch
 from taskwave.semantic.backbone import Backbone, SameConv
 from taskwave.semantic.data.objects import Objects, matches, overlaps
 from taskwave.semantic.judges.detector import DetectorNet, Found, distinct
-from taskwave.semantic.judges.objects import OTHER, ObjectJudge
+from taskwave.semantic.judges.objects import OTHER, ObjectJudge, seen_as
 from taskwave.semantic.judges.reader import PatchNet, cut
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.detector import detection_loss
@@ -85,14 +85,23 @@ def test_patches_are_cut_with_their_surroundings() -> None:
     assert cut(image, torch.zeros(0, 4)).shape == (0, 3, 48, 48)
 
 
-def test_a_judge_names_what_its_reader_reads_and_leaves_out_the_rest() -> None:
+def test_a_judge_names_signs_as_its_reader_reads_them_and_leaves_out_what_is_none() -> None:
     torch.manual_seed(0)
     reader = PatchNet(classes=("stop", OTHER), widths=(8, 8, 8, 8)).eval()
-    judge = ObjectJudge("j", "d", Oracle(classes=("a", "b")).eval(), None, 0.5)
+    judge = ObjectJudge("j", "d", Oracle(classes=("car", "traffic sign")).eval(), None, 0.5)
     truths = [Truth(torch.zeros(96, 128, dtype=torch.uint8))]
     (plain,) = judge.answer(torch.zeros(1, 3, 96, 128), truths)
-    assert sorted(plain.classes) == ["a", "b"]  # type: ignore[union-attr]
-    for bias, names in (((9.0, -9.0), ("stop", "stop")), ((-9.0, 9.0), ())):
+    assert sorted(plain.classes) == ["car", "traffic sign"]  # type: ignore[union-attr]
+    for bias, names in (((9.0, -9.0), ["car", "stop"]), ((-9.0, 9.0), ["car"])):
         reader.head.bias.data = torch.tensor(bias)
         (read,) = ObjectJudge("j", "d", judge.detector, reader, 0.5).answer(torch.zeros(1, 3, 96, 128), truths)
-        assert read.classes == names  # type: ignore[union-attr]
+        assert sorted(read.classes) == names  # type: ignore[union-attr]
+
+
+def test_a_detector_knows_objects_by_their_own_class_or_a_general_one() -> None:
+    general = ("traffic sign", "traffic light", "car")
+    assert seen_as("stop", general) == "traffic sign" and seen_as("stop", ("stop", "crosswalk")) == "stop"
+    assert seen_as("traffic_light_red", general) == "traffic light" and seen_as("car", general) == "car"
+    assert seen_as("stop", ("any",)) == "any"
+    with pytest.raises(ValueError, match="'van', which is none of"):
+        seen_as("van", general)

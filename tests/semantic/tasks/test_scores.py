@@ -40,6 +40,27 @@ def test_objects(wording: str, given: Detections, score: tuple[int, int]) -> Non
     assert questions.read(wording, "objects").score(given, TRUTH) == Score(*score)
 
 
+@pytest.mark.parametrize(
+    ("wording", "given", "score"),
+    [
+        ("what is the light showing?", answer((LEFT, "traffic_light_red", "")), (2, 2)),
+        ("what is the light showing?", answer((LEFT, "traffic_light_green", "")), (0, 2)),
+        ("is the light red?", answer((LEFT, "traffic_light_red", "")), (1, 1)),
+        ("is the light red?", answer((LEFT, "traffic_light_green", "")), (0, 1)),
+        ("is the light green?", answer((LEFT, "traffic_light_green", "")), (0, 1)),
+        ("how many vehicles are there?", answer((RIGHT, "car", ""), (AWAY, "van", "")), (1, 1)),
+        ("how many cars are there?", answer((RIGHT, "car", ""), (AWAY, "car", "")), (0, 1)),
+        ("how many buses are there?", answer(), (0, 1)),
+        ("what does the shop sign say?", answer((AWAY, "shop_sign", "MUTA")), (1, 1)),
+        ("what does the shop sign say?", answer((AWAY, "shop_sign", "MUTO")), (0, 1)),
+        ("what does the number plate say?", answer((AWAY, "shop_sign", "MUTA")), (0, 0)),
+    ],
+)
+def test_a_street(wording: str, given: Detections, score: tuple[int, int]) -> None:
+    street = [(LEFT, "traffic_light_red", ""), (RIGHT, "car", ""), (RIGHT, "bus", ""), (AWAY, "shop_sign", "MUTA")]
+    assert questions.read(wording).score(given, Truth(UNKNOWN, Objects.of(street))) == Score(*score)
+
+
 def test_classes_and_pixels() -> None:
     what = questions.read("what is this?")
     assert what.score("cat", Truth(UNKNOWN, None, "cat")) == Score(1, 1)
