@@ -37,25 +37,30 @@ class _BuiltIn(NamedTuple):
     """Names of the networks in `Models.digests` that its results depend on; None: all."""
 
 
+_PRIOR = ("codec", "general", "index", "prior", "surrogate")
+"""Networks of image codecs: the surrogate, and the receiver's prior for what does not arrive."""
+_PROMPTED = (*_PRIOR, "locator", "text")
+"""Networks of image codecs after a prompt."""
 _TASK_AND_PRIOR = ("codec", "general", "index", "prior", "segmentation")
 """Networks of links that send no latents: the task network, and the receiver's prior for what does not arrive."""
 _BLIND = "mean SNR and task network, not the task"
+_WEIGHED = "mean SNR and surrogate, not the task"
 _ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
 _CODECS = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
 _CODES = {
-    "ideal": ("a code at the capacity of each channel", "the realised channel, neither task nor task network"),
-    "outage": ("an infinitely long code", _BLIND),
-    "finite": ("a code as long as the message", _BLIND),
+    "ideal": ("a code at the capacity of each channel", "the realised channel and the surrogate, not the task"),
+    "outage": ("an infinitely long code", _WEIGHED),
+    "finite": ("a code as long as the message", _WEIGHED),
 }
 _ADAPTATIONS = {
-    "none": ("in one transmission", _BLIND),
-    "harq": ("in up to three HARQ transmissions", _BLIND),
-    "cqi": ("after a channel quality report", f"{_BLIND}, and the report"),
+    "none": ("in one transmission", _WEIGHED),
+    "harq": ("in up to three HARQ transmissions", _WEIGHED),
+    "cqi": ("after a channel quality report", f"{_WEIGHED}, and the report"),
     "olla": (
         "after a report, in two HARQ transmissions, MCS by the outer loop",
-        "mean SNR and report, no task network",
+        "mean SNR, report and surrogate, not the task",
     ),
-    "nr": ("after a report, in two HARQ transmissions", f"{_BLIND}, and the report"),
+    "nr": ("after a report, in two HARQ transmissions", f"{_WEIGHED}, and the report"),
 }
 
 
@@ -67,19 +72,25 @@ def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
     how, knows = _ADAPTATIONS[adaptation]
     options: dict[str, str | int] = {"codec": codec, "link_adaptation": adaptation}
     summary = f"{_CODECS[codec]} over LDPC and QAM {how}"
-    return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _TASK_AND_PRIOR)
+    return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _PRIOR)
 
 
 def _prompted(codec: str) -> _BuiltIn:
     summary = f"{_CODECS[codec]} twice: a coarse picture, then the regions that the receiver's prompt asks for"
-    knows = "mean SNR and task network, then task as the prompt tells it"
-    return _BuiltIn("rivals.prompted", "PromptedCodecLink", {"codec": codec}, summary, knows)
+    knows = "mean SNR and surrogate, then task as the prompt tells it"
+    return _BuiltIn("rivals.prompted", "PromptedCodecLink", {"codec": codec}, summary, knows, _PROMPTED)
+
+
+def _oracle(codec: str) -> _BuiltIn:
+    summary = f"bound: {_CODECS[codec]} twice, after a prompt the regions where the annotations have the answer"
+    knows = "mean SNR and surrogate, then the true place of the answer"
+    return _BuiltIn("rivals.prompted", "OracleCodecLink", {"codec": codec}, summary, knows, _PROMPTED)
 
 
 def _ideal(codec: str, code: str) -> _BuiltIn:
     what, knows = _CODES[code]
     options: dict[str, str | int] = {"codec": codec, "code": code}
-    return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _TASK_AND_PRIOR)
+    return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _PRIOR)
 
 
 _BUILT_IN = {
@@ -93,6 +104,7 @@ _BUILT_IN = {
     **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},
     **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("webp", "jpeg2000")},
     **{f"prompted-{codec}": _prompted(codec) for codec in ("avif", "webp")},
+    **{f"prompted-{codec}-oracle": _oracle(codec) for codec in ("avif", "webp")},
     "label-map": _BuiltIn(
         *("answers.label_map", "LabelMapLink", {}),
         "the answer, losslessly coded, over LDPC and QAM",

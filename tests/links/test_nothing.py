@@ -57,9 +57,10 @@ def test_nothing_is_sent_and_all_images_look_alike(
 def test_a_rung_is_worth_what_it_adds(colour_models: Models, street_images: torch.Tensor) -> None:
     image = street_images[0, :, ::2, ::2]
     source, clean = CodecSource("jpeg", colour_models), colour_models.segmentation.predict(image[None])
-    floor = mean_iou(confusion_matrix(Prior(colour_models).answer(96, 128).labels[None], clean))
+    labels = colour_models.segmentation.predict(Prior(colour_models).answer(96, 128).image[None])
+    floor = mean_iou(confusion_matrix(labels, clean))
     assert 0 < floor < 1
-    offer = source.worth(image).offer(100_000)
+    offer = source.offers(image)(100_000)
     assert offer is not None
     decoded = to_image(restore(source.codec, offer.payload, 96, 128))
     agreement = mean_iou(confusion_matrix(colour_models.segmentation.predict(decoded[None]), clean))

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from taskwave.semantic.data import ImageSet, open_images
-from taskwave.semantic.data.objects import matches
+from taskwave.semantic.data.objects import Objects, matches
 from taskwave.semantic.data.patches import sign_patches
 from taskwave.semantic.judges.detector import DetectorNet
 from taskwave.semantic.judges.objects import OTHER, ObjectJudge
@@ -63,7 +63,9 @@ class JudgeWorkshop:
         net = PatchNet(classes=(*SIGNS, OTHER)).to(memory_format=torch.channels_last)
         pool = PatchPool.of(sign_patches("train"), [self.train], SIGNS)
         samples = [self.val[i] for i in range(len(self.val))]
-        found = signs_of([s.image for s in samples], [s.objects for s in samples if s.objects], pool.classes)
+        found = signs_of(
+            [s.image for s in samples], [s.objects for s in samples if s.objects is not None], pool.classes
+        )
         val = {"gtsrb": sign_patches("val"), "gtsdb": found}
         return train_reader(net, self._fit(net, "reader", self.recipe.reader_steps, 2e-3), pool, val, self.monitor)
 

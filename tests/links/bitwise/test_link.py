@@ -10,9 +10,9 @@ from torch import nn
 from taskwave.links.answers.label_map import LabelMapLink, LabelMapSource, decode_map, overlap
 from taskwave.links.base import BudgetError
 from taskwave.links.bitwise.image_codecs import image_codec
-from taskwave.links.bitwise.ladder import RateLadder, restore
+from taskwave.links.bitwise.ladder import restore
 from taskwave.links.bitwise.link import BitwiseLink
-from taskwave.links.bitwise.source import CodecSource, to_image, to_pixels
+from taskwave.links.bitwise.source import CodecSource, to_image
 from taskwave.links.bounds import IdealLink, information
 from taskwave.links.nothing import Prior
 from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission, at_sinr, bicm_information
@@ -48,7 +48,7 @@ def rayleigh() -> Radio:
 def test_a_payload_that_decodes_to_no_image_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
     """A CRC of 16 bits lets one wrong block in 65,536 pass."""
     source = CodecSource("avif", colour_models)
-    payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
+    payloads = [bytes(30), None, source.offers(images[2])(2000).payload]  # type: ignore[union-attr]
     none = torch.zeros(3, dtype=torch.int64)
     received = PayloadReception(payloads, torch.full((3,), 500), none, none)
     (delivery,) = source.deliver(received, images, 1)
@@ -76,7 +76,7 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
     transport = TransportLink(awgn, mcs(10))
     assert delivery.image is not None
     for image, got in zip(images, delivery.image, strict=True):
-        rung = RateLadder(to_pixels(image), image_codec("jpeg")).best(transport.payload_bytes(1500))
+        rung = CodecSource("jpeg", colour_models).rungs(image).best(transport.payload_bytes(1500))
         assert rung is not None
         assert torch.equal(got, to_image(restore(image_codec("jpeg"), rung.payload, 96, 128)))
     assert not bool(delivery.outage.any())
@@ -137,12 +137,12 @@ def test_options_are_worth_considering_and_within_the_budget(rayleigh: Radio) ->
 
 
 def test_worth_looks_at_answers_and_knows_no_label(colour_models: Models, images: torch.Tensor) -> None:
-    worth = CodecSource("jpeg", colour_models).worth(images[0])
-    few, many = worth.offer(60), worth.offer(20_000)
+    offer = CodecSource("jpeg", colour_models).offers(images[0])
+    few, many = offer(60), offer(20_000)
     assert few is not None
     assert many is not None
     assert 0 < few.worth < many.worth <= 1
-    assert worth.offer(2) is None
+    assert offer(2) is None
 
 
 def test_no_block_that_arrived_carried_more_than_the_capacity(rayleigh: Radio) -> None:
