@@ -35,6 +35,8 @@ class _BuiltIn(NamedTuple):
     """What its transmitter knows beside the image; "" where it knows nothing."""
     networks: tuple[str, ...] | None = None
     """Names of the networks in `Models.digests` that its results depend on; None: all."""
+    owns_task_networks: bool = False
+    """Whether its transmitter has the task networks of the receivers (`Models.judges`)."""
 
 
 _PRIOR = ("codec", "general", "index", "prior", "surrogate")
@@ -46,7 +48,14 @@ _TASK_AND_PRIOR = ("codec", "general", "index", "prior", "segmentation")
 _BLIND = "mean SNR and task network, not the task"
 _WEIGHED = "mean SNR and surrogate, not the task"
 _ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
-_CODECS = {"jpeg": "JPEG", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
+_CODECS = {
+    "jpeg": "JPEG",
+    "jpeg2000": "JPEG 2000",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "jpegxl": "JPEG XL",
+    "hevc": "HEVC intra",
+}
 _CODES = {
     "ideal": ("a code at the capacity of each channel", "the realised channel and the surrogate, not the task"),
     "outage": ("an infinitely long code", _WEIGHED),
@@ -93,6 +102,10 @@ def _ideal(codec: str, code: str) -> _BuiltIn:
     return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _PRIOR)
 
 
+def _answers(module: str, factory: str, summary: str, knows: str) -> _BuiltIn:
+    return _BuiltIn(f"answers.{module}", factory, {}, summary, knows, _TASK_AND_PRIOR, owns_task_networks=True)
+
+
 _BUILT_IN = {
     "task-adaptive": _task_adaptive("general part, prompt, attended detail", _ASKED, selection="attention"),
     "task-adaptive-uniform": _task_adaptive("general part, detail spread evenly", _BLIND, selection="uniform"),
@@ -102,14 +115,20 @@ _BUILT_IN = {
     **{codec: _image_codec(codec) for codec in _CODECS},
     **{f"{code}-{codec}": _ideal(codec, code) for codec in _CODECS for code in _CODES},
     **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},
-    **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("webp", "jpeg2000")},
-    **{f"prompted-{codec}": _prompted(codec) for codec in ("avif", "webp")},
-    **{f"prompted-{codec}-oracle": _oracle(codec) for codec in ("avif", "webp")},
-    "label-map": _BuiltIn(
-        *("answers.label_map", "LabelMapLink", {}),
-        "the answer, losslessly coded, over LDPC and QAM",
-        "mean SNR, task network and task, beforehand",
-        _TASK_AND_PRIOR,
+    **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("hevc", "webp", "jpeg2000")},
+    **{f"prompted-{codec}": _prompted(codec) for codec in ("hevc", "avif", "webp")},
+    **{f"prompted-{codec}-oracle": _oracle(codec) for codec in ("hevc", "avif")},
+    "answer": _answers(
+        *("link", "AnswerLink", "bound of another problem: the answer to the task, over LDPC and QAM"),
+        "mean SNR and, beforehand, the task",
+    ),
+    "prompted-answer": _answers(
+        *("prompted", "PromptedAnswerLink", "bound of another problem: the answer to what the receiver's prompt names"),
+        "mean SNR, then the task as the prompt tells it",
+    ),
+    "all-answers": _answers(
+        *("link", "AllAnswersLink", "bound of another problem: the answers to all questions, over LDPC and QAM"),
+        "mean SNR, not the task",
     ),
     "nothing": _BuiltIn(
         *("nothing", "NothingLink", {}),
@@ -145,6 +164,15 @@ def networks(name: str) -> tuple[str, ...] | None:
     return _BUILT_IN[name].networks if name in _BUILT_IN else None
 
 
+def owns_task_networks(name: str) -> bool:
+    """Return whether the transmitter of a link may have the task networks: its results then depend on all judges.
+
+    Links of other packages may.
+    """
+    check(name)
+    return name not in _BUILT_IN or _BUILT_IN[name].owns_task_networks
+
+
 def about(name: str) -> str:
     """Say in a line what a link is and what its transmitter may know.
 
@@ -154,7 +182,8 @@ def about(name: str) -> str:
     check(name)
     if name in _BUILT_IN:
         link = _BUILT_IN[name]
-        return f"{link.summary}; transmitter knows {link.knows}" if link.knows else link.summary
+        owns = "owns the task networks, " if link.owns_task_networks else ""
+        return f"{link.summary}; transmitter {owns}knows {link.knows}" if link.knows else link.summary
     try:
         documented = inspect.getdoc(entry_points(group=GROUP)[name].load()) or ""
     except Exception as error:  # whatever the code of another package raises when it is imported

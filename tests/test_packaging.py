@@ -85,6 +85,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     declared = {re.split(r"[<>=;\[ ]", need)[0].lower() for need in (*project["dependencies"], *extras)}
     names = {
         "PIL": "pillow",
+        "pillow_heif": "pillow-heif",
         "sionna": "sionna-no-rt",
         "tensorflow": "tensorflow-cpu",
         "tomli_w": "tomli-w",

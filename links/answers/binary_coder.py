@@ -150,6 +150,18 @@ class Contexts:
         self._runs[context] = zeros_seen * weight, ones_seen * weight
 
 
+def uniform(code: Code, value: int, count: int) -> int:
+    """Code a number of 0…count-1, all of them equally likely, and return it as both ends know it afterwards."""
+    low, high = 0, count
+    while high - low > 1:
+        middle = (low + high) // 2
+        if code(_probability((middle - low) / (high - low)), int(value >= middle)):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def _probability(value: float) -> int:
     """Round a probability to what the coder takes."""
     return min(max(int(value * (1 << _BITS)), _LEAST), _MOST)

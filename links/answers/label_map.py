@@ -1,6 +1,5 @@
-"""The label map, inferred at the transmitter and sent: the sceptic's baseline for a task known in advance."""
+"""Label maps as payloads of any size: coded without loss at the largest scale that fits."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 
@@ -9,24 +8,12 @@ import torch
 from torch.nn import functional
 
 from taskwave.links.answers.label_map_coder import Labels, decode_labels, encode_labels
-from taskwave.links.base import Delivery, LinkKind
 from taskwave.links.bitwise.ladder import SCALES, scaled_size
-from taskwave.links.nothing import Prior
-from taskwave.links.transport.rate import CodedTransport, Offer
-from taskwave.phy.channel.air import AirInterface
-from taskwave.phy.radio import Radio
+from taskwave.links.transport.rate import Offer
 from taskwave.phy.recent import Recent
-from taskwave.semantic.classes import NO_ANSWER
-from taskwave.semantic.tasks.base import Task
-from taskwave.semantic.tasks.segmentation import Segmentation
-from taskwave.semantic.weights import Models
 
 _REMEMBERED = 4096
 """Number of label maps whose codes are kept."""
-_REMEMBERED_ANSWERS = 256
-"""Number of images whose answers are kept."""
-_SMALLEST = 2
-"""Bytes of the smallest message: the scale and at least one of code."""
 
 
 def rescale(labels: Labels, height: int, width: int, num_labels: int) -> Labels:
@@ -76,10 +63,11 @@ class LabelMapSource:
 
         Its worth is its IoU with the map at full size, less the floor.
         """
-        offers = (self._at_scale(scale) for scale in range(len(SCALES)))
+        offers = (self.at_scale(scale) for scale in range(len(SCALES)))
         return next((offer for offer in offers if len(offer.payload) <= limit), None)
 
-    def _at_scale(self, scale: int) -> Offer:
+    def at_scale(self, scale: int) -> Offer:
+        """Return the map at the scale index `scale`, with its worth as in `offer`."""
         if scale not in self._offers:
             height, width = self._labels.shape
             small = rescale(self._labels, *scaled_size(scale, height, width), self._num_labels)
@@ -96,68 +84,3 @@ def label_map_source(labels: Labels, floor: Labels, num_labels: int) -> LabelMap
     """Return the source that the links of one process share for a map and a floor: a memo, it changes no result."""
     key = sha256(f"{num_labels} {labels.shape}".encode() + labels.tobytes() + floor.tobytes()).digest()
     return _SOURCES.get(key, lambda: LabelMapSource(labels, num_labels, overlap(floor, labels)))
-
-
-class LabelMapLink:
-    """Runs the task network on the clean image at the transmitter, and sends only the task's classes.
-
-    Transport, MCS choice and outage are those of `BitwiseLink`; in an outage the receiver, which has the task network
-    as well, answers from its prior. Pixels outside the task's classes are answered with `NO_ANSWER`: they claim no
-    class.
-    """
-
-    name = "label-map"
-    kind: LinkKind = "answer"
-
-    def __init__(self, models: Models, radio: Radio) -> None:
-        self._segmentation, self._prior = models.segmentation, Prior(models)
-        self._transport = CodedTransport(radio)
-        self._answers: Recent[torch.Tensor] = Recent(_REMEMBERED_ANSWERS)
-
-    @torch.no_grad()
-    def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """Implement `taskwave.links.base.Link.run`; each task is a transmission of its own.
-
-        Raises:
-            ValueError: a task is no segmentation.
-        """
-        segmentations = [task for task in tasks if isinstance(task, Segmentation)]
-        if len(segmentations) < len(tasks):
-            other = next(task for task in tasks if not isinstance(task, Segmentation))
-            raise ValueError(
-                f"{self.name} answers segmentation only, not {other.prompt!r}: take it out of sweep.links, or ask for "
-                "street classes"
-            )
-        answers = torch.stack([self._answer(image) for image in images])
-        return [self._run(answers, task, budget, air) for task in segmentations]
-
-    def _run(self, answers: torch.Tensor, task: Segmentation, budget: int, air: AirInterface) -> Delivery:
-        code = torch.zeros(256, dtype=torch.uint8)
-        code[list(task.classes)] = torch.arange(1, len(task.classes) + 1, dtype=torch.uint8)
-        num_labels, (height, width) = len(task.classes) + 1, answers.shape[-2:]
-        prior = self._prior.answer(height, width).of_classes(task.classes, NO_ANSWER).cpu()
-        floor = code[prior.long()].numpy()
-        sources = [label_map_source(labels, floor, num_labels) for labels in code[answers.long()].numpy()]
-        received = self._transport.run([s.offer for s in sources], _SMALLEST, budget, air, self.name)
-        meaning = torch.tensor([NO_ANSWER, *task.classes], dtype=torch.uint8)
-        prediction = prior.repeat(len(answers), 1, 1)
-        for i, payload in enumerate(received.payloads):
-            if payload is not None:
-                labels = torch.from_numpy(decode_map(payload, height, width, num_labels))
-                prediction[i] = meaning[labels.long()]
-        return Delivery(
-            answers=list(prediction),
-            channel_uses=received.channel_uses,
-            feedback_uses=received.feedback_uses,
-            airtime_slots=received.airtime_slots,
-            outage=torch.tensor([p is None for p in received.payloads]),
-        )
-
-    def _answer(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the answer [H, W] on an image [3, H, W]: at every SNR and budget the same images come again."""
-        key = sha256(f"{tuple(image.shape)}".encode() + image.cpu().numpy().tobytes()).digest()
-
-        def make() -> torch.Tensor:
-            return self._segmentation.predict(image[None])[0].cpu()
-
-        return self._answers.get(key, make)

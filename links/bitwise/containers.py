@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_REMEDY = "install Pillow from its wheel (pip install pillow), or use another codec"
+REMEDY = "install the codec from its wheel (pip install pillow or 'taskwave[codecs]'), or use another codec"
 """What helps where a build of a codec writes files of another make."""
 
 
@@ -24,9 +24,10 @@ class Container:
     """Function (codestream, possibly with zero bytes behind it; template) -> decodable file."""
 
 
-def _same(found: bytes, known: bytes, what: str) -> None:
+def same(found: bytes, known: bytes, what: str) -> None:
+    """Raise `ValueError` where a part of a file is not that of the template; `what` names it."""
     if found != known:
-        raise ValueError(f"{what} differs from that of the receiver's template, so it cannot be stripped: {_REMEDY}")
+        raise ValueError(f"{what} differs from that of the receiver's template, so it cannot be stripped: {REMEDY}")
 
 
 def _jpeg_scan(file: bytes) -> int:
@@ -39,7 +40,7 @@ def _jpeg_scan(file: bytes) -> int:
 
 def _strip_jpeg(file: bytes, template: bytes) -> bytes:
     start = _jpeg_scan(file)
-    _same(file[:start], template[: _jpeg_scan(template)], "the JPEG header")
+    same(file[:start], template[: _jpeg_scan(template)], "the JPEG header")
     return file[start:-2]
 
 
@@ -59,7 +60,7 @@ def _strip_jpeg2000(file: bytes, template: bytes) -> bytes:
     tile, data = _jpeg2000_tile(file)
     known_tile, known_data = _jpeg2000_tile(template)
     # Psot, the length of the tile part (4 bytes at tile + 6), is the one header field that varies.
-    _same(
+    same(
         file[: tile + 6] + file[tile + 10 : data],
         template[: known_tile + 6] + template[known_tile + 10 : known_data],
         "the JPEG 2000 header",
@@ -79,7 +80,7 @@ _VP8_FRAME, _VP8_SIZE = 20, slice(23, 30)
 
 
 def _strip_webp(file: bytes, template: bytes) -> bytes:
-    _same(file[12:16] + file[_VP8_SIZE], template[12:16] + template[_VP8_SIZE], "the VP8 frame header")
+    same(file[12:16] + file[_VP8_SIZE], template[12:16] + template[_VP8_SIZE], "the VP8 frame header")
     length = int(struct.unpack_from("<I", file, 16)[0])
     frame = file[_VP8_FRAME : _VP8_FRAME + length]
     return frame[:3] + frame[10:]
@@ -97,7 +98,7 @@ def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
     for name in path:
         while True:
             if start >= end:
-                raise ValueError(f"no box {name!r} in an AVIF file of {len(file)} bytes: {_REMEDY}")
+                raise ValueError(f"no box {name!r} in an image file of {len(file)} bytes: {REMEDY}")
             length, kind = struct.unpack_from(">I4s", file, start)
             if kind == name:
                 break
@@ -106,18 +107,31 @@ def _box(file: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
     return start, end
 
 
-def _avif_extent(file: bytes) -> tuple[int, int, int]:
+def _extent(file: bytes) -> tuple[int, int, int]:
     """Find offset and length of the only item's data, and where `iloc` has that length (ISO/IEC 14496-12, 8.11.3).
 
-    Only what libavif writes for a still image without alpha is accepted: version 0, 4-byte offsets and lengths,
-    no base offset, one item in one extent.
+    Only what libavif and libheif write for a still image without alpha is accepted: version 0, 4-byte offsets and
+    lengths, a base offset of libheif only, one item in one extent.
     """
     start, _ = _box(file, (b"meta", b"iloc"))
-    fixed = file[start : start + 8], file[start + 12 : start + 14]
-    if fixed != (b"\x00\x00\x00\x00\x44\x00\x00\x01", b"\x00\x01"):
-        raise ValueError(f"an AVIF file is not one still image in one extent, so it cannot be stripped: {_REMEDY}")
-    offset, length = struct.unpack_from(">II", file, start + 14)
-    return int(offset), int(length), start + 18
+    base = 4 if file[start + 5] == 0x40 else 0
+    fixed = file[start : start + 5], file[start + 6 : start + 8], file[start + 12 + base : start + 14 + base]
+    if fixed != (b"\x00\x00\x00\x00\x44", b"\x00\x01", b"\x00\x01") or file[start + 5] not in (0, 0x40):
+        raise ValueError(f"an image file is not one still image in one extent, so it cannot be stripped: {REMEDY}")
+    offset, length = struct.unpack_from(">II", file, start + 14 + base)
+    if base:
+        offset += struct.unpack_from(">I", file, start + 12)[0]
+    return int(offset), int(length), start + 18 + base
+
+
+def _with_item(template: bytes, item: bytes) -> bytes:
+    """Return a template with another item in its `mdat` box."""
+    offset, _, field = _extent(template)
+    start, _ = _box(template, (b"mdat",))
+    if start != offset:
+        raise ValueError(f"a template's image does not start its mdat box, so it cannot be rebuilt: {REMEDY}")
+    file = template[:field] + struct.pack(">I", len(item)) + template[field + 4 : start - 8]
+    return file + struct.pack(">I4s", 8 + len(item), b"mdat") + item
 
 
 def _obu(data: bytes, start: int) -> tuple[int, int]:
@@ -140,34 +154,54 @@ def _leb128(value: int) -> bytes:
 
 def _avif_frame(file: bytes) -> tuple[bytes, bytes]:
     """Split what precedes the size of the frame OBU (delimiter, sequence header, OBU header) from the frame."""
-    offset, length, _ = _avif_extent(file)
+    offset, length, _ = _extent(file)
     data, start = file[offset : offset + length], 0
     while data[start] >> 3 & 15 != 6:  # OBU_FRAME
         _, start = _obu(data, start)
     payload, end = _obu(data, start)
     if end != len(data):
-        raise ValueError(f"an AVIF file holds more than one frame, so it cannot be stripped: {_REMEDY}")
+        raise ValueError(f"an AVIF file holds more than one frame, so it cannot be stripped: {REMEDY}")
     return data[: start + 1], data[payload:end]
 
 
 def _strip_avif(file: bytes, template: bytes) -> bytes:
     head, frame = _avif_frame(file)
-    _same(head, _avif_frame(template)[0], "the AV1 sequence header")
+    same(head, _avif_frame(template)[0], "the AV1 sequence header")
     return frame
 
 
 def _rebuild_avif(codestream: bytes, template: bytes) -> bytes:
     head, _ = _avif_frame(template)
-    item = head + _leb128(len(codestream)) + codestream
-    offset, _, field = _avif_extent(template)
-    start, _ = _box(template, (b"mdat",))
-    if start != offset:
-        raise ValueError(f"an AVIF template's image does not start its mdat box, so it cannot be rebuilt: {_REMEDY}")
-    file = template[:field] + struct.pack(">I", len(item)) + template[field + 4 : start - 8]
-    return file + struct.pack(">I4s", 8 + len(item), b"mdat") + item
+    return _with_item(template, head + _leb128(len(codestream)) + codestream)
+
+
+def _hevc_unit(file: bytes) -> bytes:
+    """Return the only NAL unit of the item, behind its length; parameter sets are in `hvcC` (ISO/IEC 14496-15, 8)."""
+    offset, length, _ = _extent(file)
+    if int(struct.unpack_from(">I", file, offset)[0]) != length - 4:
+        raise ValueError(f"an HEVC file holds more than one slice, so it cannot be stripped: {REMEDY}")
+    return file[offset + 4 : offset + length]
+
+
+def _strip_hevc(file: bytes, template: bytes) -> bytes:
+    unit, known = _hevc_unit(file), _hevc_unit(template)
+    same(file[slice(*_box(file, (b"meta", b"iprp")))], template[slice(*_box(template, (b"meta", b"iprp")))], _HVCC)
+    same(unit[:_NAL_HEADER], known[:_NAL_HEADER], "the header of the HEVC slice's NAL unit")
+    return unit[_NAL_HEADER:]
+
+
+def _rebuild_hevc(codestream: bytes, template: bytes) -> bytes:
+    unit = _hevc_unit(template)[:_NAL_HEADER] + codestream
+    return _with_item(template, struct.pack(">I", len(unit)) + unit)
+
+
+_NAL_HEADER = 2
+"""Bytes of the header of a NAL unit (ITU-T H.265, 7.3.1.2)."""
+_HVCC = "the HEVC parameter set"
 
 
 JPEG = Container(_strip_jpeg, _rebuild_jpeg)
 JPEG2000 = Container(_strip_jpeg2000, _rebuild_jpeg2000)
 WEBP = Container(_strip_webp, _rebuild_webp)
 AVIF = Container(_strip_avif, _rebuild_avif)
+HEVC = Container(_strip_hevc, _rebuild_hevc)

@@ -96,7 +96,7 @@ class CodecSource:
     def offers(self, image: torch.Tensor) -> OfferWithin:
         """Return the offers of [3, H, W] in [0, 1], weighed against the image of the prior, which an outage leaves."""
         rungs = self.rungs(image)
-        return rungs.offers(rungs.agreement(self._prior.answer(*image.shape[-2:]).image))
+        return rungs.offers(rungs.agreement(self._prior.image(*image.shape[-2:])))
 
     def _image(self, payload: bytes, height: int, width: int) -> torch.Tensor:
         """Decode to [3, H, W] in [0, 1]: at every SNR and budget, and at both ends, the same payloads come again.
@@ -124,8 +124,8 @@ class CodecSource:
             tasks: deliveries wanted.
         """
         height, width = like.shape[-2:]
-        prior = self._prior.answer(height, width)
-        images = prior.image.to(like).repeat(len(like), 1, 1, 1)
+        prior = self._prior.image(height, width)
+        images = prior.to(like).repeat(len(like), 1, 1, 1)
         outage = torch.ones(len(like), dtype=torch.bool)
         for i, payload in enumerate(received.payloads):
             if payload is not None:

@@ -14,7 +14,7 @@ KIND_NAMES = {
     "semantic": "semantic",
     "bitwise": "image codec + LDPC + QAM",
     "bound": "bound",
-    "answer": "answer sent",
+    "answer": "transmitter owns the task network",
     "floor": "nothing sent",
 }
 """Kinds of links and their names, in the order of the legend."""
@@ -23,7 +23,7 @@ _COLOURS = {
     "semantic": ("#D55E00", "#E69F00", "#CC79A7", "#8C3B00"),
     "bitwise": ("#0072B2", "#009E73", "#56B4E9", "#004D78"),
     "bound": ("#6E6E6E", "#9C9C9C", "#4A4A4A", "#BDBDBD"),
-    "answer": ("#000000", "#7A7A7A"),
+    "answer": ("#000000", "#7A7A7A", "#4D4D4D"),
     "floor": ("#B0B0B0",),
 }
 Dashes = tuple[float, tuple[float, ...]] | None
@@ -36,7 +36,7 @@ _LINES: dict[str, Dashes] = {
     "answer": (0, (6, 1.5, 1, 1.5)),
     "floor": (0, (1, 3)),
 }
-_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "Xd", "floor": "|"}
+_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "XdH", "floor": "|"}
 _OTHER_MARKERS = "osD^vP"
 """Markers of kinds that this file does not know, and of curves that are no links."""
 

@@ -51,8 +51,8 @@ class ReadyLink:
     ) -> None:
         self.name, self.models, self.config = name, models, config
         self._radio = Radio(config)
-        self._link = registry.create(name, models, self._radio)
         self._jury = Jury(models, None if judge is None else Path(judge))
+        self._link = registry.create(name, self._jury.models, self._radio)
         self._seed, self._sent = seed, 0
 
     def __repr__(self) -> str:

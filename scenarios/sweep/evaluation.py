@@ -99,7 +99,7 @@ class Evaluator:
         """Return the link called `name` over the radio at a distance of the sweep, made on first use."""
         config = self.scenario.radio_at(distance_m)
         if (name, config) not in self._links:
-            self._links[name, config] = registry.create(name, self.models, self._radios[config])
+            self._links[name, config] = registry.create(name, self.jury.models, self._radios[config])
         return self._links[name, config]
 
     def batch(self, index: int) -> ImageBatch:
@@ -146,6 +146,7 @@ class Evaluator:
                 "budget": point.budget,
                 "fade": point.fade,
                 "link": [point.link, registry.origin(point.link), self._link_digests[point.link]],
+                **({"panel": self.jury.digests} if registry.owns_task_networks(point.link) else {}),
                 **({"recorded": recorded} if recorded is not None else {}),
                 **({"receiver": weights_digest(config.neural_weights)} if config.csi == "neural" else {}),
             }

@@ -1,5 +1,6 @@
 """Answers of the receivers: those that a link sent, else those of the judge on the image that it delivered."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from taskwave.semantic.weights.judges import BESIDE, load_judge
 
 class Jury:
     """Answers for the receivers of all links alike, and keeps the answers on the images that it saw last.
+
+    Its `models` are the networks for links: with the judges, which links of kind `answer` own at their transmitter.
 
     Args:
         models: networks, whose task network segments where no judge does.
@@ -36,6 +39,8 @@ class Jury:
             except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.
                 missing.append(f"{name}: {error}")
         self.panel = Panel([*chosen, own], missing)
+        self.models = copy.copy(models)
+        self.models.judges = self.panel
         self._image: torch.Tensor | None = None
         self._seen: dict[str, list[Answer]] = {}
 
@@ -47,6 +52,11 @@ class Jury:
         """
         found = {task.name: self.panel.of(task) for task in tasks}
         return {name: f"{judge.name} {judge.digest}" for name, judge in found.items()}
+
+    @property
+    def digests(self) -> list[str]:
+        """Names of all judges with their digests."""
+        return [f"{judge.name} {judge.digest}" for judge in self.panel.judges]
 
     def answers(self, delivery: Delivery, task: Task, truths: Sequence[Truth]) -> list[Answer]:
         """Return the answers to a task, one for each image; in an outage those on the image of the receiver's prior."""

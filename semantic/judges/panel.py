@@ -17,15 +17,24 @@ class Panel:
     def __init__(self, judges: Sequence[Judge], missing: Sequence[str] = ()) -> None:
         self._judges, self._missing = tuple(judges), tuple(missing)
 
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """All judges, those that were chosen before those that stand by."""
+        return self._judges
+
+    def of_kind(self, kind: str) -> Judge | None:
+        """Return the judge of a kind of tasks; None where there is none."""
+        return next((judge for judge in self._judges if kind in judge.kinds), None)
+
     def of(self, task: Task) -> Judge:
         """Return the judge of a task; one that a task of another package brings itself (`task.judge`) stands by.
 
         Raises:
             ValueError: there is none.
         """
-        for judge in self._judges:
-            if task.kind in judge.kinds:
-                return judge
+        judge = self.of_kind(task.kind)
+        if judge is not None:
+            return judge
         own: Judge | None = getattr(task, "judge", None)
         if own is not None:
             return own

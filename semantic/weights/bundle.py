@@ -22,6 +22,7 @@ from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.reader import PatchNet
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
@@ -66,6 +67,9 @@ class Models:
     """Change of the image by a unit error in each latent channel, [1, C, 1, 1], mean one."""
     digests: dict[str, str]
     """SHA-256 digests of the files of each network (and of the index) by name, a part of the identity of results."""
+    judges: Panel | None = None
+    """Judges of the receivers, for links of kind `answer` only: their transmitter owns the task networks as well. None:
+    such links cannot be made."""
 
     @torch.no_grad()
     def look(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

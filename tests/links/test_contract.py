@@ -1,7 +1,7 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
@@ -19,6 +19,7 @@ from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.grid.allocation import Allocation
 from taskwave.phy.radio import Radio
 from taskwave.semantic.classes import NO_ANSWER
+from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
@@ -33,7 +34,10 @@ RADIOS: dict[str, dict[str, Any]] = {
         "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
     },
 }
-QUICK = ("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "label-map", "prompted-avif", "nothing")
+QUICK = (
+    *("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "prompted-avif", "nothing"),
+    *("answer", "prompted-answer", "all-answers"),
+)
 """One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
 slow tests, for the plain radio only."""
 CASES = [
@@ -42,6 +46,10 @@ CASES = [
     for name in registry.names()
     if "toy" not in name and (name in QUICK or radio == "plain")
 ]
+
+
+ANSWERS = ("answer", "prompted-answer", "all-answers")
+"""Links whose transmitter owns the task networks."""
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -66,9 +74,23 @@ def images(street_images: torch.Tensor) -> torch.Tensor:
     return nn.functional.avg_pool2d(street_images[:2], 2)[..., :91, :125]
 
 
+class Untouchable(Panel):
+    """Judges that no link but those of kind `answer` may look at."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(f"a link reads {name} of the judges, which only receivers have")
+
+
 @pytest.fixture(scope="module")
-def link(case: tuple[str, str], colour_models: Models, radio: Radio) -> Link:
-    return registry.create(case[1], colour_models, radio)
+def models(case: tuple[str, str], colour_models: Models) -> Models:
+    """Models with the judges of the receivers."""
+    judges = Panel([colour_models.segmentation]) if case[1] in ANSWERS else Untouchable.__new__(Untouchable)
+    return replace(colour_models, judges=judges)
+
+
+@pytest.fixture(scope="module")
+def link(case: tuple[str, str], models: Models, radio: Radio) -> Link:
+    return registry.create(case[1], models, radio)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +119,7 @@ def assert_equal(one: Delivery, other: Delivery) -> None:
 def test_names_itself_and_its_kind(link: Link, case: tuple[str, str]) -> None:
     assert link.name == case[1]
     assert link.kind in get_args(LinkKind)
+    assert (link.kind == "answer") == (link.name in ANSWERS) == registry.owns_task_networks(link.name)
 
 
 def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
@@ -202,9 +225,9 @@ def test_more_feedback_lasts_longer(deliveries: list[Delivery], radio: Radio) ->
 
 
 def test_repeats_itself(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], colour_models: Models, radio: Radio
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], models: Models, radio: Radio
 ) -> None:
-    for again in (link, registry.create(link.name, colour_models, radio)):
+    for again in (link, registry.create(link.name, models, radio)):
         for one, other in zip(deliveries, again.run(images, [CARS, GROUND], BUDGET, air), strict=True):
             assert_equal(one, other)
 
@@ -255,11 +278,12 @@ def test_an_outage_is_answered_from_the_prior(
     link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models
 ) -> None:
     (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
-    prior = Prior(colour_models).answer(91, 125)
-    labels = prior.of_classes(CARS.classes, NO_ANSWER)
+    prior = Prior(colour_models).image(91, 125)
+    labels = colour_models.segmentation.predict(prior[None])[0]
+    labels[~torch.isin(labels, torch.tensor(CARS.classes, dtype=torch.uint8))] = NO_ANSWER
     for lost in delivery.outage.nonzero()[:, 0].tolist():
         assert delivery.answers is None or torch.equal(delivery.answers[lost], labels)
-        assert delivery.image is None or torch.equal(delivery.image[lost], prior.image)
+        assert delivery.image is None or torch.equal(delivery.image[lost], prior)
     assert bool((delivery.channel_uses > 0).all()) or link.kind == "floor"
     assert bool((delivery.channel_uses <= BUDGET).all())
     if link.kind == "bitwise":

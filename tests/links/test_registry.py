@@ -1,20 +1,50 @@
 """Links by name: what they are, what they may know, and links of other packages."""
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from taskwave.links import registry
+from taskwave.links.bitwise import image_codecs, ladder
+from taskwave.phy.radio import Radio
+from taskwave.semantic.weights import Models
 
 
 def test_every_link_says_what_it_is_and_what_it_knows() -> None:
     lines = {name: registry.about(name) for name in registry.names() if "toy" not in name}
     assert all(line and "\n" not in line for line in lines.values())
     assert len(set(lines.values())) == len(lines)
-    silent = [name for name, line in lines.items() if "transmitter knows" not in line]
+    silent = [name for name, line in lines.items() if "knows" not in line]
     assert silent == ["nothing"]
     told = [name for name, line in lines.items() if "the realised channel" in line]
     assert told == [name for name in lines if name.startswith("ideal-")]
+
+
+def test_links_whose_transmitter_owns_the_task_networks_are_marked(toys: ModuleType) -> None:
+    lines = {name: registry.about(name) for name in registry.names() if "toy" not in name}
+    owners = [name for name, line in lines.items() if "owns the task networks" in line]
+    assert owners == ["answer", "prompted-answer", "all-answers"]
+    assert owners == [name for name in lines if registry.owns_task_networks(name)]
+    assert all(lines[name].startswith("bound of another problem") for name in owners)
+    assert registry.owns_task_networks("toy"), "nobody knows what links of other packages look at"
+
+
+def test_only_links_that_own_the_task_networks_name_them() -> None:
+    """No other file of the links reads the judges; whether one does all the same is seen in `test_contract`."""
+    folder = Path(registry.__file__).parent
+    readers = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if "models.judges" in path.read_text()
+    }
+    assert {name for name in readers if not name.startswith("answers/")} == set()
+
+
+def test_codecs_whose_extra_is_missing_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch, radio: Radio) -> None:
+    monkeypatch.setattr(image_codecs, "find_spec", lambda package: None)
+    for name in ("jpegxl", "hevc", "ideal-hevc", "prompted-hevc"):
+        ladder.ladder_store.cache_clear()
+        with pytest.raises(ValueError, match=r"needs an extra: pip install 'taskwave\[codecs\]'"):
+            registry.create(name, Models.__new__(Models), radio)
 
 
 def test_links_of_other_packages_are_told_by_their_docstring(toys: ModuleType) -> None:
@@ -29,7 +59,7 @@ def test_unknown_links_are_named() -> None:
 
 def test_links_that_send_no_latents_depend_on_the_prior_too() -> None:
     """In an outage the receiver answers from its prior."""
-    for name in ("avif", "ideal-avif", "label-map", "nothing"):
+    for name in ("avif", "ideal-avif", "answer", "prompted-answer", "all-answers", "nothing"):
         networks = registry.networks(name)
         assert networks is not None and {"prior", "codec", "general", "segmentation", "index"} == set(networks)
     assert registry.networks("task-adaptive") is None

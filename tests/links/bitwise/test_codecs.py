@@ -2,7 +2,9 @@
 
 import io
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -31,13 +33,13 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
 
 
 @pytest.mark.parametrize("name", CODEC_NAMES)
-@pytest.mark.parametrize("size", [(96, 128), (36, 48), (51, 70), (12, 16)])
+@pytest.mark.parametrize("size", [(96, 128), (36, 48), (51, 70), (12, 16), (5, 3), (1, 1), (1, 9), (270, 300)])
 def test_codestream_decodes_to_the_pixels_of_the_whole_file(name: str, size: tuple[int, int]) -> None:
     codec, pixels = image_codec(name), picture(*size)
     for level in (0, 13, LEVELS - 1):
-        file = codec._file(Image.fromarray(pixels), level)
+        file = codec._format.write(Image.fromarray(pixels), level)
         codestream = codec.encode(pixels, level)
-        expected = np.array(Image.open(io.BytesIO(file)).convert("RGB"))
+        expected = codec._format.read(file)
         assert len(codestream) < len(file)
         for padding in (0, 1, 200):
             decoded = codec.decode(codestream + bytes(padding), level, *size)
@@ -50,6 +52,18 @@ def test_stripped_bytes_do_not_depend_on_the_picture(name: str) -> None:
     sender, receiver = image_codec(name), image_codec(name)
     codestream = sender.encode(picture(48, 64, 3), 20)
     assert psnr(receiver.decode(codestream, 20, 48, 64), picture(48, 64, 3)) > 18
+
+
+def test_files_of_other_settings_are_not_stripped() -> None:
+    """A receiver could not build them again."""
+    pixels = picture(40, 56)
+    jpegxl, hevc = io.BytesIO(), io.BytesIO()
+    jpegxl.write(imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=False))
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(hevc, format="HEIF", quality=20, chroma="444")
+    for name, file in (("jpegxl", jpegxl), ("hevc", hevc)):
+        codec = image_codec(name)
+        with pytest.raises(ValueError, match=r"cannot be stripped: install the codec"):
+            codec._format.container.strip(file.getvalue(), codec._template(10, 40, 56))
 
 
 @pytest.mark.parametrize("name", CODEC_NAMES)
@@ -135,13 +149,13 @@ def test_scaled_size_never_vanishes() -> None:
 
 
 def test_bad_values_are_named() -> None:
-    with pytest.raises(ValueError, match=r"'gif'.*jpeg, jpeg2000, webp, avif"):
+    with pytest.raises(ValueError, match=r"'gif'.*jpeg, jpeg2000, webp, avif, jpegxl, hevc"):
         image_codec("gif")
     codec = image_codec("jpeg")
     with pytest.raises(ValueError, match="level 32"):
         codec.encode(picture(24, 32), 32)
     with pytest.raises(ValueError, match="empty payload"):
         restore(codec, b"", 24, 32)
-    for name in ("webp", "avif"):
+    for name in ("webp", "avif", "jpegxl"):  # decoders of JPEG and HEVC show something
         with pytest.raises(ValueError, match=f"no {name} codestream"):
             image_codec(name).decode(b"\xff\x07\xff", 5, 24, 32)

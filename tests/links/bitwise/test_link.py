@@ -1,4 +1,4 @@
-"""Bit-wise, ideal-code and label-map links: what they send, what they promise, what they cost."""
+"""Bit-wise and ideal-code links: what they send, what they promise, what they cost."""
 
 from itertools import pairwise
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from taskwave.links.answers.label_map import LabelMapLink, LabelMapSource, decode_map, overlap
 from taskwave.links.base import BudgetError
 from taskwave.links.bitwise.image_codecs import image_codec
 from taskwave.links.bitwise.ladder import restore
@@ -22,7 +21,6 @@ from taskwave.phy.coding.mcs import mcs, mcs_table
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.links.transport import TransportLink
 from taskwave.phy.radio import Radio
-from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
@@ -53,9 +51,9 @@ def test_a_payload_that_decodes_to_no_image_is_an_outage(images: torch.Tensor, c
     received = PayloadReception(payloads, torch.full((3,), 500), none, none)
     (delivery,) = source.deliver(received, images, 1)
     assert delivery.outage.tolist() == [True, True, False]
-    prior = Prior(colour_models).answer(96, 128)
+    prior = Prior(colour_models).image(96, 128)
     for lost in (0, 1):
-        assert delivery.image is not None and torch.equal(delivery.image[lost], prior.image)
+        assert delivery.image is not None and torch.equal(delivery.image[lost], prior)
 
 
 def at_mcs(link: BitwiseLink, index: int) -> BitwiseLink:
@@ -85,11 +83,11 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
 def test_outage_below_the_code(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     link = at_mcs(BitwiseLink(colour_models, awgn, "webp"), 3)
     deliveries = link.run(images, [CARS, GROUND], 2000, air_at(awgn, -10.0))
-    prior = Prior(colour_models).answer(96, 128)
+    prior = Prior(colour_models).image(96, 128)
     for delivery in deliveries:
         assert bool(delivery.outage.all())
         assert delivery.image is not None
-        assert torch.equal(delivery.image, prior.image.expand(3, -1, -1, -1))
+        assert torch.equal(delivery.image, prior.expand(3, -1, -1, -1))
         assert bool((delivery.channel_uses > 1900).all())
 
 
@@ -225,36 +223,6 @@ def test_success_is_predicted_behind_amplifiers() -> None:
         received = link.send([p.tobytes() for p in payloads], 2000, air).payloads
         arrived = sum(p is not None for p in received) / 16
         assert (predicted > 0.95, arrived > 0.9) == (arrives, arrives)
-
-
-def test_label_map_arrives_as_the_transmitter_saw_it(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
-    tasks = [Segmentation("buildings", (1,)), Segmentation("sky, road and pavement", (0, 3, 4))]
-    clean = colour_models.segmentation.predict(images)
-    deliveries = LabelMapLink(colour_models, awgn).run(images, tasks, 12_000, air_at(awgn, 30.0))
-    for task, delivery in zip(tasks, deliveries, strict=True):
-        wanted = torch.isin(clean, torch.tensor(task.classes, dtype=torch.uint8))
-        assert bool(wanted.any())
-        assert delivery.answers is not None and delivery.image is None
-        assert torch.equal(torch.stack(delivery.answers), torch.where(wanted, clean, NO_ANSWER))  # type: ignore[arg-type]
-
-
-def test_label_map_is_downscaled_to_fit(colour_models: Models, images: torch.Tensor) -> None:
-    clean = colour_models.segmentation.predict(images)[0]
-    labels = torch.isin(clean, torch.tensor(GROUND.classes, dtype=torch.uint8)).to(torch.uint8).numpy()
-    source = LabelMapSource(labels, 2)
-    full = source.offer(100_000)
-    assert full is not None
-    assert full.worth == 1
-    assert (decode_map(full.payload + bytes(4), 96, 128, 2) == labels).all()
-    worth = 1.0
-    for limit in (len(full.payload) - 1, len(full.payload) // 3):
-        offer = source.offer(limit)
-        assert offer is not None
-        assert len(offer.payload) <= limit
-        assert 0 < offer.worth < worth
-        assert overlap(decode_map(offer.payload, 96, 128, 2), labels) == offer.worth
-        worth = offer.worth
-    assert source.offer(0) is None
 
 
 def test_bad_values_are_named(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:

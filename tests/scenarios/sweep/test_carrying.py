@@ -12,7 +12,7 @@ from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.points import sweep_points
 from taskwave.semantic.weights import load_models
 
-LINKS = ["task-adaptive", "avif", "avif-harq", "webp-nr", "label-map", "ideal-avif", "outage-jpeg", "finite-webp"]
+LINKS = ["task-adaptive", "avif", "avif-harq", "webp-nr", "answer", "ideal-avif", "outage-jpeg", "finite-webp"]
 SHORT = """
 tasks = ["cars"]
 images.count = 1
