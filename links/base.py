@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import torch
 
 from taskwave.phy.channel.air import AirInterface
-from taskwave.semantic.tasks.base import Answer, Task
+from taskwave.semantic.tasks.base import Answer, Task, Truth
 
 LinkKind = Literal["semantic", "bitwise", "bound", "answer", "floor"]
-"""Kind of a link: learned, image codec over coded QAM, the same over an ideal code, task answer sent, nothing sent."""
+"""Kind of a link: learned, image codec over coded QAM, what no link can do (an ideal code, true places), answer sent,
+nothing sent."""
 
 
 @dataclass
@@ -60,4 +61,13 @@ class Link(Protocol):
         Raises:
             BudgetError: `budget` cannot carry even the smallest message of the link.
         """
+        ...
+
+
+@runtime_checkable
+class InformedLink(Link, Protocol):
+    """Describes a bound whose transmitter is shown annotations, which no transmitter has."""
+
+    def informed_by(self, truths: Sequence[Truth]) -> Self:
+        """Return the link for the images of which `truths` are the annotations, one each."""
         ...

@@ -168,14 +168,14 @@ class IdealLink:
     def _told(self, images: torch.Tensor, num_symbols: int, air: AirInterface) -> list[bytes | None]:
         """Find what arrives when each channel's capacity is known."""
         limits = (information(self._symbols, num_symbols, air.forward(0))[0] // 8).long().tolist()
-        rungs = [self._source.ladder(image).best(most) for image, most in zip(images, limits, strict=True)]
+        rungs = [self._source.rungs(image).best(most) for image, most in zip(images, limits, strict=True)]
         return [None if rung is None else rung.payload for rung in rungs]
 
     def _blind(self, images: torch.Tensor, num_symbols: int, air: AirInterface) -> list[bytes | None]:
         """Find what arrives of the most promising rates."""
         assert self._limit is not None
         rates = self._rates(self._source.smallest(images.shape[-2], images.shape[-1]), num_symbols, air.es_n0_db)
-        chosen = [choose(rates, self._source.worth(image).offer) for image in images]
+        chosen = [choose(rates, self._source.offers(image)) for image in images]
         sizes = torch.tensor([0 if choice is None else len(choice[1].payload) for choice in chosen])
         arrived = self._limit.arrives(sizes, num_symbols, air.forward(0)).tolist()
         return [c[1].payload if c is not None and ok else None for c, ok in zip(chosen, arrived, strict=True)]

@@ -39,9 +39,14 @@ class _BuiltIn(NamedTuple):
     """Whether its transmitter has the task networks of the receivers (`Models.judges`)."""
 
 
-_TASK_AND_PRIOR = ("codec", "general", "index", "prior", "segmentation")
-"""Networks of links that send no latents: the task network, and the receiver's prior for what does not arrive."""
+_PRIOR = ("codec", "general", "index", "prior")
+"""Networks of links that send no latents: the receiver's prior for what does not arrive."""
+_WEIGHING = (*_PRIOR, "surrogate")
+"""Networks of image codecs."""
+_PROMPTED = (*_WEIGHING, "locator", "text")
+"""Networks of image codecs after a prompt."""
 _BLIND = "mean SNR and task network, not the task"
+_WEIGHED = "mean SNR and surrogate, not the task"
 _ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
 _CODECS = {
     "jpeg": "JPEG",
@@ -52,19 +57,19 @@ _CODECS = {
     "hevc": "HEVC intra",
 }
 _CODES = {
-    "ideal": ("a code at the capacity of each channel", "the realised channel, neither task nor task network"),
-    "outage": ("an infinitely long code", _BLIND),
-    "finite": ("a code as long as the message", _BLIND),
+    "ideal": ("a code at the capacity of each channel", "the realised channel and the surrogate, not the task"),
+    "outage": ("an infinitely long code", _WEIGHED),
+    "finite": ("a code as long as the message", _WEIGHED),
 }
 _ADAPTATIONS = {
-    "none": ("in one transmission", _BLIND),
-    "harq": ("in up to three HARQ transmissions", _BLIND),
-    "cqi": ("after a channel quality report", f"{_BLIND}, and the report"),
+    "none": ("in one transmission", _WEIGHED),
+    "harq": ("in up to three HARQ transmissions", _WEIGHED),
+    "cqi": ("after a channel quality report", f"{_WEIGHED}, and the report"),
     "olla": (
         "after a report, in two HARQ transmissions, MCS by the outer loop",
-        "mean SNR and report, no task network",
+        "mean SNR, report and surrogate, not the task",
     ),
-    "nr": ("after a report, in two HARQ transmissions", f"{_BLIND}, and the report"),
+    "nr": ("after a report, in two HARQ transmissions", f"{_WEIGHED}, and the report"),
 }
 
 
@@ -76,23 +81,29 @@ def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
     how, knows = _ADAPTATIONS[adaptation]
     options: dict[str, str | int] = {"codec": codec, "link_adaptation": adaptation}
     summary = f"{_CODECS[codec]} over LDPC and QAM {how}"
-    return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _TASK_AND_PRIOR)
+    return _BuiltIn("bitwise.link", "BitwiseLink", options, summary, knows, _WEIGHING)
 
 
 def _prompted(codec: str) -> _BuiltIn:
     summary = f"{_CODECS[codec]} twice: a coarse picture, then the regions that the receiver's prompt asks for"
-    knows = "mean SNR and task network, then task as the prompt tells it"
-    return _BuiltIn("rivals.prompted", "PromptedCodecLink", {"codec": codec}, summary, knows)
+    knows = "mean SNR and surrogate, then task as the prompt tells it"
+    return _BuiltIn("rivals.prompted", "PromptedCodecLink", {"codec": codec}, summary, knows, _PROMPTED)
+
+
+def _oracle(codec: str) -> _BuiltIn:
+    summary = f"bound: {_CODECS[codec]} twice, after a prompt the regions where the annotations have the answer"
+    knows = "mean SNR and surrogate, then the true place of the answer"
+    return _BuiltIn("rivals.prompted", "OracleCodecLink", {"codec": codec}, summary, knows, _PROMPTED)
 
 
 def _ideal(codec: str, code: str) -> _BuiltIn:
     what, knows = _CODES[code]
     options: dict[str, str | int] = {"codec": codec, "code": code}
-    return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _TASK_AND_PRIOR)
+    return _BuiltIn("bounds", "IdealLink", options, f"bound: {_CODECS[codec]} over {what}", knows, _WEIGHING)
 
 
 def _answers(module: str, factory: str, summary: str, knows: str) -> _BuiltIn:
-    return _BuiltIn(f"answers.{module}", factory, {}, summary, knows, _TASK_AND_PRIOR, owns_task_networks=True)
+    return _BuiltIn(f"answers.{module}", factory, {}, summary, knows, _PRIOR, owns_task_networks=True)
 
 
 _BUILT_IN = {
@@ -106,6 +117,7 @@ _BUILT_IN = {
     **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},
     **{f"{codec}-nr": _image_codec(codec, "nr") for codec in ("hevc", "webp", "jpeg2000")},
     **{f"prompted-{codec}": _prompted(codec) for codec in ("hevc", "avif", "webp")},
+    **{f"prompted-{codec}-oracle": _oracle(codec) for codec in ("hevc", "avif")},
     "answer": _answers(
         *("link", "AnswerLink", "bound of another problem: the answer to the task, over LDPC and QAM"),
         "mean SNR and, beforehand, the task",
@@ -122,7 +134,7 @@ _BUILT_IN = {
         *("nothing", "NothingLink", {}),
         "floor: nothing is sent, the receiver answers from its prior",
         "",
-        _TASK_AND_PRIOR,
+        _PRIOR,
     ),
 }
 

@@ -28,6 +28,7 @@ from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.surrogates.networks import SegmentationSurrogate
 from taskwave.semantic.weights import Models
 
 
@@ -68,15 +69,17 @@ def tiny_models(street_images: torch.Tensor) -> Models:
     torch.manual_seed(0)
     vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
     vae.start_linear(street_images * 2 - 1)
+    segmentation = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
     return Models(
         name="tiny",
         codec=LatentCodec(vae, torch.zeros(16), torch.ones(16)).eval(),
         general=GeneralCode(widths=(16, 16, 16)).eval(),
         prior=RegenerationPipeline(build_unet(16, 27, (32, 32)).eval(), TokenScheduler()),
-        segmentation=Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))),
+        segmentation=segmentation,
         attention=PromptAttention(width=16).eval(),
         text_encoder=TextEncoder.load(),
         locator=Locator(width=8).eval(),
+        surrogate=SegmentationSurrogate(segmentation, "tiny"),
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},
     )
@@ -93,7 +96,8 @@ class NearestColour(nn.Module):
 
 @pytest.fixture(scope="session")
 def colour_models(tiny_models: Models) -> Models:
-    return replace(tiny_models, segmentation=Segmenter(NearestColour()))
+    segmentation = Segmenter(NearestColour())
+    return replace(tiny_models, segmentation=segmentation, surrogate=SegmentationSurrogate(segmentation, "colours"))
 
 
 @pytest.fixture(scope="module")

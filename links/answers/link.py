@@ -80,7 +80,7 @@ class AnswerLink:
 
     def _serve(self, images: torch.Tensor, task: Task, budget: int, air: AirInterface) -> Delivery:
         height, width = images.shape[-2:]
-        floor = self._networks.answer(self._prior.answer(height, width).image, task)
+        floor = self._networks.answer(self._prior.image(height, width), task)
         message = message_of(task, floor, height, width)
         offers = [message.offers(self._networks.answer(image, task), floor) for image in images]
         received = self._transport.run(offers, SMALLEST, budget, air, self.name)
@@ -116,7 +116,7 @@ class AllAnswersLink:
             ValueError: no judge answers a task.
         """
         height, width = images.shape[-2:]
-        prior = self._prior.answer(height, width).image
+        prior = self._prior.image(height, width)
         message = EverythingMessage(self._networks.everything(prior), height, width)
         offers = [message.offers(self._networks.everything(image)) for image in images]
         received = self._transport.run(offers, SMALLEST, budget, air, self.name)

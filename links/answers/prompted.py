@@ -95,7 +95,7 @@ class PromptedAnswerLink:
         (height, width), batch = images.shape[-2:], len(images)
         asked = None if self._networks.panel.of_kind(task.kind) is None else wish(task)
         left = self._left(asked, budget, air)
-        prior = self._prior.answer(height, width).image
+        prior = self._prior.image(height, width)
         floor, mine = self._networks.everything(prior), self._networks.answer(prior, task)
         everything = EverythingMessage(floor, height, width)
         snr, allowed = torch.full((batch,), 10 ** (air.es_n0_db / 10)), torch.full((batch,), budget)

@@ -1,8 +1,9 @@
 """Rate ladders: for one image, the best (scale, quality) pair that fits a number of bytes.
 
 Small budgets are below what a codec needs at full size, so the image may be downscaled (Lanczos) before it is
-encoded and upscaled (bicubic) after it is decoded. Of all pairs that fit, the one with the highest PSNR of the
-upscaled image against the original is taken. The pair is sent as one side byte in front of the codestream.
+encoded and upscaled (bicubic) after it is decoded. Of all pairs that fit, candidates are the one with the highest PSNR
+of the upscaled image against the original, and the best at the scales beside it. The pair is sent as one side byte in
+front of the codestream.
 """
 
 from dataclasses import dataclass
@@ -101,6 +102,15 @@ class RateLadder:
                     break
                 previous = rung.psnr
         return best
+
+    def candidates(self, limit: int) -> list[Rung]:
+        """Find rungs of at most `limit` bytes: that with the highest PSNR, then those at the scales beside it."""
+        best = self.best(limit)
+        if best is None:
+            return []
+        beside = [scale for scale in (best.scale - 1, best.scale + 1) if 0 <= scale < len(SCALES)]
+        levels = [(scale, self._highest_level(scale, limit)) for scale in beside]
+        return [best, *(self._rung(scale, level) for scale, level in levels if level is not None)]
 
     def _usual_scale(self, limit: int) -> int:
         height, width, _ = self._pixels.shape

@@ -17,14 +17,14 @@ class BitwiseLink:
     """Sends each image in one transport block; where it does not arrive the receiver answers from its prior.
 
     Only the codestream and one side byte are sent (see `taskwave.links.bitwise.containers`). The transmitter knows the
-    SNR, the image and the task network, not the channel realisation and not the task. For each image it takes the MCS
-    that maximises P(block arrives) × worth, where P comes from a calibration on channels of its own seeds and the worth
-    is how much better the task network's answer on the decoded image agrees with that on the original image than the
-    answer from the prior does: no label is looked at, nothing is averaged over the images of a batch. The choice is
-    known to the receiver free of charge.
+    SNR, the image and the surrogate, not the channel realisation and not the task. For each image it takes the MCS that
+    maximises P(block arrives) × worth, where P comes from a calibration on channels of its own seeds and the worth is
+    how much better the decoded image agrees with the original, in the eyes of the surrogate, than the image of the
+    prior does: no label is looked at, nothing is averaged over the images of a batch. The choice is known to the
+    receiver free of charge.
 
     Args:
-        models: networks, of which the task network and, in an outage, the receiver's prior are used.
+        models: networks, of which the surrogate and, in an outage, the receiver's prior are used.
         radio: the radio.
         codec: "jpeg", "jpeg2000", "webp" or "avif".
         link_adaptation: see `CodedTransport`; all that is sent for it is charged.
@@ -44,6 +44,6 @@ class BitwiseLink:
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; one transmission serves all tasks."""
         smallest = self._source.smallest(images.shape[-2], images.shape[-1])
-        offers = [self._source.worth(image).offer for image in images]
+        offers = [self._source.offers(image) for image in images]
         received = self.transport.run(offers, smallest, budget, air, self.name)
         return self._source.deliver(received, images, len(tasks))

@@ -1,7 +1,6 @@
-"""Images as the codec links handle them: ladders, the worth of a rung, and images from payloads."""
+"""Images as the codec links handle them: ladders, weighed rungs, and images from payloads."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,13 +9,13 @@ from taskwave.links.base import Delivery
 from taskwave.links.bitwise.image_codecs import Pixels
 from taskwave.links.bitwise.ladder import RateLadder, Rung, ladder_store, restore, smallest_payload
 from taskwave.links.nothing import Prior
-from taskwave.links.transport.rate import Offer, PayloadReception
+from taskwave.links.transport.rate import Offer, OfferWithin, PayloadReception
 from taskwave.phy.recent import Recent
-from taskwave.semantic.metrics import confusion_matrix, mean_iou
+from taskwave.semantic.surrogates.base import Agreement
 from taskwave.semantic.weights import Models
 
 _REMEMBERED = 256
-"""Number of images whose worths are kept."""
+"""Number of images whose weighed rungs are kept."""
 _REMEMBERED_BYTES = 2**26
 """Size of all decoded images that are kept [bytes]."""
 _SOURCES = 8
@@ -34,93 +33,80 @@ def to_image(pixels: Pixels) -> torch.Tensor:
     return torch.from_numpy(pixels).movedim(-1, 0).float() / 255
 
 
-@dataclass(frozen=True)
-class DecodedImage:
-    """Holds what a receiver makes of one payload."""
-
-    pixels: Pixels
-    """[H, W, 3] uint8."""
-    labels: torch.Tensor
-    """[H, W] uint8, the task network's answer."""
-
-    @property
-    def size(self) -> int:
-        """Number of bytes."""
-        return self.pixels.nbytes + self.labels.nbytes
-
-
-class WorthOfRungs:
-    """Tells how much of the task network's answer survives a codec, as the transmitter can know without any label.
-
-    The agreement of an answer is its mean IoU (over the classes that occur) with the answer on the original. The worth
-    of a rung is the agreement of the answer on the decoded image, less that of the answer from the prior alone, which
-    the receiver has in an outage. It serves all tasks alike: the transmitter is not told the task.
+class WeighedRungs:
+    """Tells how much of an image survives a codec, as the transmitter can know without task or label.
 
     Args:
         ladder: ladder of the image.
-        clean: [H, W] uint8, the answer on the original.
-        floor: [H, W] uint8, the answer from the prior.
-        answer: function from a payload to the answer [H, W] uint8 on the decoded image.
+        agreement: what the surrogate measures for the image as its original.
+        decode: function from a payload to the decoded image [3, H, W] in [0, 1].
     """
 
-    def __init__(
-        self, ladder: RateLadder, clean: torch.Tensor, floor: torch.Tensor, answer: Callable[[bytes], torch.Tensor]
-    ) -> None:
-        self._ladder, self._clean, self._answer = ladder, clean, answer
-        self._floor = mean_iou(confusion_matrix(floor, clean))
-        self._worth: dict[tuple[int, int], float] = {}
+    def __init__(self, ladder: RateLadder, agreement: Agreement, decode: Callable[[bytes], torch.Tensor]) -> None:
+        self._ladder, self.agreement, self._decode = ladder, agreement, decode
+        self._known: dict[tuple[int, int], float] = {}
 
-    def offer(self, limit: int) -> Offer | None:
-        """Return the ladder's best rung of at most `limit` bytes with its worth; None when none fits."""
-        rung = self._ladder.best(limit)
-        return None if rung is None else Offer(rung.payload, self._worth_of(rung))
+    def best(self, limit: int) -> Rung | None:
+        """Return the candidate of at most `limit` bytes that agrees most with the image; None when none fits."""
+        return max(self._ladder.candidates(limit), key=self._agreement_of, default=None)
 
-    def _worth_of(self, rung: Rung) -> float:
+    def offers(self, floor: float) -> OfferWithin:
+        """Return the offers of the best rungs: each is worth its agreement less that of what is there without it.
+
+        The worth serves all tasks alike: the transmitter is not told the task.
+        """
+
+        def offer(limit: int) -> Offer | None:
+            rung = self.best(limit)
+            return None if rung is None else Offer(rung.payload, self._agreement_of(rung) - floor)
+
+        return offer
+
+    def _agreement_of(self, rung: Rung) -> float:
         key = (rung.scale, rung.level)
-        if key not in self._worth:
-            agreement = mean_iou(confusion_matrix(self._answer(rung.payload), self._clean))
-            self._worth[key] = agreement - self._floor
-        return self._worth[key]
+        if key not in self._known:
+            self._known[key] = self.agreement(self._decode(rung.payload))
+        return self._known[key]
 
 
 class CodecSource:
-    """Offers images through one codec, judged by one task network; remembers the images and payloads seen last."""
+    """Offers images through one codec, weighed by one surrogate; remembers the images and payloads seen last."""
 
     def __init__(self, codec: str, models: Models) -> None:
         self._store = ladder_store(codec)
         self.codec = self._store.codec
         self.models, self._prior = models, Prior(models)
-        self._worths: Recent[WorthOfRungs] = Recent(_REMEMBERED)
-        self._decoded: Recent[DecodedImage] = Recent(_REMEMBERED_BYTES, lambda image: image.size)
+        self._weighed: Recent[WeighedRungs] = Recent(_REMEMBERED)
+        self._decoded: Recent[Pixels] = Recent(_REMEMBERED_BYTES, lambda pixels: pixels.nbytes)
 
     def ladder(self, image: torch.Tensor) -> RateLadder:
         """Return the ladder of [3, H, W] in [0, 1]."""
         return self._store.ladder(to_pixels(image))
 
-    def worth(self, image: torch.Tensor) -> WorthOfRungs:
-        """Return the rungs of [3, H, W] in [0, 1] with their worth."""
+    def rungs(self, image: torch.Tensor) -> WeighedRungs:
+        """Return the weighed rungs of [3, H, W] in [0, 1]."""
         (height, width), ladder = image.shape[-2:], self.ladder(image)
 
-        def make() -> WorthOfRungs:
-            clean = self.models.segmentation.predict(image[None])[0]
-            floor = self._prior.answer(height, width).labels
-            return WorthOfRungs(ladder, clean, floor, lambda payload: self._decode(payload, height, width).labels)
+        def make() -> WeighedRungs:
+            look = self.models.surrogate.look(image)
+            return WeighedRungs(ladder, look, lambda payload: self._image(payload, height, width))
 
-        return self._worths.get(ladder, make)
+        return self._weighed.get(ladder, make)
 
-    def _decode(self, payload: bytes, height: int, width: int) -> DecodedImage:
-        """Decode and answer: at every SNR and budget, and at both ends, the same payloads come again.
+    def offers(self, image: torch.Tensor) -> OfferWithin:
+        """Return the offers of [3, H, W] in [0, 1], weighed against the image of the prior, which an outage leaves."""
+        rungs = self.rungs(image)
+        return rungs.offers(rungs.agreement(self._prior.image(*image.shape[-2:])))
+
+    def _image(self, payload: bytes, height: int, width: int) -> torch.Tensor:
+        """Decode to [3, H, W] in [0, 1]: at every SNR and budget, and at both ends, the same payloads come again.
 
         Raises:
             ValueError: a payload that does not decode.
         """
-
-        def make() -> DecodedImage:
-            pixels = restore(self.codec, payload, height, width)
-            image = to_image(pixels).to(self.models.channel_weights.device)
-            return DecodedImage(pixels, self.models.segmentation.predict(image[None])[0])
-
-        return self._decoded.get((payload.rstrip(b"\0"), height, width), make)
+        key = (payload.rstrip(b"\0"), height, width)
+        pixels = self._decoded.get(key, lambda: restore(self.codec, payload, height, width))
+        return to_image(pixels).to(self.models.channel_weights.device)
 
     def smallest(self, height: int, width: int) -> int:
         """Count the bytes of the smallest message."""
@@ -138,16 +124,15 @@ class CodecSource:
             tasks: deliveries wanted.
         """
         height, width = like.shape[-2:]
-        prior = self._prior.answer(height, width)
-        images = prior.image.to(like).repeat(len(like), 1, 1, 1)
+        prior = self._prior.image(height, width)
+        images = prior.to(like).repeat(len(like), 1, 1, 1)
         outage = torch.ones(len(like), dtype=torch.bool)
         for i, payload in enumerate(received.payloads):
             if payload is not None:
                 try:
-                    decoded = self._decode(payload, height, width)
+                    images[i], outage[i] = self._image(payload, height, width).to(like), False
                 except ValueError:
                     continue
-                images[i], outage[i] = to_image(decoded.pixels).to(like), False
         return [
             Delivery(
                 channel_uses=received.channel_uses.clone(),

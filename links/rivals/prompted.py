@@ -1,16 +1,19 @@
 """An ordinary image codec after a prompt: a coarse picture, the receiver's prompt, then the prompted regions."""
 
+import copy
 from collections.abc import Sequence
+from typing import Self
 
-import numpy as np
 import torch
+from torch.nn import functional
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.links.bitwise.image_codecs import Pixels
-from taskwave.links.bitwise.ladder import ladder_store, restore, smallest_payload
+from taskwave.links.bitwise.ladder import restore, smallest_payload
 from taskwave.links.bitwise.source import codec_source, to_image, to_pixels
 from taskwave.links.rivals.regions import (
     HEADER_BYTES,
+    Region,
     cut,
     find_regions,
     from_payload,
@@ -23,8 +26,10 @@ from taskwave.links.task_adaptive.prompts import PromptTransfer
 from taskwave.links.transport.rate import CodedTransport, Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
+from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.language.lexicon import Meaning, canonical
-from taskwave.semantic.tasks.base import Task
+from taskwave.semantic.tasks.base import Task, Truth
+from taskwave.semantic.tasks.places import places
 from taskwave.semantic.weights import Models
 
 COARSE = 0.3
@@ -37,11 +42,12 @@ class PromptedCodecLink:
     The receiver names the classes that its task is about; the transmitter finds them by the locator, and sends place,
     size and pixels of the regions, which the receiver pastes into the coarse picture. Where the prompt is lost, the
     task names no class or nothing is found, the second message is the whole picture. All messages are coded as those of
-    `BitwiseLink`; the MCS of the second is chosen by the expected decrease of the squared error.
+    `BitwiseLink`; MCS and rung of the second are chosen by how much better its regions agree with those of the
+    original, in the eyes of the surrogate, than those of the coarse picture do.
 
     Args:
-        models: networks; the locator and the text encoder, the task network for the coarse picture's MCS, and the
-            receiver's prior for a coarse picture that is lost.
+        models: networks; the locator and the text encoder, the surrogate, and the receiver's prior for a coarse picture
+            that is lost.
         radio: the radio.
         codec: "jpeg", "jpeg2000", "webp" or "avif".
     """
@@ -51,7 +57,6 @@ class PromptedCodecLink:
     def __init__(self, models: Models, radio: Radio, codec: str) -> None:
         self.name = f"prompted-{codec}"
         self.models, self._source = models, codec_source(codec, models)
-        self._ladders = ladder_store(codec)
         self.coarse, self.detail = CodedTransport(radio), CodedTransport(radio, occasion=1)
         self.prompts = PromptTransfer(radio)
 
@@ -60,7 +65,7 @@ class PromptedCodecLink:
         """Implement `taskwave.links.base.Link.run`; one coarse picture serves all tasks."""
         height, width = images.shape[-2:]
         smallest, cost = self._source.smallest(height, width), self.prompts.least_uses(air, 0)
-        offers = [self._source.worth(image).offer for image in images]
+        offers = [self._source.offers(image) for image in images]
         share = int(COARSE * budget)
         try:
             received = self.coarse.run(offers, smallest, share, air, "the coarse picture")
@@ -81,13 +86,14 @@ class PromptedCodecLink:
         snr = torch.full((batch,), 10 ** (air.es_n0_db / 10))
         heard, spent = self.prompts.send([wish] * batch, snr, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
-        relevance = self._relevance(images, texts)
+        relevance = self._relevance(images, texts, task)
         before = coarse.image
         assert before is not None, "a codec delivers images"
-        offers = [
-            self._offers(to_pixels(image), to_pixels(old), text, where)
-            for image, old, text, where in zip(images, before, texts, relevance, strict=True)
+        regions = [
+            [whole(*images.shape[-2:])] if text is None else find_regions(where) or [whole(*images.shape[-2:])]
+            for text, where in zip(texts, relevance, strict=True)
         ]
+        offers = [self._offers(*each) for each in zip(images, before, regions, strict=True)]
         smallest = 1 + HEADER_BYTES + smallest_payload(self._source.codec, 16, 16)
         try:
             received = self.detail.run(offers, smallest, left, air, "the regions")
@@ -111,7 +117,7 @@ class PromptedCodecLink:
             heard=texts,
         )
 
-    def _relevance(self, images: torch.Tensor, texts: Sequence[str | None]) -> torch.Tensor:
+    def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return the relevance of tokens [B, h, w] to the prompts, one everywhere where none was heard."""
         height, width = images.shape[-2:]
         asked = [i for i, text in enumerate(texts) if text is not None]
@@ -122,21 +128,15 @@ class PromptedCodecLink:
             relevance[asked] = self.models.locator(images[asked], embeddings)[:, 0].float().cpu()
         return relevance
 
-    def _offers(self, pixels: Pixels, before: Pixels, text: str | None, relevance: torch.Tensor) -> OfferWithin:
-        """Return what can be sent of an image within a number of bytes: its regions, or all where none is known."""
-        height, width, _ = pixels.shape
-        regions = [] if text is None else find_regions(relevance)
-        regions = regions or [whole(height, width)]
-        mosaic, known = cut(pixels, regions), cut(before, regions)
-        ladder, header = self._ladders.ladder(mosaic), len(to_payload(regions, b""))
-        missing = max(_squared_error(known, mosaic), 1e-9)
+    def _offers(self, image: torch.Tensor, before: torch.Tensor, regions: list[Region]) -> OfferWithin:
+        """Return what can be sent of regions of an image within a number of bytes, weighed against what is there."""
+        mosaic, known = (to_image(cut(to_pixels(each), regions)) for each in (image, before))
+        rungs = self._source.rungs(mosaic)
+        header, offers = to_payload(regions, b""), rungs.offers(rungs.agreement(known))
 
         def offer(limit: int) -> Offer | None:
-            rung = ladder.best(limit - header)
-            if rung is None:
-                return None
-            left = 255**2 / 10 ** (rung.psnr / 10)
-            return Offer(to_payload(regions, rung.payload), max(0.0, 1 - left / missing))
+            offered = offers(limit - len(header))
+            return None if offered is None else Offer(header + offered.payload, offered.worth)
 
         return offer
 
@@ -150,5 +150,29 @@ class PromptedCodecLink:
             return None
 
 
-def _squared_error(pixels: Pixels, reference: Pixels) -> float:
-    return float(np.mean(np.square(pixels.astype(np.float32) - reference.astype(np.float32))))
+class OracleCodecLink(PromptedCodecLink):
+    """Sends the regions where the annotations say the answer lies, wherever the prompt was heard: a bound.
+
+    Arguments are those of `PromptedCodecLink`.
+    """
+
+    kind: LinkKind = "bound"
+
+    def __init__(self, models: Models, radio: Radio, codec: str) -> None:
+        super().__init__(models, radio, codec)
+        self.name = f"prompted-{codec}-oracle"
+        self._truths: Sequence[Truth] | None = None
+
+    def informed_by(self, truths: Sequence[Truth]) -> Self:
+        """Implement `taskwave.links.base.InformedLink.informed_by`."""
+        informed = copy.copy(self)
+        informed._truths = truths
+        return informed
+
+    def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
+        """Return one for tokens that hold a part of the answer and zero for others; one where no prompt was heard."""
+        if self._truths is None:
+            raise ValueError(f"{self.name} is shown the annotations of the images, and there are none here")
+        asked = torch.tensor([text is not None for text in texts])
+        held = torch.stack([places(task, truth) for truth in self._truths]) | ~asked[:, None, None]
+        return functional.max_pool2d(held.float(), TOKEN, ceil_mode=True)

@@ -13,7 +13,7 @@ MOST_REGIONS = 4
 """Largest number of regions of one message."""
 HEADER_BYTES = 4
 """Bytes that the place and size of a region take."""
-RELEVANT = 0.5
+RELEVANT = 0.3
 """Relevance, as a share of the largest in the image, from which a token belongs to a region."""
 FOUND = 0.2
 """Relevance below which no token belongs to a region, whatever the largest is."""

@@ -86,7 +86,7 @@ def load_networks(scenario: "Scenario") -> "Models":
     from taskwave.semantic.weights import load_models  # noqa: PLC0415  loads torch
 
     with messages.status(f"loading networks {scenario.weights!r} …"):
-        return load_models(scenario.weights, scenario.text_encoder)
+        return load_models(scenario.weights, scenario.text_encoder, scenario.weighed_by)
 
 
 def write_csv(table: "pd.DataFrame", path: Path) -> Path:

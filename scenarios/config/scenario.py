@@ -15,6 +15,7 @@ from taskwave.phy.definitions import noise_variance
 from taskwave.semantic.data import ANNOTATED, SOURCES
 from taskwave.semantic.data.base import Size
 from taskwave.semantic.data.sources import SIZED, parse_size
+from taskwave.semantic.surrogates.base import SurrogateName
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Task
 
@@ -141,6 +142,10 @@ class Scenario(Table):
     """Name of a bundled set (`streets`, `camvid`) or path of a folder with trained weights."""
     text_encoder: str | None = Field(default=None, min_length=1)
     """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
+    surrogate: SurrogateName | None = None
+    """What transmitters weigh rungs and rates by, as they know no task: `segmentation` (the segmentation network in
+    `weights`), `signs` (what a locator and a reader see at small places) or `psnr`. None: `signs` for photographs with
+    boxes of signs, else `segmentation`."""
     judge: PathLike | None = None
     """Name (`gtsdb`, `rapidocr`), folder or ONNX file (see docs/judges.md) of a judge that answers what it can on the
     images of all links. None, and for all else: those of the image set, and for segmentation the task network in
@@ -155,6 +160,11 @@ class Scenario(Table):
     """Table `[sweep]`."""
     strip: StripConfig | None = None
     """Table `[strip]`. None: no strip is drawn."""
+
+    @property
+    def weighed_by(self) -> SurrogateName:
+        """Return the name of the surrogate."""
+        return self.surrogate or ("signs" if self.images.source in ("gtsdb", "roadsigns") else "segmentation")
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

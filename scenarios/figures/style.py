@@ -13,7 +13,7 @@ from taskwave.phy.drawing import COLOURS
 KIND_NAMES = {
     "semantic": "semantic",
     "bitwise": "image codec + LDPC + QAM",
-    "bound": "image codec + ideal code",
+    "bound": "bound",
     "answer": "transmitter owns the task network",
     "floor": "nothing sent",
 }

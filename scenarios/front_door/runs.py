@@ -173,7 +173,7 @@ def run(
     chosen = {**{_dotted(key): value for key, value in keys.items()}, **(settings or {})}
     loaded = load(str(scenario), [(key, _plain(value)) for key, value in chosen.items()])
     folder = Path("runs") / loaded.name if out is None else Path(out)
-    evaluator = Evaluator(loaded, load_models(loaded.weights, loaded.text_encoder))
+    evaluator = Evaluator(loaded, load_models(loaded.weights, loaded.text_encoder, loaded.weighed_by))
     with progress(Console(file=sys.stderr)) as observe:
         runner.run(evaluator, folder, observe, append=append, jobs=jobs)
     return Run(folder)

@@ -91,7 +91,7 @@ def run_live(scenario: Scenario, options: LiveOptions, console: Console, message
     recorder = None if options.record is None else LiveRecorder(options.record, scenario)
     exchange = Exchange(carrier_modem(config).sample_rate, options.listen)
     try:
-        models = load_models(scenario.weights, scenario.text_encoder)
+        models = load_models(scenario.weights, scenario.text_encoder, scenario.weighed_by)
         terminal = Terminal(exchange.prompts, console, messages)
     except BaseException:
         exchange.close()
@@ -127,7 +127,7 @@ def replay(name: str, out: Path | None, console: Console, messages: Console) -> 
     scenario, heard = open_heard(name)
     played = PlayedExchange()
     live_config(scenario.radio)
-    session = make_session(load_models(scenario.weights, scenario.text_encoder), scenario, played)
+    session = make_session(load_models(scenario.weights, scenario.text_encoder, scenario.weighed_by), scenario, played)
     count = different = 0
     for count, item in enumerate(heard, start=1):
         played.load(item.bursts)

@@ -1,7 +1,7 @@
 """A session of the live link: one image after another through a running flowgraph, each for a task of its own."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from taskwave.phy.gnuradio.exchange import BurstExchange
 from taskwave.phy.gnuradio.medium import HeardBurst, LiveMedium
 from taskwave.phy.gnuradio.wire import Message, Pixels
 from taskwave.phy.radio import Radio
+from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
@@ -69,7 +70,7 @@ class LiveSession:
         self._radio.medium = self._medium
         self._radio.tap = self._take
         self._fading = self._radio.draw(1, _OCCASIONS, 0)
-        self._link = registry.create(link, models, self._radio)
+        self._link = registry.create(link, replace(models, judges=Panel([models.segmentation])), self._radio)
         self._judge = models.segmentation
         self._symbols: list[torch.Tensor] = []
 

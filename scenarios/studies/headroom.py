@@ -43,7 +43,7 @@ def measure_headroom(
     prior = Prior(models)
     for done, batch in enumerate(batches, start=1):
         seen = {name: reduced(batch.images, factor).clamp(0, 1) for name, factor in DIVISORS.items()}
-        seen[NOTHING] = prior.answer(*batch.images.shape[-2:]).image.expand_as(batch.images).contiguous()
+        seen[NOTHING] = prior.image(*batch.images.shape[-2:]).expand_as(batch.images).contiguous()
         for name, images in seen.items():
             answers = {}
             for task in tasks:

@@ -24,7 +24,7 @@ PROVENANCE = "provenance.json"
 """Name of the file in the folder of a run."""
 PACKAGES = (
     *("torch", "sionna-no-rt", "sionna", "numpy", "scipy", "pillow", "diffusers", "transformers", "tokenizers"),
-    *("pandas", "pyarrow", "matplotlib"),
+    *("pandas", "pyarrow", "matplotlib", "imagecodecs", "pillow-heif", "onnxruntime", "rapidocr"),
 )
 """Packages whose versions are noted, as far as they are installed."""
 

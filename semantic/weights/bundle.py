@@ -23,12 +23,17 @@ from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.reader import PatchNet
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.surrogates.base import FidelitySurrogate, Surrogate, SurrogateName
+from taskwave.semantic.surrogates.networks import SegmentationSurrogate, SignSurrogate, digest_of
 from taskwave.semantic.weights.storage import load_network, save_network
 
 HERE = Path(__file__).parent
 """Folder of the bundled sets."""
+_SIGNS = "signs"
+"""What the surrogate of signs looks for."""
 INDEX = "bundle.json"
 """Name of the file in a set that holds statistics of the latents and channel weights."""
 
@@ -56,6 +61,8 @@ class Models:
     """Text encoder of the prompts."""
     locator: Locator
     """Network of transmitters that finds in an image what a prompt names."""
+    surrogate: Surrogate
+    """What a transmitter takes for the tasks of receivers when it weighs what to send."""
     channel_weights: torch.Tensor
     """Change of the image by a unit error in each latent channel, [1, C, 1, 1], mean one."""
     digests: dict[str, str]
@@ -156,12 +163,15 @@ def _load_text_encoder(text_encoder: str | None) -> TextEncoder:
         return TextEncoder.load(text_encoder)
 
 
-def load_models(name_or_path: str | Path = "streets", text_encoder: str | None = None) -> Models:
+def load_models(
+    name_or_path: str | Path = "streets", text_encoder: str | None = None, surrogate: SurrogateName = "segmentation"
+) -> Models:
     """Load a bundled set by name, or a set of the user by folder.
 
     Args:
         name_or_path: name or folder of the set.
         text_encoder: path or Hugging Face id of a pretrained text encoder that replaces the bundled one.
+        surrogate: what transmitters weigh by; "segmentation" is by the segmentation network of the set.
 
     Raises:
         FileNotFoundError: there is no such set.
@@ -174,23 +184,39 @@ def load_models(name_or_path: str | Path = "streets", text_encoder: str | None =
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged ({error!r}): restore it or export the set again") from error
     codec = LatentCodec(load_network(PatchAutoencoder, folder / "codec"), mean, std)
+    digests = {
+        **{path.name: folder_digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
+        "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
+        "text": _text_digest(text_encoder),
+        "locator": folder_digest(HERE / "locator"),
+    }
+    segmentation = Segmenter(load_network(SegmentationNet, folder / "segmentation"))
+    locator, text = load_network(Locator, HERE / "locator"), _load_text_encoder(text_encoder)
+    weighing = _surrogate(surrogate, segmentation, locator, digests["segmentation"])
     return Models(
         name=str(name_or_path),
         codec=codec.eval(),
         general=load_network(GeneralCode, folder / "general"),
         prior=RegenerationPipeline(load_network(UNet2DModel, folder / "prior"), TokenScheduler()),
-        segmentation=Segmenter(load_network(SegmentationNet, folder / "segmentation")),
+        segmentation=segmentation,
         attention=load_network(PromptAttention, folder / "attention"),
-        text_encoder=_load_text_encoder(text_encoder),
-        locator=load_network(Locator, HERE / "locator"),
+        text_encoder=text,
+        locator=locator,
+        surrogate=weighing,
         channel_weights=weights.reshape(1, -1, 1, 1),
-        digests={
-            **{path.name: folder_digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
-            "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
-            "text": _text_digest(text_encoder),
-            "locator": folder_digest(HERE / "locator"),
-        },
+        digests={**digests, "surrogate": weighing.digest},
     )
+
+
+def _surrogate(name: SurrogateName, segmenter: Segmenter, locator: Locator, digest: str) -> Surrogate:
+    """Return the surrogate of a name; `digest` is that of the segmentation network."""
+    if name == "psnr":
+        return FidelitySurrogate()
+    if name == "segmentation":
+        return SegmentationSurrogate(segmenter, digest)
+    prompt = TextEncoder.load(None).embed([_SIGNS])[0]
+    digests = (folder_digest(HERE / part) for part in ("text", "locator", "surrogate"))
+    return SignSurrogate(locator, prompt, load_network(PatchNet, HERE / "surrogate"), digest_of(*digests))
 
 
 def forget_origin(path: Path) -> None:

@@ -59,7 +59,10 @@ def test_unknown_links_are_named() -> None:
 
 def test_links_that_send_no_latents_depend_on_the_prior_too() -> None:
     """In an outage the receiver answers from its prior."""
-    for name in ("avif", "ideal-avif", "answer", "prompted-answer", "all-answers", "nothing"):
-        networks = registry.networks(name)
-        assert networks is not None and {"prior", "codec", "general", "segmentation", "index"} == set(networks)
+    prior = {"prior", "codec", "general", "index"}
+    for name in ("answer", "prompted-answer", "all-answers", "nothing"):
+        assert set(registry.networks(name) or ()) == prior
+    for name in ("avif", "ideal-avif", "hevc-nr"):
+        assert set(registry.networks(name) or ()) == {*prior, "surrogate"}
+    assert set(registry.networks("prompted-avif") or ()) == {*prior, "surrogate", "locator", "text"}
     assert registry.networks("task-adaptive") is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from taskwave.semantic.data import ImageSet, open_images
-from taskwave.semantic.data.objects import Objects, matches
+from taskwave.semantic.data.objects import matches
 from taskwave.semantic.data.patches import sign_patches
 from taskwave.semantic.judges.detector import DetectorNet
 from taskwave.semantic.judges.objects import OTHER, ObjectJudge

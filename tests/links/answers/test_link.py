@@ -107,7 +107,7 @@ def test_budgets_hold_for_every_kind_of_answer(
 def test_an_outage_is_answered_by_the_judge_on_the_prior(
     answering_models: Models, awgn: Radio, images: torch.Tensor, name: str
 ) -> None:
-    link, image = registry.create(name, answering_models, awgn), Prior(answering_models).answer(96, 128).image
+    link, image = registry.create(name, answering_models, awgn), Prior(answering_models).image(96, 128)
     lost = 0
     for task, delivery in zip(TASKS, link.run(images, TASKS, 1000, air_at(awgn, -30.0)), strict=True):
         assert delivery.answers is not None
@@ -219,7 +219,7 @@ def test_what_does_not_fit_is_left_out_by_what_it_is_worth(answering_models: Mod
     networks = TaskNetworks(answering_models.judges)
     clean = networks.everything(images[0])
     assert clean.objects is not None and clean.objects.texts == ("", "30", "70", "") and clean.word is not None
-    floor = networks.everything(Prior(answering_models).answer(96, 128).image)
+    floor = networks.everything(Prior(answering_models).image(96, 128))
     message = EverythingMessage(floor, 96, 128)
     offer = message.offers(clean)
     sizes, counts, worths = [], [], []

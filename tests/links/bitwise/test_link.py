@@ -9,9 +9,9 @@ from torch import nn
 
 from taskwave.links.base import BudgetError
 from taskwave.links.bitwise.image_codecs import image_codec
-from taskwave.links.bitwise.ladder import RateLadder, restore
+from taskwave.links.bitwise.ladder import restore
 from taskwave.links.bitwise.link import BitwiseLink
-from taskwave.links.bitwise.source import CodecSource, to_image, to_pixels
+from taskwave.links.bitwise.source import CodecSource, to_image
 from taskwave.links.bounds import IdealLink, information
 from taskwave.links.nothing import Prior
 from taskwave.links.transport.arrival import ArrivalPrediction, Calibration, Transmission, at_sinr, bicm_information
@@ -46,14 +46,14 @@ def rayleigh() -> Radio:
 def test_a_payload_that_decodes_to_no_image_is_an_outage(images: torch.Tensor, colour_models: Models) -> None:
     """A CRC of 16 bits lets one wrong block in 65,536 pass."""
     source = CodecSource("avif", colour_models)
-    payloads = [bytes(30), None, source.worth(images[2]).offer(2000).payload]  # type: ignore[union-attr]
+    payloads = [bytes(30), None, source.offers(images[2])(2000).payload]  # type: ignore[union-attr]
     none = torch.zeros(3, dtype=torch.int64)
     received = PayloadReception(payloads, torch.full((3,), 500), none, none)
     (delivery,) = source.deliver(received, images, 1)
     assert delivery.outage.tolist() == [True, True, False]
-    prior = Prior(colour_models).answer(96, 128)
+    prior = Prior(colour_models).image(96, 128)
     for lost in (0, 1):
-        assert delivery.image is not None and torch.equal(delivery.image[lost], prior.image)
+        assert delivery.image is not None and torch.equal(delivery.image[lost], prior)
 
 
 def at_mcs(link: BitwiseLink, index: int) -> BitwiseLink:
@@ -74,7 +74,7 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
     transport = TransportLink(awgn, mcs(10))
     assert delivery.image is not None
     for image, got in zip(images, delivery.image, strict=True):
-        rung = RateLadder(to_pixels(image), image_codec("jpeg")).best(transport.payload_bytes(1500))
+        rung = CodecSource("jpeg", colour_models).rungs(image).best(transport.payload_bytes(1500))
         assert rung is not None
         assert torch.equal(got, to_image(restore(image_codec("jpeg"), rung.payload, 96, 128)))
     assert not bool(delivery.outage.any())
@@ -83,11 +83,11 @@ def test_the_picture_that_arrives_is_the_best_rung_of_the_budget(
 def test_outage_below_the_code(colour_models: Models, awgn: Radio, images: torch.Tensor) -> None:
     link = at_mcs(BitwiseLink(colour_models, awgn, "webp"), 3)
     deliveries = link.run(images, [CARS, GROUND], 2000, air_at(awgn, -10.0))
-    prior = Prior(colour_models).answer(96, 128)
+    prior = Prior(colour_models).image(96, 128)
     for delivery in deliveries:
         assert bool(delivery.outage.all())
         assert delivery.image is not None
-        assert torch.equal(delivery.image, prior.image.expand(3, -1, -1, -1))
+        assert torch.equal(delivery.image, prior.expand(3, -1, -1, -1))
         assert bool((delivery.channel_uses > 1900).all())
 
 
@@ -135,12 +135,12 @@ def test_options_are_worth_considering_and_within_the_budget(rayleigh: Radio) ->
 
 
 def test_worth_looks_at_answers_and_knows_no_label(colour_models: Models, images: torch.Tensor) -> None:
-    worth = CodecSource("jpeg", colour_models).worth(images[0])
-    few, many = worth.offer(60), worth.offer(20_000)
+    offer = CodecSource("jpeg", colour_models).offers(images[0])
+    few, many = offer(60), offer(20_000)
     assert few is not None
     assert many is not None
     assert 0 < few.worth < many.worth <= 1
-    assert worth.offer(2) is None
+    assert offer(2) is None
 
 
 def test_no_block_that_arrived_carried_more_than_the_capacity(rayleigh: Radio) -> None:
