@@ -26,7 +26,7 @@ class BitwiseLink:
     Args:
         models: networks, of which the surrogate and, in an outage, the receiver's prior are used.
         radio: the radio.
-        codec: "jpeg", "jpeg2000", "webp" or "avif".
+        codec: name of an image codec, as in `image_codecs.CODEC_NAMES`.
         link_adaptation: see `CodedTransport`; all that is sent for it is charged.
 
     Raises:

@@ -14,7 +14,8 @@ MOST_REGIONS = 4
 HEADER_BYTES = 4
 """Bytes that the place and size of a region take."""
 RELEVANT = 0.3
-"""Relevance, as a share of the largest in the image, from which a token belongs to a region."""
+"""Relevance, as a share of the largest in the image, from which a token belongs to a region; chosen on `val`, as the
+locator has learnt the boxes of `train`."""
 FOUND = 0.2
 """Relevance below which no token belongs to a region, whatever the largest is."""
 GAP = 2

@@ -24,7 +24,7 @@ def main() -> None:
         app()
     try:
         app()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         _fail(error, 2)
     except (OSError, RuntimeError) as error:
         _fail(error, 1)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from taskwave.semantic.data.files import read_image, to_rgb
+from taskwave.semantic.data.sources import MOST_PIXELS
 
 ImageLike = str | Path | Image.Image | NDArray[np.generic] | torch.Tensor
 """Path of an image file, PIL image, array [H, W, 3] or [H, W], or tensor [3, H, W] or [1, 3, H, W]. Arrays and tensors
@@ -45,6 +46,11 @@ def _from_array(array: NDArray[np.generic]) -> torch.Tensor:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ValueError(f"an array {list(array.shape)} is no image: give [H, W, 3] or [H, W]")
+    if array.shape[0] * array.shape[1] > MOST_PIXELS:
+        raise ValueError(
+            f"an image of {array.shape[1]}x{array.shape[0]} pixels; allowed: at most {MOST_PIXELS} pixels in all, since "
+            "links take minutes and gigabytes for more; scale it down"
+        )
     if array.dtype == np.uint8:
         values = array.astype(np.float32) / 255
     elif np.issubdtype(array.dtype, np.floating):

@@ -22,6 +22,7 @@ from taskwave.scenarios.front_door.images import ImageLike, to_tensor
 from taskwave.scenarios.front_door.reply import Reply
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.semantic.classes import IGNORE
+from taskwave.semantic.surrogates.base import SurrogateName
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Answer, Task, Truth
 from taskwave.semantic.weights import Models, load_models
@@ -100,6 +101,7 @@ def load_link(
     weights: str | Path = "streets",
     text_encoder: str | None = None,
     judge: str | Path | None = None,
+    surrogate: SurrogateName = "segmentation",
     seed: int = 0,
     **radio: Any,
 ) -> ReadyLink:
@@ -109,8 +111,9 @@ def load_link(
         name: name of the link, see `taskwave list`.
         weights: name of a bundled set of weights ("streets", "camvid") or path of a folder.
         text_encoder: folder or Hugging Face id of a pretrained text encoder; None: the bundled one.
-        judge: name or folder of a judge that answers the questions it can, such as "gtsdb" for traffic signs; None: the
-            task network of `weights` segments.
+        judge: name, folder or ONNX file of a judge that answers the questions it can, such as "gtsdb" for traffic
+            signs; None: the task network of `weights` segments.
+        surrogate: what transmitters weigh by, see the key of this name: "segmentation", "signs" or "psnr".
         seed: seed of channels and noise.
         radio: keys of the table `[radio]`, such as `channel="cdl-c"`, `num_rx_ant=2`, `csi="lmmse"`; tables within it
             are dictionaries.
@@ -124,7 +127,7 @@ def load_link(
         config = RadioConfig.model_validate(radio)
     except ValidationError as error:
         raise ValueError(explain(Path("load_link"), error, RadioConfig)) from error
-    return ReadyLink(name, load_models(str(weights), text_encoder), config, seed, judge)
+    return ReadyLink(name, load_models(str(weights), text_encoder, surrogate), config, seed, judge)
 
 
 def _reply(task: Task, original: torch.Tensor, delivery: Delivery, answer: Answer, airtime_s: float) -> Reply:

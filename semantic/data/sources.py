@@ -42,7 +42,7 @@ SIZED = tuple(source for source in SOURCES if source not in _KEPT)
 """Sources whose images can be had in a size asked for."""
 _LARGEST = 8192
 """Largest height and width that can be asked for."""
-_MOST_PIXELS = 2**22
+MOST_PIXELS = 2**22
 """Largest number of pixels of an image that goes through links: a codec tries many rungs on it in a minute and 4 GB."""
 
 
@@ -112,9 +112,9 @@ def check_batches(images: ImageSet, indices: Sequence[int], batch: int) -> None:
         for index, (height, width) in sizes.items():
             if min(height, width) < 16:
                 raise ValueError(f"image {images.names[index]!r} is {width}x{height}; allowed: at least 16x16 pixels")
-            if height * width > _MOST_PIXELS:
+            if height * width > MOST_PIXELS:
                 raise ValueError(
-                    f"image {images.names[index]!r} is {width}x{height}; allowed: at most {_MOST_PIXELS} pixels in "
+                    f"image {images.names[index]!r} is {width}x{height}; allowed: at most {MOST_PIXELS} pixels in "
                     "all, since links take minutes and gigabytes for more; scale it down, or give images.size"
                 )
             if (height, width) != sizes[first]:

@@ -19,6 +19,7 @@ from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.diffusion.prior import build_unet
+from taskwave.semantic.judges import ocr
 from taskwave.semantic.judges.segmentation import SegmentationNet
 from taskwave.semantic.training import stages
 from taskwave.semantic.weights import save_models
@@ -109,6 +110,12 @@ def test_damaged_weights_are_exit_code_2(call, file: Path, weights: Path, tmp_pa
     network.write_bytes(network.read_bytes()[:-100])
     code, _, err = call("check", file, "--set", f"weights={folder}")
     assert code == 2 and str(folder) in err and "truncated" in err
+
+
+def test_a_missing_extra_is_exit_code_2(call, file: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "find_spec", lambda name: None)
+    code, _, err = call("check", file, "--set", f"weights={weights}", "--set", "judge=rapidocr")
+    assert code == 2 and "pip install 'taskwave[ocr]'" in err
 
 
 def test_rates_are_ordered_and_drawn(call, file: Path, tmp_path: Path) -> None:

@@ -47,3 +47,8 @@ def test_grey_is_grey_in_all_three_planes() -> None:
 def test_what_is_no_image_is_refused(image: ImageLike, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         to_tensor(image)
+
+
+def test_an_image_that_would_take_minutes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"3000x2000 pixels; allowed: at most 4194304"):
+        to_tensor(np.zeros((2000, 3000, 3), np.uint8))
