@@ -1,4 +1,4 @@
-"""The eleven street classes shared by every data set, network and prompt of the project.
+"""The eleven street classes shared by every data set of streets, network and prompt, and the ten of CIFAR-10.
 
 Ids and colours are CamVid's eleven-class grouping (Brostow et al. 2009; Badrinarayanan et al. 2017).
 """
@@ -33,6 +33,8 @@ NUM_CLASSES = len(CLASSES)
 """Number of classes, eleven."""
 NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 """Names of the classes by id."""
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""Classes of CIFAR-10 in the order of their ids."""
 IGNORE = 255
 """Label of pixels that count neither for nor against a prediction (CamVid's id 11 is mapped to it)."""
 NO_ANSWER = 254

@@ -106,7 +106,7 @@ Threads = Annotated[int | None, typer.Option(help="Processor threads; default: a
 
 @train.command("judge")
 def train_judge(
-    name: Annotated[str, typer.Argument(help="Name of the judge: gtsdb, roadsigns, carla, camvid.")],
+    name: Annotated[str, typer.Argument(help="gtsdb, roadsigns, carla, streets, camvid or cifar10.")],
     export: NewFolder,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/judges/NAME.")] = None,
     seed: Seed = 0,
@@ -131,6 +131,24 @@ def train_judge(
 
         judge = JudgeWorkshop(name, recipe, folder, seed, display).export(export)
     typer.echo(f"wrote {export}: objects of a confidence of {judge.least:.2f} or more are named")
+
+
+@train.command("surrogate")
+def train_surrogate(
+    export: NewFolder,
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/surrogate"),
+    seed: Seed = 1,
+    threads: Threads = None,
+) -> None:
+    """Train the surrogate of signs, by which transmitters weigh what to send. Needs the image sets gtsdb and gtsrb."""
+    from taskwave.semantic.training.judges.recipes import SURROGATE
+
+    with _alone(out, export, threads, _tell("reader", out / "reader", SURROGATE.reader_steps, 64)) as display:
+        from taskwave.semantic.training.judges.workshop import JudgeWorkshop
+        from taskwave.semantic.weights import save_network
+
+        save_network(JudgeWorkshop("surrogate", SURROGATE, out, seed, display).reader(), export)
+    typer.echo(f"wrote {export}")
 
 
 @train.command("locator")

@@ -48,7 +48,7 @@ def _from_array(array: NDArray[np.generic]) -> torch.Tensor:
         raise ValueError(f"an array {list(array.shape)} is no image: give [H, W, 3] or [H, W]")
     if array.shape[0] * array.shape[1] > MOST_PIXELS:
         raise ValueError(
-            f"an image of {array.shape[1]}x{array.shape[0]} pixels; allowed: at most {MOST_PIXELS} pixels in all, since "
+            f"an image of {array.shape[1]}x{array.shape[0]} pixels; allowed: at most {MOST_PIXELS} pixels in all, as "
             "links take minutes and gigabytes for more; scale it down"
         )
     if array.dtype == np.uint8:

@@ -1,5 +1,6 @@
 """Study of the headroom of tasks: what judges answer on clean images, on smaller ones, and on nothing received."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
@@ -9,7 +10,7 @@ from taskwave.links.nothing import Prior
 from taskwave.phy.drawing import make_table
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch
-from taskwave.semantic.tasks.base import Task
+from taskwave.semantic.tasks.base import Answer, Task
 from taskwave.semantic.training.judges.augmentation import reduced
 from taskwave.semantic.weights import Models
 
@@ -28,7 +29,9 @@ def measure_headroom(
     models: Models,
     observe: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
-    """Return a row for each task: `task`, `kind`, `judge`, the accuracy on images of every size and on nothing.
+    """Return a row for each task and judge of it: `task`, `kind`, `judge`, the accuracy by size and on nothing.
+
+    The first judge of a task is the one that answers in scenarios.
 
     An accuracy is the quotient of the sums of all images, None where the images say nothing about the task.
 
@@ -39,27 +42,30 @@ def measure_headroom(
         models: networks, whose prior stands for nothing received.
         observe: function that is told how many batches are done.
     """
-    sums = {(task.name, name): [0.0, 0.0] for task in tasks for name in (*DIVISORS, NOTHING)}
+    panel = {task.name: [judge for judge in jury.panel.judges if task.kind in judge.kinds] for task in tasks}
+    panel = {task.name: panel[task.name] or [jury.panel.of(task)] for task in tasks}
+    sums = defaultdict[tuple[str, str, str], list[float]](lambda: [0.0, 0.0])
     prior = Prior(models)
     for done, batch in enumerate(batches, start=1):
         seen = {name: reduced(batch.images, factor).clamp(0, 1) for name, factor in DIVISORS.items()}
         seen[NOTHING] = prior.image(*batch.images.shape[-2:]).expand_as(batch.images).contiguous()
         for name, images in seen.items():
-            answers = {}
+            answers: dict[str, list[Answer]] = {}
             for task in tasks:
-                judge = jury.panel.of(task)
-                if judge.name not in answers:
-                    answers[judge.name] = judge.answer(images, batch.truths)
-                for answer, truth in zip(answers[judge.name], batch.truths, strict=True):
-                    score = task.score(answer, truth)
-                    sums[task.name, name][0] += score.numerator
-                    sums[task.name, name][1] += score.denominator
+                for judge in panel[task.name]:
+                    if judge.name not in answers:
+                        answers[judge.name] = judge.answer(images, batch.truths)
+                    for answer, truth in zip(answers[judge.name], batch.truths, strict=True):
+                        score, total = task.score(answer, truth), sums[task.name, judge.name, name]
+                        total[0] += score.numerator
+                        total[1] += score.denominator
         observe(done)
     rows = []
     for task in tasks:
-        found = {name: sums[task.name, name] for name in (*DIVISORS, NOTHING)}
-        values = {name: right / asked if asked else None for name, (right, asked) in found.items()}
-        rows.append({"task": task.name, "kind": task.kind, "judge": jury.panel.of(task).name, **values})
+        for judge in panel[task.name]:
+            found = {name: sums[task.name, judge.name, name] for name in (*DIVISORS, NOTHING)}
+            values = {name: right / asked if asked else None for name, (right, asked) in found.items()}
+            rows.append({"task": task.name, "kind": task.kind, "judge": judge.name, **values})
     return pd.DataFrame(rows)
 
 

@@ -7,13 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from taskwave.semantic.classes import CIFAR10_CLASSES
 from taskwave.semantic.data.base import SPLITS, Sample, Size, check_index, check_split
 from taskwave.semantic.data.files import as_it_is, read_image
 from taskwave.semantic.data.folders import entries, find_folder, image_files
 from taskwave.semantic.data.objects import read_table
-
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-"""Classes of CIFAR-10 in the order of their ids."""
 
 _SIDE, _COLUMNS, _ROWS = 32, 25, 20
 """Side of an image in pixels, and images of a sheet."""

@@ -1,7 +1,8 @@
 """The recipes of the judges, which load no torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from taskwave.semantic.classes import CIFAR10_CLASSES
 from taskwave.semantic.signs import SIGNS
 
 
@@ -48,6 +49,9 @@ class SceneRecipe:
     """Number of crops or images per step."""
 
 
+GTSDB = JudgeRecipe("gtsdb", ("traffic sign",), reads=SIGNS)
+"""Recipe of the judge of photographs with German signs."""
+
 STREETS = JudgeRecipe(
     source="streets",
     classes=(
@@ -63,13 +67,17 @@ STREETS = JudgeRecipe(
 """Recipe of the judge of drawn street scenes."""
 
 RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
-    "gtsdb": JudgeRecipe("gtsdb", ("traffic sign",), reads=SIGNS),
+    "gtsdb": GTSDB,
     "roadsigns": JudgeRecipe("roadsigns", ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
     "carla": JudgeRecipe("carla", ("vehicle", "bike", "motobike", "traffic_light", "traffic_sign"), steps=3000),
     "streets": STREETS,
     "camvid": SceneRecipe("camvid", size=(352, 480)),
+    "cifar10": SceneRecipe("cifar10", classes=CIFAR10_CLASSES, steps=600, batch=64),
 }
 """Recipes of the judges by their names."""
+
+SURROGATE = replace(GTSDB, reader_steps=2000)
+"""Recipe of the surrogate of signs, of which the reader is trained, from another seed than that of the judge."""
 
 
 def judge_recipe(name: str) -> JudgeRecipe | SceneRecipe:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from taskwave.semantic.classes import IGNORE
+from taskwave.semantic.classes import CIFAR10_CLASSES, IGNORE
 from taskwave.semantic.data import ANNOTATED, open_images
-from taskwave.semantic.data.categories import CIFAR10_CLASSES
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
 
