@@ -1,7 +1,7 @@
 """The protocol that every link obeys: images, tasks, a budget and the air in; answers and their cost out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, Self, runtime_checkable
 
 import torch
@@ -71,3 +71,23 @@ class InformedLink(Link, Protocol):
     def informed_by(self, truths: Sequence[Truth]) -> Self:
         """Return the link for the images of which `truths` are the annotations, one each."""
         ...
+
+
+def serve_once(
+    tasks: Sequence[Task], asked: Callable[[Task], Hashable], serve: Callable[[Task], Delivery]
+) -> list[Delivery]:
+    """Serve every task, those of which the same is asked together.
+
+    Args:
+        tasks: the tasks.
+        asked: all of a task that the link knows.
+        serve: function that serves one task.
+
+    Returns:
+        A delivery for each task; those served together share images.
+    """
+    served: dict[Hashable, Delivery] = {}
+    for task in tasks:
+        if asked(task) not in served:
+            served[asked(task)] = serve(task)
+    return [replace(served[asked(task)]) for task in tasks]

@@ -1,13 +1,13 @@
 """An ordinary image codec after a prompt: a coarse picture, the receiver's prompt, then the prompted regions."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Self
 
 import torch
 from torch.nn import functional
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind
+from taskwave.links.base import BudgetError, Delivery, LinkKind, serve_once
 from taskwave.links.bitwise.image_codecs import Pixels
 from taskwave.links.bitwise.ladder import restore, smallest_payload
 from taskwave.links.bitwise.source import codec_source, to_image, to_pixels
@@ -77,7 +77,11 @@ class PromptedCodecLink:
         left = budget - int(received.channel_uses.max()) - cost
         if left <= 0:
             raise BudgetError(f"{self.name}: a budget of {budget} channel uses leaves nothing after the coarse picture")
-        return [self._serve(images, task, left, coarse, air) for task in tasks]
+        return serve_once(tasks, self._asked, lambda task: self._serve(images, task, left, coarse, air))
+
+    def _asked(self, task: Task) -> Hashable:
+        """Return all that the link knows of a task: what it is about."""
+        return tuple(task.street_classes)
 
     def _serve(self, images: torch.Tensor, task: Task, left: int, coarse: Delivery, air: AirInterface) -> Delivery:
         """Exchange prompt and regions for one task."""
@@ -168,6 +172,10 @@ class OracleCodecLink(PromptedCodecLink):
         informed = copy.copy(self)
         informed._truths = truths
         return informed
+
+    def _asked(self, task: Task) -> Hashable:
+        """Return all that the link knows of a task: where its answer lies."""
+        return task.name
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return one for tokens that hold a part of the answer and zero for others; one where no prompt was heard."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind
+from taskwave.links.base import BudgetError, Delivery, LinkKind, serve_once
 from taskwave.links.task_adaptive.detail import DetailOrder, DetailTransfer, EncodedImages, Holdings
 from taskwave.links.task_adaptive.prompts import MOST_CLASSES, Expense, PromptTransfer, effective_snr, reported_snr
 from taskwave.links.task_adaptive.scores import Attender, Selection, View, blind_scores, refined
@@ -110,7 +110,11 @@ class TaskAdaptiveLink:
         allowed = (budget - int(start.spent.uses[0])) // self.rounds
         outlook = self._look_ahead(encoded, start, allowed, air, 0)
         if self.selection == "attention" and (outlook.asks or self.rounds > 1):
-            return [_cut(self._serve(encoded, task, air, start, outlook), height, width) for task in tasks]
+            return serve_once(
+                tasks,
+                lambda task: tuple(task.street_classes),
+                lambda task: _cut(self._serve(encoded, task, air, start, outlook), height, width),
+            )
         every = _cut(self._serve(encoded, tasks[0], air, start, outlook), height, width)
         return [replace(every, messages=list(every.messages), heard=list(every.heard)) for _ in tasks]
 

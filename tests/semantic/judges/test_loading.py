@@ -9,7 +9,7 @@ import torch
 
 from taskwave.links.base import Delivery
 from taskwave.scenarios.sweep.judge import Jury
-from taskwave.semantic.data import open_images
+from taskwave.semantic.data import StreetScenes, open_images
 from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.judges.objects import ObjectJudge
 from taskwave.semantic.judges.ocr import OcrJudge
@@ -25,7 +25,7 @@ SIGNS, CARS = questions.read("which traffic signs are there?"), questions.read("
 
 
 def test_judges_of_the_project_are_found_by_name() -> None:
-    assert bundled_judges() == ("gtsdb", "rapidocr")
+    assert bundled_judges() == ("gtsdb", "streets", "rapidocr")
     judge = load_judge("gtsdb")
     assert isinstance(judge, ObjectJudge) and judge.reader is not None and len(judge.digest) == 64
     assert judge.least == json.loads((HERE / "judges" / "gtsdb" / "judge.json").read_text())["least"]
@@ -37,7 +37,7 @@ def test_a_folder_of_either_kind_is_a_judge(tmp_path: Path) -> None:
     assert "recognition" in load_judge(mine).kinds
     SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)).save_pretrained(tmp_path / "net")
     assert load_judge(tmp_path / "net").kinds == ("segmentation",)
-    with pytest.raises(FileNotFoundError, match=r"gtsdb, rapidocr"):
+    with pytest.raises(FileNotFoundError, match=r"gtsdb, streets, rapidocr"):
         load_judge(tmp_path / "nowhere")
     (mine / "judge.json").write_text("{}")
     with pytest.raises(ValueError, match=r"judge\.json is damaged"):
@@ -95,3 +95,14 @@ def test_judges_know_clean_photographs(wording: str, judge: str, least: float) -
         score = task.score(answer, Truth.of(sample))
         right, asked = right + score.numerator, asked + score.denominator
     assert right / asked >= least
+
+
+def test_the_judge_of_drawn_streets_names_signs_and_lights() -> None:
+    judge, right, total = load_judge("streets"), 0.0, 0.0
+    assert isinstance(judge, ObjectJudge)
+    for sample in (StreetScenes("test", size=(320, 448))[i] for i in range(12)):
+        found = judge.detections(sample.image.float() / 255)
+        for wording in ("which traffic signs are there?", "what is the light showing?"):
+            score = questions.read(wording).score(found, Truth.of(sample))
+            right, total = right + score.numerator, total + score.denominator
+    assert total > 40 and right > 0.8 * total
