@@ -29,7 +29,12 @@ INDEX = "judge.json"
 """Name of the file that makes a folder a judge."""
 OCR = "rapidocr"
 """Name of the judge of texts."""
-BESIDE: dict[str, tuple[str, ...]] = {"gtsdb": ("gtsdb", OCR), "roadsigns": ("roadsigns", OCR), "carla": ("carla",)}
+BESIDE: dict[str, tuple[str, ...]] = {
+    "streets": ("streets", OCR),
+    "gtsdb": ("gtsdb", OCR),
+    "roadsigns": ("roadsigns", OCR),
+    "carla": ("carla",),
+}
 """Judges of the image sets that have boxes."""
 
 

@@ -15,8 +15,10 @@ _PLAIN = 0.55
 """Share of its outline from which an object is left in the scene."""
 _LEGIBLE = 0.9
 """Share of an object that must be seen for what is written on it to be known."""
-_AREA, _SIDE = 60.0, 4.0
-"""Least area and side of a box, in pixels of the image, for an object to be told from a speck."""
+_SPECK = (60.0, 4.0)
+"""Least area and side of the box of what is seen, in pixels of the image, for an object to be annotated."""
+_SMALLEST = (110.0, 6.0)
+"""The same of the outline of an object for it to be in the scene at all: larger, so that what is there is annotated."""
 _CELL = 8
 """Pixels of the canvas to a cell of the grid on which outlines hide each other."""
 
@@ -35,9 +37,9 @@ class Outlined(Protocol):
 Item = TypeVar("Item", bound=Outlined)
 
 
-def _is_large(width: float, height: float) -> bool:
-    """Return whether an object of this size in pixels of the image can be told."""
-    return width * height >= _AREA and min(width, height) >= _SIDE
+def _is_large(width: float, height: float, least: tuple[float, float]) -> bool:
+    """Return whether a box has the least area and side."""
+    return width * height >= least[0] and min(width, height) >= least[1]
 
 
 def plain(items: Sequence[Item], others: Sequence[Outlined], camera: Camera) -> list[Item]:
@@ -58,7 +60,7 @@ def plain(items: Sequence[Item], others: Sequence[Outlined], camera: Camera) -> 
     for i, item in enumerate(items):
         left, upper, right, lower = cells[i]
         width, height = (boxes[i][2:] - boxes[i][:2]) * (_CELL / 2)
-        if seen[i] >= _PLAIN * max((right - left) * (lower - upper), 1) and _is_large(width, height):
+        if seen[i] >= _PLAIN * max((right - left) * (lower - upper), 1) and _is_large(width, height, _SMALLEST):
             kept.append(item)
     return kept
 
@@ -82,7 +84,7 @@ def annotate(canvas: Canvas) -> Objects:
             continue
         x0, x1 = min(f[1].start for f in found), max(f[1].stop for f in found)
         y0, y1 = min(f[0].start for f in found), max(f[0].stop for f in found)
-        if not _is_large((x1 - x0) / 2, (y1 - y0) / 2):
+        if not _is_large((x1 - x0) / 2, (y1 - y0) / 2, _SPECK):
             continue
         whole = shown >= _LEGIBLE and x0 > 0 and y0 > 0 and x1 < width and y1 < height
         rows.append(((x0 / 2, y0 / 2, x1 / 2, y1 / 2), thing.name, thing.text if whole else ""))
