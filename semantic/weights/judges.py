@@ -34,8 +34,10 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "gtsdb": ("gtsdb", OCR),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
+    "camvid": ("camvid",),
+    "cifar10": ("cifar10",),
 }
-"""Judges of the image sets that have boxes."""
+"""Judges of the image sets."""
 
 
 def bundled_judges() -> tuple[str, ...]:

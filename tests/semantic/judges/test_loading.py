@@ -14,6 +14,7 @@ from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.judges.objects import ObjectJudge
 from taskwave.semantic.judges.ocr import OcrJudge
 from taskwave.semantic.judges.segmentation import SegmentationNet
+from taskwave.semantic.metrics import confusion_matrix, mean_iou
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.detector import best_f1
@@ -25,7 +26,7 @@ SIGNS, CARS = questions.read("which traffic signs are there?"), questions.read("
 
 
 def test_judges_of_the_project_are_found_by_name() -> None:
-    assert bundled_judges() == ("gtsdb", "streets", "rapidocr")
+    assert bundled_judges() == ("camvid", "gtsdb", "streets", "rapidocr")
     judge = load_judge("gtsdb")
     assert isinstance(judge, ObjectJudge) and judge.reader is not None and len(judge.digest) == 64
     assert judge.least == json.loads((HERE / "judges" / "gtsdb" / "judge.json").read_text())["least"]
@@ -106,3 +107,14 @@ def test_the_judge_of_drawn_streets_names_signs_and_lights() -> None:
             score = questions.read(wording).score(found, Truth.of(sample))
             right, total = right + score.numerator, total + score.denominator
     assert total > 30 and right > 0.8 * total
+
+
+@pytest.mark.data
+def test_the_judge_of_camvid_knows_clean_photographs() -> None:
+    images, judge, matrix = open_images("camvid", "val", size=(352, 480)), load_judge("camvid"), torch.zeros(11, 11)
+    for i in range(0, len(images), 12):
+        sample = images[i]
+        (answer,) = judge.answer(sample.image[None].float() / 255, [Truth.of(sample)])
+        assert isinstance(answer, torch.Tensor)
+        matrix = matrix + confusion_matrix(answer, sample.label)
+    assert mean_iou(matrix) > 0.62
