@@ -22,6 +22,9 @@ from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.points import SweepPoint
 from taskwave.scenarios.sweep.store import PointStore
 
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOKY_MAX_MEMORY_LEAK_SIZE": "1e12"}
+"""Environment of other processes. What links remember of images is no leak, for which they would start anew."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -105,7 +108,7 @@ def _started(evaluators: Sequence[Evaluator], out: Path, number: int) -> Iterato
         scenarios = [evaluator.scenario for evaluator in evaluators]
         with _without_interrupts():
             pool = loky.ProcessPoolExecutor(
-                number, initializer=_start, initargs=(scenarios, models, out), env={"OMP_NUM_THREADS": "1"}
+                number, initializer=_start, initargs=(scenarios, models, out), env=_ENVIRONMENT
             )
             pool.submit(os.getpid)  # The first task starts the processes.
         finished = False
