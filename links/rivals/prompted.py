@@ -181,6 +181,8 @@ class OracleCodecLink(PromptedCodecLink):
         """Return one for tokens that hold a part of the answer and zero for others; one where no prompt was heard."""
         if self._truths is None:
             raise ValueError(f"{self.name} is shown the annotations of the images, and there are none here")
+        if len(self._truths) != len(images):
+            raise ValueError(f"{self.name}: annotations of {len(self._truths)} images, but {len(images)} are sent")
         asked = torch.tensor([text is not None for text in texts])
         held = torch.stack([places(task, truth) for truth in self._truths]) | ~asked[:, None, None]
         return functional.max_pool2d(held.float(), TOKEN, ceil_mode=True)

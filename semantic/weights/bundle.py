@@ -214,7 +214,7 @@ def _surrogate(name: SurrogateName, segmenter: Segmenter, locator: Locator, dige
         return FidelitySurrogate()
     if name == "segmentation":
         return SegmentationSurrogate(segmenter, digest)
-    prompt = TextEncoder.load(None).embed([_SIGNS])[0]
+    prompt = _load_text_encoder(None).embed([_SIGNS])[0]
     digests = (folder_digest(HERE / part) for part in ("text", "locator", "surrogate"))
     return SignSurrogate(locator, prompt, load_network(PatchNet, HERE / "surrogate"), digest_of(*digests))
 

@@ -62,6 +62,7 @@ def test_links_share_what_they_have_decoded(colour_models: Models, tiny_models: 
 
 def test_the_bundled_prior_knows_streets() -> None:
     """Nothing received, the bundled receiver still sees sky above and road below."""
-    labels = Prior(load_models("streets")).answer(192, 256).labels
+    models = load_models("streets")
+    labels = models.segmentation.predict(Prior(models).image(192, 256)[None])[0]
     assert int(labels[:20].mode().values.mode().values) == 0
     assert int(labels[-20:].mode().values.mode().values) == 3

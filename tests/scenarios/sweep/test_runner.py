@@ -103,16 +103,16 @@ def test_whatever_determines_a_point_is_in_its_name(make_evaluator, override: st
 
 
 def test_only_results_of_retrained_networks_get_new_names(make_evaluator) -> None:
-    """Codecs are judged by the task network and know no other; a link of unknown needs depends on all."""
+    """Codecs weigh by the surrogate, answers know the prior only; a link of unknown needs depends on all networks."""
 
-    def names(segmentation: str, attention: str) -> list[str]:
+    def names(surrogate: str, attention: str) -> list[str]:
         evaluator = make_evaluator()
-        evaluator.models.digests = {"segmentation": segmentation, "attention": attention}
+        evaluator.models.digests = {"surrogate": surrogate, "attention": attention}
         return [evaluator.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "answer", "task-adaptive", "toy")]
 
-    first, other_attention, other_task = names("a", "b"), names("a", "c"), names("d", "b")
+    first, other_attention, other_surrogate = names("a", "b"), names("a", "c"), names("d", "b")
     assert [x == y for x, y in zip(first, other_attention, strict=True)] == [True, True, False, False]
-    assert not any(x == y for x, y in zip(first, other_task, strict=True))
+    assert [x == y for x, y in zip(first, other_surrogate, strict=True)] == [False, True, False, False]
 
 
 def test_interrupted_and_continued_equals_never_interrupted(
