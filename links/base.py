@@ -73,6 +73,11 @@ class InformedLink(Link, Protocol):
         ...
 
 
+def informed(link: Link, truths: Sequence[Truth]) -> Link:
+    """Return a link that is shown annotations where it is one that is shown any, and every other as it is."""
+    return link.informed_by(truths) if isinstance(link, InformedLink) else link
+
+
 def serve_once(
     tasks: Sequence[Task], asked: Callable[[Task], Hashable], serve: Callable[[Task], Delivery]
 ) -> list[Delivery]:

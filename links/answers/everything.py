@@ -5,14 +5,14 @@ from dataclasses import replace
 import torch
 
 from taskwave.links.answers.label_map import decode_map, label_map_source
-from taskwave.links.answers.messages import OBJECT_CLASSES, ListMessage, MapMessage, WordMessage
+from taskwave.links.answers.messages import ListMessage, MapMessage, WordMessage
 from taskwave.links.answers.networks import Everything
 from taskwave.links.answers.object_coder import ListFormat
 from taskwave.links.bitwise.ladder import SCALES
 from taskwave.links.transport.rate import Offer, OfferWithin
 from taskwave.semantic.classes import NUM_CLASSES
 from taskwave.semantic.tasks.base import Answer, Detections, Task
-from taskwave.semantic.tasks.objects import READING
+from taskwave.semantic.tasks.objects import OBJECT_CLASSES, READING
 
 _MOST_BYTES = 255
 """Largest length of word and list, which a byte in front of each tells."""

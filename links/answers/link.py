@@ -6,6 +6,7 @@ answers from its prior.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 
@@ -48,11 +49,8 @@ def deliver(received: PayloadReception, read: Callable[[bytes], Answer | None], 
     )
 
 
-class AnswerLink:
-    """Sends the answer to the task, which the transmitter knows beforehand.
-
-    Only what the question asks is sent: pixels of its classes, objects of its concept (without places where they are
-    counted), a word. What is too long is reduced or cut, see `taskwave.links.answers.messages`.
+class OwningLink:
+    """Has what the links share whose transmitter owns the task networks.
 
     Args:
         models: networks, the judges of the receivers among them; in an outage also the receiver's prior.
@@ -62,12 +60,24 @@ class AnswerLink:
         ValueError: the models hold no judges.
     """
 
-    name = "answer"
+    name: str
     kind: LinkKind = "answer"
+    occasion = 0
+    """Occasion of the transmission of answers."""
 
     def __init__(self, models: Models, radio: Radio) -> None:
         self._networks, self._prior = task_networks(models, self.name), Prior(models)
-        self._transport = CodedTransport(radio)
+        self._transport = CodedTransport(radio, occasion=self.occasion)
+
+
+class AnswerLink(OwningLink):
+    """Sends the answer to the task, which the transmitter knows beforehand.
+
+    Only what the question asks is sent: pixels of its classes, objects of its concept (without places where they are
+    counted), a word. What is too long is reduced or cut, see `taskwave.links.answers.messages`.
+    """
+
+    name = "answer"
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
@@ -87,26 +97,14 @@ class AnswerLink:
         return deliver(received, message.decode, message.told(floor))
 
 
-class AllAnswersLink:
+class AllAnswersLink(OwningLink):
     """Sends the answers to all questions that the task networks can answer: the transmitter is not told the task.
 
     The receiver takes the part of its task. What is sent where the budget does not carry all says `EverythingMessage`;
     a receiver whose part was left out is in outage, as one whose task only a judge of its own answers.
-
-    Args:
-        models: networks, the judges of the receivers among them; in an outage also the receiver's prior.
-        radio: the radio.
-
-    Raises:
-        ValueError: the models hold no judges.
     """
 
     name = "all-answers"
-    kind: LinkKind = "answer"
-
-    def __init__(self, models: Models, radio: Radio) -> None:
-        self._networks, self._prior = task_networks(models, self.name), Prior(models)
-        self._transport = CodedTransport(radio)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
@@ -120,7 +118,8 @@ class AllAnswersLink:
         message = EverythingMessage(self._networks.everything(prior), height, width)
         offers = [message.offers(self._networks.everything(image)) for image in images]
         received = self._transport.run(offers, SMALLEST, budget, air, self.name)
-        return [self._deliver(received, message.decode, task, self._networks.answer(prior, task)) for task in tasks]
+        decode = cache(message.decode)  # Every task takes its part of the same answers.
+        return [self._deliver(received, decode, task, self._networks.answer(prior, task)) for task in tasks]
 
     def _deliver(
         self, received: PayloadReception, decode: Callable[[bytes], Everything], task: Task, floor: Answer

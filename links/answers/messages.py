@@ -21,10 +21,8 @@ from taskwave.links.transport.rate import Offer, OfferWithin
 from taskwave.semantic.classes import IGNORE, NO_ANSWER, NUM_CLASSES
 from taskwave.semantic.data.objects import Objects, matches
 from taskwave.semantic.tasks.base import Answer, Detections, Task, Truth
-from taskwave.semantic.tasks.objects import CONCEPTS, COUNTING, PRESENCE, READING, AboutObjects
+from taskwave.semantic.tasks.objects import COUNTING, OBJECT_CLASSES, PRESENCE, READING, AboutObjects
 
-OBJECT_CLASSES = tuple(dict.fromkeys(name for concept in CONCEPTS for name in concept.classes))
-"""Classes of objects that questions of the project can be about: the table of lists of all objects."""
 SMALLEST = 2
 """Bytes of the smallest message of any kind."""
 

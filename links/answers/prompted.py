@@ -6,17 +6,16 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.links.answers.everything import EverythingMessage, objects_for, part_of
-from taskwave.links.answers.link import deliver
+from taskwave.links.answers.link import OwningLink, deliver
 from taskwave.links.answers.messages import SMALLEST, ListMessage, MapMessage, Message, message_of
-from taskwave.links.answers.networks import Everything, task_networks
+from taskwave.links.answers.networks import Everything
 from taskwave.links.answers.object_coder import ListFormat
-from taskwave.links.base import BudgetError, Delivery, LinkKind
-from taskwave.links.nothing import Prior
-from taskwave.links.task_adaptive.prompts import MESSAGE_BITS, QUALITY_BITS, PromptTransfer
-from taskwave.links.transport.rate import CodedTransport, Offer, OfferWithin
+from taskwave.links.base import BudgetError, Delivery
+from taskwave.links.task_adaptive.prompts import PromptTransfer
+from taskwave.links.transport.rate import Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
-from taskwave.semantic.language.lexicon import Meaning, canonical, parse
+from taskwave.semantic.language.lexicon import naming, parse
 from taskwave.semantic.language.prompt_code import encode
 from taskwave.semantic.tasks import objects
 from taskwave.semantic.tasks.base import Answer, Detections, Task
@@ -38,7 +37,7 @@ def wish(task: Task) -> str | None:
     objects the receiver takes its own: of all wordings that are understood the one whose code is shortest.
     """
     if isinstance(task, Segmentation):
-        return canonical(Meaning(tuple(sorted(task.classes))))
+        return naming(task.classes)
     if not isinstance(task, AboutObjects):
         return None
     meant = []
@@ -58,29 +57,21 @@ def understood(text: str) -> Task | None:
     return objects.read(text) or Segmentation(text, classes)
 
 
-class PromptedAnswerLink:
+class PromptedAnswerLink(OwningLink):
     """Hears what the receiver's task is about, and sends the answer to that; unlike `answer` it is not told the task.
 
     The prompt comes first, over the coded feedback link; it is charged and may be lost. It says what, not for what:
     objects are sent with class, place and text, pixels as a map. Where nothing is heard or understood, or the task
     cannot be put into words, all answers are sent as far as the budget carries, see `AllAnswersLink`. A byte in front
     tells which of both a payload is.
-
-    Args:
-        models: networks, the judges of the receivers among them; in an outage also the receiver's prior.
-        radio: the radio.
-
-    Raises:
-        ValueError: the models hold no judges.
     """
 
     name = "prompted-answer"
-    kind: LinkKind = "answer"
+    occasion = 1
 
     def __init__(self, models: Models, radio: Radio) -> None:
-        self._networks, self._prior = task_networks(models, self.name), Prior(models)
+        super().__init__(models, radio)
         self._prompts = PromptTransfer(radio)
-        self._transport = CodedTransport(radio, occasion=1)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
@@ -131,10 +122,7 @@ class PromptedAnswerLink:
 
     def _left(self, asked: str | None, budget: int, air: AirInterface) -> int:
         """Return what a prompt leaves of the budget; `BudgetError` where that carries no answer."""
-        cost = 0
-        if asked is not None:
-            bits = QUALITY_BITS + len(encode(asked))
-            cost = self._prompts.link.channel_uses(min(s for s in MESSAGE_BITS if s >= bits), air.reverse(0))
+        cost = 0 if asked is None else self._prompts.uses(asked, air, 0)
         left = max(0, budget - cost)
         most = max(link.payload_bytes(left) for link in self._transport.links.values()) if left else 0
         if most < _SMALLEST:

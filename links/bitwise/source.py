@@ -77,6 +77,7 @@ class CodecSource:
         self.codec = self._store.codec
         self.models, self._prior = models, Prior(models)
         self._weighed: Recent[WeighedRungs] = Recent(_REMEMBERED)
+        self._floors: Recent[float] = Recent(_REMEMBERED)
         self._decoded: Recent[Pixels] = Recent(_REMEMBERED_BYTES, lambda pixels: pixels.nbytes)
 
     def ladder(self, image: torch.Tensor) -> RateLadder:
@@ -96,7 +97,8 @@ class CodecSource:
     def offers(self, image: torch.Tensor) -> OfferWithin:
         """Return the offers of [3, H, W] in [0, 1], weighed against the image of the prior, which an outage leaves."""
         rungs = self.rungs(image)
-        return rungs.offers(rungs.agreement(self._prior.image(*image.shape[-2:])))
+        prior = self._prior.image(*image.shape[-2:])
+        return rungs.offers(self._floors.get(rungs, lambda: rungs.agreement(prior)))
 
     def _image(self, payload: bytes, height: int, width: int) -> torch.Tensor:
         """Decode to [3, H, W] in [0, 1]: at every SNR and budget, and at both ends, the same payloads come again.

@@ -27,7 +27,7 @@ from taskwave.links.transport.rate import CodedTransport, Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.latents import TOKEN
-from taskwave.semantic.language.lexicon import Meaning, canonical
+from taskwave.semantic.language.lexicon import naming
 from taskwave.semantic.tasks.base import Task, Truth
 from taskwave.semantic.tasks.places import places
 from taskwave.semantic.weights import Models
@@ -86,17 +86,14 @@ class PromptedCodecLink:
     def _serve(self, images: torch.Tensor, task: Task, left: int, coarse: Delivery, air: AirInterface) -> Delivery:
         """Exchange prompt and regions for one task."""
         batch, cost = len(images), self.prompts.least_uses(air, 0)
-        wish = canonical(Meaning(tuple(sorted(task.street_classes)))) if task.street_classes else None
+        wish = naming(task.street_classes) if task.street_classes else None
         snr = torch.full((batch,), 10 ** (air.es_n0_db / 10))
         heard, spent = self.prompts.send([wish] * batch, snr, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
         relevance = self._relevance(images, texts, task)
         before = coarse.image
         assert before is not None, "a codec delivers images"
-        regions = [
-            [whole(*images.shape[-2:])] if text is None else find_regions(where) or [whole(*images.shape[-2:])]
-            for text, where in zip(texts, relevance, strict=True)
-        ]
+        regions = [find_regions(where) or [whole(*images.shape[-2:])] for where in relevance]
         offers = [self._offers(*each) for each in zip(images, before, regions, strict=True)]
         smallest = 1 + HEADER_BYTES + smallest_payload(self._source.codec, 16, 16)
         try:

@@ -69,6 +69,10 @@ class PromptTransfer:
         """Count the channel uses of the shortest prompt."""
         return self.link.channel_uses(MESSAGE_BITS[0], air.reverse(occasion))
 
+    def uses(self, prompt: str, air: AirInterface, occasion: int) -> int:
+        """Count the channel uses of a prompt."""
+        return self.link.channel_uses(_message_size(QUALITY_BITS + len(encode(prompt))), air.reverse(occasion))
+
     def arrival(self, air: AirInterface, occasion: int) -> float:
         """Expect the share of the shortest prompts that are heard."""
         return 1 - self.link.expected_loss(MESSAGE_BITS[0], air.reverse(occasion))

@@ -124,7 +124,7 @@ def train_judge(
         typer.echo(f"wrote {export}")
         return
     plan = _tell("detector", folder / "detector", recipe.steps, recipe.batch)
-    if recipe.reads_signs:
+    if recipe.reads:
         plan += _tell("reader", folder / "reader", recipe.reader_steps, 64)
     with _alone(folder, export, threads, plan) as display:
         from taskwave.semantic.training.judges.workshop import JudgeWorkshop

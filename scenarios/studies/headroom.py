@@ -42,8 +42,7 @@ def measure_headroom(
         models: networks, whose prior stands for nothing received.
         observe: function that is told how many batches are done.
     """
-    panel = {task.name: [judge for judge in jury.panel.judges if task.kind in judge.kinds] for task in tasks}
-    panel = {task.name: panel[task.name] or [jury.panel.of(task)] for task in tasks}
+    judges = {task.name: jury.panel.all_of(task) for task in tasks}
     sums = defaultdict[tuple[str, str, str], list[float]](lambda: [0.0, 0.0])
     prior = Prior(models)
     for done, batch in enumerate(batches, start=1):
@@ -52,7 +51,7 @@ def measure_headroom(
         for name, images in seen.items():
             answers: dict[str, list[Answer]] = {}
             for task in tasks:
-                for judge in panel[task.name]:
+                for judge in judges[task.name]:
                     if judge.name not in answers:
                         answers[judge.name] = judge.answer(images, batch.truths)
                     for answer, truth in zip(answers[judge.name], batch.truths, strict=True):
@@ -62,7 +61,7 @@ def measure_headroom(
         observe(done)
     rows = []
     for task in tasks:
-        for judge in panel[task.name]:
+        for judge in judges[task.name]:
             found = {name: sums[task.name, judge.name, name] for name in (*DIVISORS, NOTHING)}
             values = {name: right / asked if asked else None for name, (right, asked) in found.items()}
             rows.append({"task": task.name, "kind": task.kind, "judge": judge.name, **values})

@@ -11,7 +11,7 @@ from taskwave.links.rivals.regions import find_regions
 from taskwave.phy.drawing import make_table
 from taskwave.scenarios.sweep.points import ImageBatch
 from taskwave.semantic.data.objects import Objects
-from taskwave.semantic.language.lexicon import Meaning, canonical
+from taskwave.semantic.language.lexicon import naming
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.tasks.objects import AboutObjects
 from taskwave.semantic.weights import Models
@@ -44,7 +44,7 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
     areas: dict[str, list[tuple[float, float]]] = {task.name: [] for task in asked}
     for batch in batches:
         for task in asked:
-            prompt = canonical(Meaning(tuple(sorted(task.street_classes))))
+            prompt = naming(task.street_classes)
             embedding = models.text_encoder.embed([prompt]).expand(len(batch.images), 1, -1)
             relevance = models.locator(batch.images, embedding)[:, 0]
             for mine, truth in zip(relevance, batch.truths, strict=True):

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from taskwave.links.base import BudgetError, InformedLink
+from taskwave.links.base import BudgetError, informed
 from taskwave.phy.channel.air import Air, AirInterface, Direction
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.points import SweepPoint
@@ -60,9 +60,8 @@ def _refusal(evaluator: Evaluator, point: SweepPoint) -> str | None:
     """Return what a link says of a budget that is too small for it. None: it would send."""
     air = evaluator.air(point)
     silent = _SilentInterface(air.config, air.fading, air.es_n0_db, air.seed).select(slice(0, 1))
-    batch, link = evaluator.batch(point.batch), evaluator.link(point.link, point.distance_m)
-    if isinstance(link, InformedLink):
-        link = link.informed_by(batch.truths[:1])
+    batch = evaluator.batch(point.batch)
+    link = informed(evaluator.link(point.link, point.distance_m), batch.truths[:1])
     try:
         with torch.no_grad():
             link.run(batch.images[:1], evaluator.tasks[:1], point.budget, silent)

@@ -9,7 +9,7 @@ import torch
 
 import taskwave
 from taskwave.links import registry
-from taskwave.links.base import Delivery, InformedLink, Link
+from taskwave.links.base import Delivery, Link, informed
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.channel.fading import Fading
 from taskwave.phy.config.radio import RadioConfig
@@ -180,9 +180,7 @@ class Evaluator:
             ValueError: the link breaks its contract.
         """
         batch, air = self.batch(point.batch), self.air(point)
-        images, link = batch.images, self.link(point.link, point.distance_m)
-        if isinstance(link, InformedLink):
-            link = link.informed_by(batch.truths)
+        images, link = batch.images, informed(self.link(point.link, point.distance_m), batch.truths)
         answers = len(images) * len(self.tasks)
         timed = self._profile.measure(point.link, type(link).__module__, answers) if self._profile else nullcontext()
         with torch.no_grad(), timed:

@@ -1,7 +1,7 @@
 """Answers of the receivers: those that a link sent, else those of the judge on the image that it delivered."""
 
-import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -39,8 +39,7 @@ class Jury:
             except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.
                 missing.append(f"{name}: {error}")
         self.panel = Panel([*chosen, own], missing)
-        self.models = copy.copy(models)
-        self.models.judges = self.panel
+        self.models = replace(models, judges=self.panel)
         self._image: torch.Tensor | None = None
         self._seen: dict[str, list[Answer]] = {}
 

@@ -11,7 +11,7 @@ from taskwave.semantic.data import ImageSet, check_batches, open_images
 from taskwave.semantic.data.annotated import Annotated
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
-from taskwave.semantic.tasks.objects import CONCEPTS
+from taskwave.semantic.tasks.objects import OBJECT_CLASSES
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,10 @@ def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
 
 def _check_classes(images: Annotated, config: ImageConfig) -> None:
     """Raise ValueError where no question can be about any object of the images, whose accuracy would be null."""
-    known = dict.fromkeys(name for concept in CONCEPTS for name in concept.classes)
-    if images.classes and not known.keys() & set(images.classes):
+    if images.classes and not set(OBJECT_CLASSES) & set(images.classes):
         raise ValueError(
             f"{config.folder or config.source}: questions are about none of the classes in its boxes.csv "
-            f"({', '.join(images.classes[:8])}); name them as questions do: {', '.join(known)}"
+            f"({', '.join(images.classes[:8])}); name them as questions do: {', '.join(OBJECT_CLASSES)}"
         )
 
 

@@ -93,11 +93,15 @@ class DetectorNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return found.select(distinct(found))
 
 
-def distinct(found: Found) -> torch.Tensor:
-    """Return which objects [N] bool stay when those that overlap a surer one of their class go (suppression)."""
-    same = found.classes[:, None] == found.classes[None, :]
-    clash = ((overlaps(found.boxes, found.boxes) > OVERLAP) & same).tolist()
-    kept = [True] * len(clash)
-    for i in range(len(clash)):  # the surest come first
-        kept[i] = not any(kept[j] and clash[i][j] for j in range(i))
-    return torch.tensor(kept, dtype=torch.bool)
+def distinct(found: Found, overlap: float = OVERLAP) -> torch.Tensor:
+    """Return which objects [N] bool stay when those that overlap a surer one of their class by more go (suppression).
+
+    The surest come first.
+    """
+    clash = overlaps(found.boxes, found.boxes) > overlap
+    clash &= found.classes[:, None] == found.classes[None, :]
+    kept = torch.ones(len(clash), dtype=torch.bool)
+    for i in range(len(clash)):
+        if kept[i]:
+            kept[i + 1 :] &= ~clash[i, i + 1 :]
+    return kept

@@ -19,7 +19,7 @@ from pydantic import (
 
 from taskwave.semantic.classes import NAMES
 from taskwave.semantic.data.sources import parse_size
-from taskwave.semantic.tasks.objects import CONCEPTS
+from taskwave.semantic.tasks.objects import OBJECT_CLASSES
 from taskwave.semantic.text import read_text
 
 ANY = "any"
@@ -195,8 +195,7 @@ class Description(_Table):
         """The project's classes for this kind; for classifiers every name is good, and there are none."""
         if self.kind == "segmentation":
             return NAMES
-        about = (name for concept in CONCEPTS for name in concept.classes)
-        return tuple(dict.fromkeys(about)) if self.kind == "detector" else ()
+        return OBJECT_CLASSES if self.kind == "detector" else ()
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from taskwave.semantic.data.objects import overlaps
-from taskwave.semantic.judges.detector import Found
+from taskwave.semantic.judges.detector import Found, distinct
 from taskwave.semantic.judges.onnx_description import Description
 
 Array = NDArray[np.float32]
@@ -50,7 +49,8 @@ def to_objects(outputs: Sequence[Array], description: Description, size: tuple[i
     found = found.select(order[found.confidence[order] >= output.threshold][:MOST])
     scale = (size[1], size[0]) if output.decoder == "grid" or output.units == "relative" else (1, 1)
     boxes = found.boxes * torch.tensor(scale).repeat(2)
-    return _distinct(Found(boxes, found.classes, found.confidence.clamp(max=1)), output.overlap)
+    found = Found(boxes, found.classes, found.confidence.clamp(max=1))
+    return found.select(distinct(found, output.overlap))
 
 
 def to_map(outputs: Sequence[Array], description: Description) -> torch.Tensor:
@@ -133,17 +133,6 @@ def _edges(boxes: torch.Tensor) -> torch.Tensor:
     """Return edges [N, 4] of boxes [N, 4] that are given by centre and size."""
     middle, half = boxes[:, :2], boxes[:, 2:] / 2
     return torch.cat((middle - half, middle + half), dim=1)
-
-
-def _distinct(found: Found, overlap: float) -> Found:
-    """Return the objects, the surest first, without those that overlap a surer one of their class by more."""
-    clash = overlaps(found.boxes, found.boxes) > overlap
-    clash &= found.classes[:, None] == found.classes[None, :]
-    kept = torch.ones(len(clash), dtype=torch.bool)
-    for i in range(len(clash)):
-        if kept[i]:
-            kept[i + 1 :] &= ~clash[i, i + 1 :]
-    return found.select(kept)
 
 
 def _wrong(outputs: Sequence[Array], description: Description, needed: str) -> ValueError:

@@ -27,17 +27,25 @@ class Panel:
         return next((judge for judge in self._judges if kind in judge.kinds), None)
 
     def of(self, task: Task) -> Judge:
-        """Return the judge of a task; one that a task of another package brings itself (`task.judge`) stands by.
+        """Return the judge of a task, the first of `all_of`.
 
         Raises:
             ValueError: there is none.
         """
-        judge = self.of_kind(task.kind)
-        if judge is not None:
-            return judge
+        return self.all_of(task)[0]
+
+    def all_of(self, task: Task) -> list[Judge]:
+        """Return all judges of a task; one that a task of another package brings itself (`task.judge`) stands by.
+
+        Raises:
+            ValueError: there is none.
+        """
+        found = [judge for judge in self._judges if task.kind in judge.kinds]
         own: Judge | None = getattr(task, "judge", None)
+        if found:
+            return found
         if own is not None:
-            return own
+            return [own]
         known = "; ".join(f"{judge.name}: {', '.join(judge.kinds)}" for judge in self._judges)
         why = "; ".join((known, *self._missing))
         raise ValueError(f"no judge answers {task.prompt!r}, a task of kind {task.kind} ({why}): name one as `judge`")

@@ -2,7 +2,7 @@
 
 import difflib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -172,6 +172,11 @@ def canonical(meaning: Meaning) -> str:
     if meaning.columns == COLUMNS:
         return things
     return things + " " + " and ".join(lexicon.column_phrases[(column,)][0] for column in meaning.columns)
+
+
+def naming(classes: Iterable[int]) -> str:
+    """Return the short standard wording of classes, wherever they are, such as "pedestrians and bicyclists"."""
+    return canonical(Meaning(tuple(sorted(classes))))
 
 
 def _listed(items: Sequence[str], conjunction: str) -> str:

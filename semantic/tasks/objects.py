@@ -74,6 +74,8 @@ CONCEPTS = (
     ),
 )
 """What questions can be about, the wider before the narrower."""
+OBJECT_CLASSES = tuple(dict.fromkeys(name for concept in CONCEPTS for name in concept.classes))
+"""Classes of objects that questions can be about."""
 _BY_WORDS = {words: concept for concept in CONCEPTS for words in concept.words}
 
 FINDING = Wording("finding", ("find the traffic lights", "where are the vehicles?"))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from taskwave.links.base import BudgetError, Delivery, LinkKind
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
+from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.tasks.base import Task
 
@@ -44,12 +46,17 @@ links = ["toy", "toy-twin"]
 """
 
 
+def _segmentation() -> Segmenter:
+    return Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+
+
+@dataclass
 class Models:
     """The little that the scenarios themselves ask of models."""
 
-    def __init__(self) -> None:
-        self.digests = {"toy": "weights"}
-        self.segmentation = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+    digests: dict[str, str] = field(default_factory=lambda: {"toy": "weights"})
+    segmentation: Segmenter = field(default_factory=_segmentation)
+    judges: Panel | None = None
 
 
 class Toy:

@@ -27,11 +27,6 @@ class JudgeRecipe:
     drawn: int = 0
     """Number of drawn images that networks are trained with. 0: all photographs, and for the reader GTSRB, too."""
 
-    @property
-    def reads_signs(self) -> bool:
-        """Whether there is a reader."""
-        return bool(self.reads)
-
 
 @dataclass(frozen=True)
 class SceneRecipe:

@@ -12,6 +12,8 @@ from taskwave.scenarios.config.scenario import ImageConfig
 from taskwave.scenarios.studies.headroom import headroom_table, measure_headroom
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch, load_batch, open_chosen
+from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.augmentation import reduced
@@ -39,6 +41,18 @@ def test_accuracies_pool_over_batches(colour_models: Models, street_images: torc
         measure_headroom(both[:1], tasks[:1], jury, colour_models)["half"][0]
     )
     assert headroom_table(values).row_count == 2
+
+
+def test_every_judge_of_a_task_has_a_row_the_one_that_answers_first(
+    colour_models: Models, tiny_models: Models, street_images: torch.Tensor
+) -> None:
+    jury, other = Jury(colour_models, None), Segmenter(tiny_models.segmentation.net, name="other")
+    jury.panel = Panel([colour_models.segmentation, other])
+    label = colour_models.segmentation.predict(street_images)[0]
+    batch = ImageBatch(0, ("a",), ("a",), street_images[:1], (Truth(label),), "")
+    values = measure_headroom([batch], [questions.read("road")], jury, colour_models)
+    assert list(values["judge"]) == ["segmentation", "other"]
+    assert values["clean"][0] == 1 > values["clean"][1]
 
 
 def test_classes_of_pictures_are_judged_by_a_network_of_the_user(colour_models: Models, tmp_path: Path) -> None:

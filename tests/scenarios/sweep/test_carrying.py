@@ -9,7 +9,8 @@ from taskwave.links.base import BudgetError
 from taskwave.scenarios.config import loading
 from taskwave.scenarios.sweep.carrying import uncarried
 from taskwave.scenarios.sweep.evaluation import Evaluator
-from taskwave.scenarios.sweep.points import sweep_points
+from taskwave.scenarios.sweep.points import SweepPoint, sweep_points
+from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.weights import load_models
 
 LINKS = ["task-adaptive", "avif", "avif-harq", "webp-nr", "answer", "ideal-avif", "outage-jpeg", "finite-webp"]
@@ -44,3 +45,24 @@ def test_they_are_the_links_that_a_run_leaves_out(tmp_path: Path, budget: int) -
             left_out[point.link] = str(error)
     assert {link: refused[budget] for link, refused in faults.items()} == left_out
     assert set(faults) == set(LINKS) if budget == 1 else "task-adaptive" in faults
+
+
+def test_links_that_are_shown_annotations_see_those_of_their_images(
+    toys: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Truth, ...]] = []
+
+    class Told(toys.Toy):  # type: ignore[misc, name-defined]
+        def informed_by(self, truths: tuple[Truth, ...]) -> "Told":
+            seen.append(truths)
+            return self
+
+    (tmp_path / "toy.toml").write_text(toys.SCENARIO)
+    evaluator = Evaluator(loading.load(str(tmp_path / "toy.toml"), ["sweep.links=['toy']"]), toys.Models())
+    link = Told(evaluator.models, evaluator.radios[0])
+    monkeypatch.setattr(evaluator, "link", lambda name, distance_m: link)
+    truths = evaluator.batch(0).truths
+    evaluator.deliver(SweepPoint(0, 0.0, 200, "toy"))
+    assert seen.pop() == truths and len(truths) == 2 and not seen
+    uncarried(evaluator)
+    assert seen and set(map(len, seen)) == {1} and seen[0][0] is truths[0]

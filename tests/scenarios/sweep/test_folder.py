@@ -1,9 +1,11 @@
 """Folders of results: what may join them, what made them, and several processes at work in one."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +18,7 @@ import taskwave
 from taskwave.phy.files import StorageError
 from taskwave.scenarios.config import loading
 from taskwave.scenarios.figures import strip_file
-from taskwave.scenarios.sweep import code, evaluation, provenance, runner
+from taskwave.scenarios.sweep import code, evaluation, executors, provenance, runner
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.grids import OtherScenarioError, read_grids, scenario_files, to_toml
 from taskwave.scenarios.sweep.points import SweepPoint, sweep_points
@@ -234,6 +236,18 @@ def test_points_are_computed_in_one_thread_however_many_the_machine_has(make, tm
         assert seen == {1} and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_a_process_that_remembers_much_goes_on(make, tmp_path: Path) -> None:
+    """Where psutil is installed, loky would replace it by a new one, which has to load everything again."""
+    held = "globals().setdefault('held', b'x' * 500_000_000)"
+    with executors._started([make()], tmp_path, 1) as pool:
+        first = pool.submit(os.getpid).result()
+        for _ in range(3):
+            pool.submit(exec, held).result()
+            pool.submit(time.sleep, 1.1).result()  # It looks at the memory once a second.
+        assert pool.submit(os.getpid).result() == first
 
 
 def test_several_jobs_give_the_same_records(make, tmp_path: Path) -> None:

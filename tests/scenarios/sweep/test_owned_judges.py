@@ -29,5 +29,5 @@ def test_links_get_the_judges_that_answer_for_the_receivers(toys: ModuleType, tm
     (tmp_path / "toy.toml").write_text(toys.SCENARIO)
     found = Evaluator(loading.load(str(tmp_path / "toy.toml")), models)
     assert found.jury.models.judges is found.jury.panel
-    assert not hasattr(models, "judges"), "the models of the caller stay as they were"
+    assert models.judges is None, "the models of the caller stay as they were"
     assert found.on_grid(found.scenario).jury is found.jury

@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional
 
 from taskwave.links.bitwise.source import CodecSource, WeighedRungs
+from taskwave.links.nothing import Prior
 from taskwave.semantic.judges.reader import PatchNet
-from taskwave.semantic.surrogates.base import FidelitySurrogate, Surrogate
+from taskwave.semantic.surrogates.base import Agreement, FidelitySurrogate, Surrogate
 from taskwave.semantic.surrogates.networks import SegmentationSurrogate, SignSurrogate, boxes_at_peaks
 from taskwave.semantic.weights import Models, load_models
 
@@ -79,6 +80,20 @@ def test_the_rung_is_the_candidate_that_agrees_most(street_images: torch.Tensor)
         offer = rungs.offers(0.25)(600)
         assert offer is not None and (offer.payload, offer.worth) == (wanted.payload, 0.75)
     assert rungs.best(1) is None and rungs.offers(0.0)(1) is None
+
+
+def test_what_an_outage_leaves_is_weighed_once_an_image(colour_models: Models, street_images: torch.Tensor) -> None:
+    asked: list[torch.Tensor] = []
+
+    class Counting(FidelitySurrogate):
+        def look(self, original: torch.Tensor) -> Agreement:
+            agreement = super().look(original)
+            return lambda image: asked.append(image) or agreement(image)  # type: ignore[func-returns-value]
+
+    source = CodecSource("webp", replace(colour_models, surrogate=Counting()))
+    first, again = source.offers(street_images[0])(500), source.offers(street_images[0])(500)
+    prior = Prior(colour_models).image(*street_images.shape[-2:])
+    assert first == again and sum(torch.equal(image, prior) for image in asked) == 1
 
 
 def test_by_psnr_the_rung_is_the_one_of_the_highest_psnr(colour_models: Models, street_images: torch.Tensor) -> None:
