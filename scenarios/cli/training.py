@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # Help must not wait for pydantic.
     from taskwave.semantic.training.plan import StagePlan
     from taskwave.semantic.training.recipe import Recipe
 
+JUDGES = "gtsdb, roadsigns, carla, streets, streets-maps, camvid, cifar10, or {gtsdb,streets,camvid}-second."
+"""Names of the recipes of judges, for the help."""
 STAGES = "codec, segmentation, general, prior, finetune, joint, attention"
 """Names of the stages in `semantic.training.stages`, in their order, for the help."""
 
@@ -106,16 +108,17 @@ Threads = Annotated[int | None, typer.Option(help="Processor threads; default: a
 
 @train.command("judge")
 def train_judge(
-    name: Annotated[str, typer.Argument(help="gtsdb, roadsigns, carla, streets, camvid or cifar10.")],
+    name: Annotated[str, typer.Argument(help=JUDGES)],
     export: NewFolder,
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/judges/NAME.")] = None,
-    seed: Seed = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed; default: that of its recipe.", min=0, max=2**63 - 1)] = None,
     threads: Threads = None,
 ) -> None:
     """Train a judge on an image set. Needs the extra `train` and the images."""
     from taskwave.semantic.training.judges.recipes import SceneRecipe, judge_recipe
 
     folder, recipe = out or Path("runs/train/judges") / name, judge_recipe(name)
+    seed = recipe.seed if seed is None else seed
     if isinstance(recipe, SceneRecipe):
         with _alone(folder, export, threads, _tell("network", folder / "network", recipe.steps, recipe.batch)) as shown:
             from taskwave.semantic.training.judges.scene_workshop import train_scene_judge

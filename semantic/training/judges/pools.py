@@ -1,21 +1,24 @@
 """Random crops of annotated images, with the targets of a detector."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.data import ImageSet, Sample
+from taskwave.semantic.data import ImageSet, Sample, StreetScenes, open_images
 from taskwave.semantic.data.objects import Objects
 from taskwave.semantic.judges.detector import STRIDE
 from taskwave.semantic.judges.objects import seen_as
 from taskwave.semantic.training.judges.augmentation import vary
+from taskwave.semantic.training.judges.recipes import Images
 
 VISIBLE = 0.6
 """Share of a box that a crop must hold for the box to be looked for there; less is neither right nor wrong."""
 ZOOM = (0.6, 1.5)
 """Range of the factor by which images are resized before they are cropped."""
+VALIDATION = 60
+"""Number of drawn scenes of the validation."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,19 @@ class Targets:
 
 
 class Kept:
-    """Holds the first images of a set in memory, for a set that draws an image anew whenever it is asked for it.
+    """Holds images of a set in memory, for a set that draws or reads an image anew whenever it is asked for it.
 
     Args:
         images: the set.
-        count: number of images, at most as many as there are.
+        chosen: indices of the images.
+        only: classes of the objects that count; none given: all.
     """
 
-    def __init__(self, images: ImageSet, count: int) -> None:
-        self._samples = [images[i] for i in range(count)]
+    def __init__(self, images: ImageSet, chosen: range, only: Sequence[str] = ()) -> None:
+        samples = [images[i] for i in chosen]
+        if only:
+            samples = [replace(s, objects=(s.objects or Objects.of(())).of_classes(only)) for s in samples]
+        self._samples = samples
         self.names = tuple(sample.name for sample in self._samples)
 
     def __len__(self) -> int:
@@ -54,6 +61,24 @@ class Kept:
 
     def __getitem__(self, index: int) -> Sample:
         return self._samples[index]
+
+
+def open_parts(parts: Sequence[Images]) -> tuple[list[Kept], Kept]:
+    """Return the images that a recipe names, each set in memory, and the validation images of the first one.
+
+    Of drawn scenes `VALIDATION` validate.
+
+    Raises:
+        FileNotFoundError: images are missing.
+    """
+    train = []
+    for part in parts:
+        images = open_images(part.source, "train", size=part.size)
+        last = len(images) if part.count is None else part.first + part.count
+        train.append(Kept(images, range(part.first, last), part.only))
+    val = open_images(parts[0].source, "val", size=parts[0].size)
+    drawn = isinstance(val, StreetScenes)
+    return train, Kept(val, range(VALIDATION if drawn else len(val)), parts[0].only)
 
 
 class BoxPool:

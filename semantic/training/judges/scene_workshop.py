@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from taskwave.semantic.data import open_images
 from taskwave.semantic.judges.scenes import ClassifierNet, SceneNet
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.fit import Fit, FitConfig
+from taskwave.semantic.training.judges.pools import open_parts
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.judges.recipes import SceneRecipe
 from taskwave.semantic.training.judges.scenes import train_classifier, train_scenes
@@ -25,7 +25,7 @@ def train_scene_judge(name: str, recipe: SceneRecipe, folder: Path, target: Path
         FileNotFoundError: images are missing.
         ModuleNotFoundError: the weights of the backbone are not installed.
     """
-    train, val = (open_images(recipe.source, split, size=recipe.size) for split in ("train", "val"))
+    train, val = open_parts(recipe.images)
     torch.manual_seed(seed)
     net = ClassifierNet(recipe.classes) if recipe.classes else SceneNet()
     load_imagenet(net.backbone)
@@ -33,7 +33,7 @@ def train_scene_judge(name: str, recipe: SceneRecipe, folder: Path, target: Path
     config = FitConfig(recipe.steps, LR, 1e-2, warmup=200, seed=seed, validate_every=250, autocast=False)
     fit = Fit(net, config, folder / "network")
     if isinstance(net, ClassifierNet):
-        trained: ClassifierNet | SceneNet = train_classifier(net, fit, train, val, recipe.batch, monitor)
+        trained: ClassifierNet | SceneNet = train_classifier(net, fit, train[0], val, recipe.batch, monitor)
     else:
-        trained = train_scenes(net, fit, ImagePool([train]), ImagePool([val]), recipe.batch, monitor)
+        trained = train_scenes(net, fit, ImagePool(train), ImagePool([val]), recipe.batch, monitor)
     save_scene_judge(target, name, trained)

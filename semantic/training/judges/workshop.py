@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from taskwave.semantic.data import ImageSet, open_images
+from taskwave.semantic.data import ImageSet
 from taskwave.semantic.data.objects import matches
 from taskwave.semantic.data.patches import sign_patches
 from taskwave.semantic.judges.detector import DetectorNet
@@ -14,7 +14,7 @@ from taskwave.semantic.judges.reader import PatchNet
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.judges.detector import best_f1, train_detector
-from taskwave.semantic.training.judges.pools import BoxPool, Kept
+from taskwave.semantic.training.judges.pools import BoxPool, open_parts
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.judges.reader import PatchPool, patches_of, train_reader
 from taskwave.semantic.training.judges.recipes import JudgeRecipe
@@ -23,9 +23,6 @@ from taskwave.semantic.weights.judges import save_object_judge
 
 LOWEST = 0.05
 """Smallest confidence among which that of a judge is chosen."""
-
-VALIDATION = 60
-"""Number of drawn images of the validation."""
 
 
 class JudgeWorkshop:
@@ -45,9 +42,7 @@ class JudgeWorkshop:
 
     def __init__(self, name: str, recipe: JudgeRecipe, folder: Path, seed: int, monitor: Monitor) -> None:
         self.name, self.recipe, self.folder, self.seed, self.monitor = name, recipe, folder, seed, monitor
-        self.train, self.val = (open_images(recipe.source, split, size=recipe.size) for split in ("train", "val"))
-        if recipe.drawn:
-            self.train, self.val = Kept(self.train, recipe.drawn), Kept(self.val, VALIDATION)
+        self.train, self.val = open_parts(recipe.images)
 
     def detector(self) -> DetectorNet:
         """Train the detector, from its checkpoint on if there is one."""
@@ -55,7 +50,7 @@ class JudgeWorkshop:
         net = DetectorNet(classes=self.recipe.classes)
         load_imagenet(net.backbone)
         net = net.to(memory_format=torch.channels_last)
-        pool = BoxPool([self.train], self.recipe.classes, mirror=True)
+        pool = BoxPool(self.train, self.recipe.classes, mirror=True)
         val = BoxPool([self.val], self.recipe.classes, mirror=False)
         return train_detector(
             net, self._fit(net, "detector", self.recipe.steps, 1e-3), pool, val, self.recipe.batch, self.monitor
@@ -66,12 +61,12 @@ class JudgeWorkshop:
         torch.manual_seed(self.seed)
         names = self.recipe.reads
         net = PatchNet(classes=(*names, OTHER)).to(memory_format=torch.channels_last)
-        val = {self.recipe.source: patches_of(self.val, names)}
-        if self.recipe.drawn:
-            patches = patches_of(self.train, names)
-        else:
+        val = {self.recipe.images[0].source: patches_of(self.val, names)}
+        if self.recipe.gtsrb:
             patches, val["gtsrb"] = sign_patches("train"), sign_patches("val")
-        pool = PatchPool.of(patches, [self.train], names)
+        else:
+            patches = patches_of(self.train[0], names)
+        pool = PatchPool.of(patches, self.train, names)
         return train_reader(net, self._fit(net, "reader", self.recipe.reader_steps, 2e-3), pool, val, self.monitor)
 
     def export(self, target: Path) -> ObjectJudge:
