@@ -120,7 +120,10 @@ def train_judge(
     folder, recipe = out or Path("runs/train/judges") / name, judge_recipe(name)
     seed = recipe.seed if seed is None else seed
     if isinstance(recipe, SceneRecipe):
-        with _alone(folder, export, threads, _tell("network", folder / "network", recipe.steps, recipe.batch)) as shown:
+        plan = _tell("network", folder / "network", recipe.steps, recipe.batch)
+        if recipe.scale_steps:
+            plan += _tell("enlarging", folder / "enlarging", recipe.scale_steps, recipe.batch)
+        with _alone(folder, export, threads, plan) as shown:
             from taskwave.semantic.training.judges.scene_workshop import train_scene_judge
 
             train_scene_judge(name, recipe, folder, export, seed, shown)

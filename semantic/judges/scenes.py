@@ -19,10 +19,11 @@ class SceneNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Args:
         classes: number of classes.
         width: channels behind the backbone.
+        scale: factor by which images are enlarged first, so that thin things are seen.
     """
 
     @register_to_config
-    def __init__(self, classes: int = 11, width: int = 96) -> None:
+    def __init__(self, classes: int = 11, width: int = 96, scale: float = 1.0) -> None:
         super().__init__()
         self.backbone = Backbone(stages=7)
         coarsest = self.backbone.channels[-1]
@@ -33,9 +34,13 @@ class SceneNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return class logits [B, classes, H, W] at the size of the images [B, 3, H, W]."""
+        size = images.shape[-2:]
+        if self.config.scale != 1:
+            enlarged = [round(self.config.scale * n) for n in size]
+            images = functional.interpolate(images, enlarged, mode="bilinear", align_corners=False)
         *fine, coarse = self.backbone(images)
         x = self.refine(self.pyramid([*fine, coarse + self.context(coarse)]))
-        return functional.interpolate(self.head(x), images.shape[-2:], mode="bilinear", align_corners=False)
+        return functional.interpolate(self.head(x), size, mode="bilinear", align_corners=False)
 
 
 class ClassifierNet(ModelMixin, ConfigMixin):  # type: ignore[misc]

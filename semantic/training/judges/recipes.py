@@ -56,6 +56,10 @@ class SceneRecipe:
     """Number of steps."""
     batch: int = 6
     """Number of crops or images per step."""
+    scale: float = 1.0
+    """Factor by which a network of pixels enlarges images first, in further steps after those at the size they have."""
+    scale_steps: int = 0
+    """Number of these."""
     seed: int = 0
     """Seed of data and weights."""
 
@@ -92,7 +96,7 @@ RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
         STREETS, images=(Images("streets", _DRAWN, 1000),), steps=2500, reader_steps=1600, seed=1
     ),
     "streets-maps": SceneRecipe((Images("streets", _DRAWN, 0, 1000),), steps=1000),
-    "camvid": SceneRecipe((Images("camvid", (352, 480)),)),
+    "camvid": SceneRecipe((Images("camvid", (352, 480)),), scale=1.5, scale_steps=1200),
     "camvid-second": SceneRecipe(
         (Images("camvid", (352, 480)), Images("streets", (352, 480), 0, 200)), steps=1500, seed=1
     ),

@@ -30,10 +30,19 @@ def train_scene_judge(name: str, recipe: SceneRecipe, folder: Path, target: Path
     net = ClassifierNet(recipe.classes) if recipe.classes else SceneNet()
     load_imagenet(net.backbone)
     net = net.to(memory_format=torch.channels_last)
-    config = FitConfig(recipe.steps, LR, 1e-2, warmup=200, seed=seed, validate_every=250, autocast=False)
-    fit = Fit(net, config, folder / "network")
+    fit = _fit(net, folder / "network", recipe.steps, LR, seed)
     if isinstance(net, ClassifierNet):
-        trained: ClassifierNet | SceneNet = train_classifier(net, fit, train[0], val, recipe.batch, monitor)
-    else:
-        trained = train_scenes(net, fit, ImagePool(train), ImagePool([val]), recipe.batch, monitor)
+        save_scene_judge(target, name, train_classifier(net, fit, train[0], val, recipe.batch, monitor))
+        return
+    pool, validation = ImagePool(train), ImagePool([val])
+    trained = train_scenes(net, fit, pool, validation, recipe.batch, monitor)
+    if recipe.scale_steps:
+        enlarging = SceneNet(scale=recipe.scale).to(memory_format=torch.channels_last)
+        enlarging.load_state_dict(trained.state_dict())
+        fit = _fit(enlarging, folder / "enlarging", recipe.scale_steps, LR / 2, seed)
+        trained = train_scenes(enlarging, fit, pool, validation, recipe.batch, monitor)
     save_scene_judge(target, name, trained)
+
+
+def _fit(net: torch.nn.Module, folder: Path, steps: int, lr: float, seed: int) -> Fit:
+    return Fit(net, FitConfig(steps, lr, 1e-2, warmup=200, seed=seed, validate_every=250, autocast=False), folder)

@@ -17,6 +17,10 @@ from taskwave.semantic.training.monitor import Monitor
 
 CROP = (256, 320)
 """Size (h, w) of the crops that segmentation is trained with."""
+CROP_ENLARGED = (192, 224)
+"""Size of those that the network enlarges."""
+MILDER = 0.7
+"""Power of the class weights where the network enlarges images: fewer pixels are taken for a rare class."""
 ZOOM = (0.75, 1.5)
 """Range of their resizing factor."""
 SHIFT = 4
@@ -25,10 +29,12 @@ SHIFT = 4
 
 def train_scenes(net: SceneNet, fit: Fit, pool: ImagePool, val: ImagePool, batch: int, monitor: Monitor) -> SceneNet:
     """Train `net` by weighted cross-entropy and return it with averaged weights; the validation reports mean IoU."""
-    weights = class_weights(pool, NUM_CLASSES)
+    weights, crop = class_weights(pool, NUM_CLASSES), CROP
+    if net.config.scale != 1:
+        weights, crop = weights**MILDER, CROP_ENLARGED
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        drawn = pool.draw(batch, CROP, generator, ZOOM)
+        drawn = pool.draw(batch, crop, generator, ZOOM)
         images = torch.stack([vary(image, generator) for image in drawn.images])
         logits = net(images.contiguous(memory_format=torch.channels_last))
         return functional.cross_entropy(logits, drawn.labels.long(), weights, ignore_index=IGNORE)
