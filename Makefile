@@ -44,7 +44,7 @@ $(VENV)/bin/python:
 
 # Stamps: written after a complete installation, out of date when the requirements change.
 $(VENV)/installed-core: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP_INSTALL) -e .
+	$(PIP_INSTALL) -e ".[ocr]"
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python

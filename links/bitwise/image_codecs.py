@@ -102,8 +102,9 @@ def _jpegxl_pixels(file: bytes) -> Pixels:
 def _hevc(image: Image.Image, level: int) -> bytes:
     import pillow_heif  # noqa: PLC0415 - an extra
 
-    # Tuned for PSNR: 0.3 dB better at equal bytes than the default. Without threads: rows need no entry points.
-    settings = {"preset": "slow", "tune": "psnr", "x265:pools": "none"}
+    # Tuned for PSNR: 0.3 dB better at equal bytes than the default. The preset "slow" adds 0.14 dB in 1.7 times the
+    # time. Without threads: rows need no entry points.
+    settings = {"preset": "medium", "tune": "psnr", "x265:pools": "none"}
     stream = io.BytesIO()
     file = pillow_heif.from_pillow(image)
     file.save(stream, format="HEIF", quality=_HEVC_QUALITY[level], chroma="420", enc_params=settings)

@@ -48,7 +48,7 @@ class WeighedRungs:
 
     def best(self, limit: int) -> Rung | None:
         """Return the candidate of at most `limit` bytes that agrees most with the image; None when none fits."""
-        return max(self._ladder.candidates(limit), key=self._agreement_of, default=None)
+        return max(self._ladder.candidates(limit), key=self.agreement_of, default=None)
 
     def offers(self, floor: float) -> OfferWithin:
         """Return the offers of the best rungs: each is worth its agreement less that of what is there without it.
@@ -58,11 +58,12 @@ class WeighedRungs:
 
         def offer(limit: int) -> Offer | None:
             rung = self.best(limit)
-            return None if rung is None else Offer(rung.payload, self._agreement_of(rung) - floor)
+            return None if rung is None else Offer(rung.payload, self.agreement_of(rung) - floor)
 
         return offer
 
-    def _agreement_of(self, rung: Rung) -> float:
+    def agreement_of(self, rung: Rung) -> float:
+        """Return how much the decoded image of a rung agrees with the original."""
         key = (rung.scale, rung.level)
         if key not in self._known:
             self._known[key] = self.agreement(self._decode(rung.payload))

@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from taskwave.links.base import BudgetError, Delivery, LinkKind, serve_once
 from taskwave.links.bitwise.image_codecs import Pixels
-from taskwave.links.bitwise.ladder import restore, smallest_payload
-from taskwave.links.bitwise.source import codec_source, to_image, to_pixels
+from taskwave.links.bitwise.ladder import Rung, psnr, restore, smallest_payload
+from taskwave.links.bitwise.source import WeighedRungs, codec_source, to_image, to_pixels
 from taskwave.links.rivals.regions import (
     HEADER_BYTES,
+    LENGTH_BYTES,
     Region,
     cut,
     find_regions,
@@ -34,14 +35,21 @@ from taskwave.semantic.weights import Models
 
 COARSE = 0.1
 """Share of the budget that the coarse picture gets, chosen on GTSDB train."""
+SHARES = (0.25, 0.5, 1.0)
+"""Shares of the second message of which the first that does is for the regions, and what they leave for the whole."""
+GOOD_DB = 32.0
+"""PSNR of regions that do, if the surrogate agrees."""
+NEARLY = 0.02
+"""How much worse they may agree with the original, in the eyes of the surrogate, than with all of the message."""
 
 
 class PromptedCodecLink:
     """Sends a coarse picture, hears what the receiver wants to see, and sends those regions as a second codestream.
 
     The receiver names the classes that its task is about; the transmitter finds them by the locator, and sends place,
-    size and pixels of the regions, which the receiver pastes into the coarse picture. Where the prompt is lost, the
-    task names no class or nothing is found, the second message is the whole picture. All messages are coded as those of
+    size and pixels of the regions, which the receiver pastes into the coarse picture. Where regions need only a part of
+    the second message, the rest is the whole picture anew. Where the prompt is lost, the task names no class or nothing
+    is found, the second message is the whole picture. All messages are coded as those of
     `BitwiseLink`; MCS and rung of the second are chosen by how much better its regions agree with those of the
     original, in the eyes of the surrogate, than those of the coarse picture do.
 
@@ -132,12 +140,22 @@ class PromptedCodecLink:
     def _offers(self, image: torch.Tensor, before: torch.Tensor, regions: list[Region]) -> OfferWithin:
         """Return what can be sent of regions of an image within a number of bytes, weighed against what is there."""
         mosaic, known = (to_image(cut(to_pixels(each), regions)) for each in (image, before))
-        rungs = self._source.rungs(mosaic)
-        header, offers = to_payload(regions, b""), rungs.offers(rungs.agreement(known))
+        rungs, everything = self._source.rungs(mosaic), self._source.ladder(image)
+        floor, header = rungs.agreement(known), len(to_payload(regions, b""))
+        there = psnr(to_pixels(before), to_pixels(image))
+        shares = () if regions == [whole(*image.shape[-2:])] else SHARES
 
         def offer(limit: int) -> Offer | None:
-            offered = offers(limit - len(header))
-            return None if offered is None else Offer(header + offered.payload, offered.worth)
+            best = rungs.best(limit - header)
+            if best is None:
+                return None
+            for share in shares:
+                enough = _enough(rungs, best, int(share * limit) - header)
+                rest = enough and everything.best(limit - header - LENGTH_BYTES - len(enough.payload))
+                if enough and rest and rest.psnr > there:
+                    payload = to_payload(regions, enough.payload, rest.payload)
+                    return Offer(payload, rungs.agreement_of(enough) - floor)
+            return Offer(to_payload(regions, best.payload), rungs.agreement_of(best) - floor)
 
         return offer
 
@@ -145,10 +163,22 @@ class PromptedCodecLink:
         """Return an image with the regions of a payload, or None where it makes no sense."""
         height, width, _ = before.shape
         try:
-            regions, code = from_payload(payload, height, width)
-            return put_back(before, restore(self._source.codec, code, *size_of_cut(regions, height, width)), regions)
+            regions, code, everything = from_payload(payload, height, width)
+            mosaic = restore(self._source.codec, code, *size_of_cut(regions, height, width))
+            around = restore(self._source.codec, everything, height, width) if everything else before
+            return put_back(around, mosaic, regions)
         except ValueError:
             return None
+
+
+def _enough(rungs: WeighedRungs, best: Rung, limit: int) -> Rung | None:
+    """Return a rung of at most `limit` bytes that does as well as the best one, nearly, or None."""
+    if len(best.payload) <= limit:
+        return best
+    found = rungs.best(limit) if best.psnr >= GOOD_DB else None
+    if found is None or found.psnr < GOOD_DB or rungs.agreement_of(found) < rungs.agreement_of(best) - NEARLY:
+        return None
+    return found
 
 
 class OracleCodecLink(PromptedCodecLink):

@@ -20,6 +20,10 @@ FOUND = 0.2
 """Relevance below which no token belongs to a region, whatever the largest is."""
 GAP = 2
 """Tokens between two parts that are still one region."""
+LENGTH_BYTES = 3
+"""Bytes that the length of the codestream of regions takes, where one of the whole image follows."""
+_FOLLOWED = 128
+"""What is added to the number of regions where a codestream of the whole image follows."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +101,26 @@ def put_back(pixels: Pixels, mosaic: Pixels, regions: list[Region]) -> Pixels:
     return result
 
 
-def to_payload(regions: list[Region], code: bytes) -> bytes:
-    """Return the number of regions, their places and a codestream as one payload."""
-    return bytes([len(regions)]) + b"".join(region.to_bytes() for region in regions) + code
+def to_payload(regions: list[Region], code: bytes, everything: bytes = b"") -> bytes:
+    """Return the number of regions, their places, their codestream and, if any, one of the whole image as a payload."""
+    number, length = len(regions), b""
+    if everything:
+        number, length = number + _FOLLOWED, len(code).to_bytes(LENGTH_BYTES, "big")
+    return bytes([number]) + b"".join(region.to_bytes() for region in regions) + length + code + everything
 
 
-def from_payload(payload: bytes, height: int, width: int) -> tuple[list[Region], bytes]:
-    """Return the regions and the codestream of a payload for an image of this size.
+def from_payload(payload: bytes, height: int, width: int) -> tuple[list[Region], bytes, bytes]:
+    """Return the regions, their codestream and that of the whole image (empty: none) of a payload.
+
+    Args:
+        payload: what arrived, zero bytes behind it allowed.
+        height: height of the image in pixels.
+        width: its width.
 
     Raises:
         ValueError: the payload makes no sense, as after an error that its CRC did not see.
     """
-    number = payload[0]
+    followed, number = divmod(payload[0], _FOLLOWED)
     places = payload[1 : 1 + HEADER_BYTES * number]
     regions = [Region(*places[i : i + HEADER_BYTES]) for i in range(0, len(places) - 3, HEADER_BYTES)]
     limits = whole(height, width)
@@ -117,4 +129,10 @@ def from_payload(payload: bytes, height: int, width: int) -> tuple[list[Region],
         raise ValueError("the payload names no regions of the image")
     if any(not region.width or not region.height for region in regions):
         raise ValueError("the payload names an empty region")
-    return regions, payload[1 + HEADER_BYTES * number :]
+    code = payload[1 + HEADER_BYTES * number :]
+    if not followed:
+        return regions, code, b""
+    length, code = int.from_bytes(code[:LENGTH_BYTES], "big"), code[LENGTH_BYTES:]
+    if not 0 < length < len(code):
+        raise ValueError("the payload ends before the codestream of the whole image")
+    return regions, code[:length], code[length:]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taskwave.scenarios.config.scenario import Scenario
     from taskwave.scenarios.sweep.profiling import StageTimes
     from taskwave.scenarios.sweep.runner import Outcome
+    from taskwave.semantic.data import ImageSet
 
 
 @app.command("list")
@@ -105,6 +106,15 @@ def _load(name_or_file: str, overrides: Sequence[str]) -> "Scenario":
     return scenario
 
 
+def _tell_unasked(images: "ImageSet") -> None:
+    """Say which classes of the images no question is about: a slip of the pen should not go unseen."""
+    from taskwave.scenarios.sweep.points import unasked_classes
+
+    if classes := unasked_classes(images):
+        told = f"note: no question is about these classes in boxes.csv, so they count nowhere: {', '.join(classes)}"
+        messages.print(told, markup=False, soft_wrap=True)
+
+
 @dataclass(frozen=True)
 class _RunOptions:
     """Holds the options of `run`, which describes them."""
@@ -138,6 +148,7 @@ def _run(name_or_file: str, overrides: Sequence[str], options: _RunOptions) -> N
     folder = options.out or Path("runs") / scenario.name
     times = StageTimes() if options.profile else None
     evaluator = Evaluator(scenario, load_networks(scenario), times)
+    _tell_unasked(evaluator.image_set)
     note = tables.prefix_note(evaluator.radios)
     if note is not None:
         messages.print(note, markup=False)
@@ -251,9 +262,10 @@ def headroom(
     from taskwave.scenarios.sweep.points import load_batch, open_chosen
 
     models, tasks = load_networks(loaded), loaded.parsed_tasks()
-    jury = Jury(models, loaded.judge, loaded.images.source)
+    jury = Jury(models, loaded.judge, loaded.images.source, second=True)
     jury.judges(tasks)
     images, indices = open_chosen(loaded.images)
+    _tell_unasked(images)
     size, number = loaded.images.batch, -(-loaded.images.count // loaded.images.batch)
     batches = (load_batch(images, indices, size, index) for index in range(number))
     with messages.status("judging …") as status:

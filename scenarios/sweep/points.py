@@ -81,6 +81,13 @@ def open_chosen(config: ImageConfig) -> tuple[ImageSet, tuple[int, ...]]:
     return images, indices
 
 
+def unasked_classes(images: ImageSet) -> tuple[str, ...]:
+    """Return the classes in the table of boxes of an image set that no question is about: their boxes count nowhere."""
+    if not isinstance(images, Annotated) or questions.others():
+        return ()
+    return tuple(kind for kind in images.classes if kind not in OBJECT_CLASSES)
+
+
 def _check_classes(images: Annotated, config: ImageConfig) -> None:
     """Raise ValueError where no question can be about any object of the images, whose accuracy would be null."""
     if images.classes and not set(OBJECT_CLASSES) & set(images.classes):

@@ -82,12 +82,13 @@ class Segmenter:
     kinds = ("segmentation",)
 
     def __init__(self, net: nn.Module, digest: str = "", name: str = "segmentation") -> None:
-        self.net, self.digest, self.name = net.eval(), digest, name
+        # Channels last: twice as fast on a processor.
+        self.net, self.digest, self.name = net.eval().to(memory_format=torch.channels_last), digest, name  # type: ignore[call-overload]
 
     @torch.no_grad()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Return class logits [B, 11, H, W] of images [B, 3, H, W] in [0, 1]."""
-        return cast(torch.Tensor, self.net(images))
+        return cast(torch.Tensor, self.net(images.contiguous(memory_format=torch.channels_last)))
 
     def predict(self, images: torch.Tensor) -> torch.Tensor:
         """Return class ids [B, H, W], uint8, of images [B, 3, H, W] in [0, 1]."""

@@ -52,7 +52,9 @@ def save_network(network: ModelMixin, folder: Path) -> None:
     path = folder / CONFIG
     config = {key: value for key, value in json.loads(path.read_text()).items() if key != "_name_or_path"}
     path.write_text(json.dumps(config, indent=2) + "\n")
-    save_file(_encoded(network.state_dict()), folder / SAFETENSORS_WEIGHTS_NAME, {"format": "pt"})
+    weights = folder / SAFETENSORS_WEIGHTS_NAME
+    save_file(_encoded(network.state_dict()), weights, {"format": "pt"})
+    weights.chmod(path.stat().st_mode)  # safetensors makes files that nobody else may read
 
 
 def _encoded(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

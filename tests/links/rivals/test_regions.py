@@ -44,11 +44,20 @@ def test_regions_come_back_to_their_place(regions: list[Region]) -> None:
     for region in regions:
         covered[region.pixels(91, 125)] = True
     assert np.array_equal(pasted[covered], IMAGE[covered]) and not pasted[~covered].any()
-    assert from_payload(to_payload(regions, b"code"), 91, 125) == (regions, b"code")
+    assert from_payload(to_payload(regions, b"code"), 91, 125) == (regions, b"code", b"")
+    assert from_payload(to_payload(regions, b"code", b"all"), 91, 125) == (regions, b"code", b"all")
 
 
 @pytest.mark.parametrize(
-    "payload", [b"\0code", b"\x09" + bytes(40), b"\x01\x0f\x0b\x02\x01x", b"\x01\0\0\0\1x", b"\x02\0\0\1\1"]
+    "payload",
+    [
+        b"\0code",
+        b"\x09" + bytes(40),
+        b"\x01\x0f\x0b\x02\x01x",
+        b"\x01\0\0\0\1x",
+        b"\x02\0\0\1\1",
+        b"\x81\0\0\1\1\0\0\4code",
+    ],
 )
 def test_a_payload_without_sense_is_refused(payload: bytes) -> None:
     with pytest.raises(ValueError, match="payload"):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from taskwave.scenarios.config.scenario import ImageConfig
-from taskwave.scenarios.sweep.points import load_batch, open_chosen
+from taskwave.scenarios.sweep.points import load_batch, open_chosen, unasked_classes
 from taskwave.semantic.tasks import questions
 
 
@@ -68,6 +68,7 @@ def test_classes_that_no_question_is_about_are_told(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(questions, "others", lambda: (lambda wording: None,))
     assert len(open_chosen(config)[1]) == 1  # a task of another package may ask about zebras
     monkeypatch.undo()
-    for lines in ("a,car,1,2,3,4\na,zebra,1,2,3,4\n", ""):
+    for lines, unasked in (("a,car,1,2,3,4\na,zebra,1,2,3,4\n", ("zebra",)), ("", ())):
         table.write_text("image,class,x0,y0,x1,y1\n" + lines)
-        assert len(open_chosen(config)[1]) == 1
+        images, indices = open_chosen(config)
+        assert len(indices) == 1 and unasked_classes(images) == unasked
