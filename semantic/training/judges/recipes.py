@@ -85,7 +85,11 @@ STREETS = JudgeRecipe(
 RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
     "gtsdb": GTSDB,
     "gtsdb-second": replace(
-        GTSDB, images=(*GTSDB.images, Images("streets", _DRAWN, 0, 500, only=SIGNS)), steps=3000, seed=1
+        GTSDB,
+        images=(*GTSDB.images, Images("streets", _DRAWN, 0, 500, only=SIGNS)),
+        steps=2000,
+        reader_steps=2500,
+        seed=1,
     ),
     "roadsigns": JudgeRecipe((Images("roadsigns"),), ("speedlimit", "crosswalk", "trafficlight", "stop"), steps=3000),
     "carla": JudgeRecipe(
@@ -93,12 +97,12 @@ RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
     ),
     "streets": STREETS,
     "streets-second": replace(
-        STREETS, images=(Images("streets", _DRAWN, 1000),), steps=2500, reader_steps=1600, seed=1
+        STREETS, images=(Images("streets", _DRAWN, 1000),), steps=1600, reader_steps=1200, seed=1
     ),
     "streets-maps": SceneRecipe((Images("streets", _DRAWN, 0, 1000),), steps=1000),
     "camvid": SceneRecipe((Images("camvid", (352, 480)),), scale=1.5, scale_steps=1200),
     "camvid-second": SceneRecipe(
-        (Images("camvid", (352, 480)), Images("streets", (352, 480), 0, 200)), steps=1500, seed=1
+        (Images("camvid", (352, 480)), Images("streets", (352, 480), 0, 200)), steps=1000, seed=1
     ),
     "cifar10": SceneRecipe((Images("cifar10"),), classes=CIFAR10_CLASSES, steps=600, batch=64),
 }
