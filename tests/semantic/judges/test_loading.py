@@ -20,13 +20,16 @@ from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.detector import best_f1
 from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.bundle import HERE
-from taskwave.semantic.weights.judges import bundled_judges, load_judge
+from taskwave.semantic.weights.judges import BESIDE, SECOND, bundled_judges, load_judge
 
 SIGNS, CARS = questions.read("which traffic signs are there?"), questions.read("cars")
 
 
 def test_judges_of_the_project_are_found_by_name() -> None:
-    assert bundled_judges() == ("camvid", "gtsdb", "streets", "rapidocr")
+    bundled = {name for names in BESIDE.values() for name in names} | set(SECOND.values())
+    assert set(bundled_judges()) == bundled and bundled_judges()[-1] == "rapidocr"
+    for name in bundled_judges():
+        assert load_judge(name).name == name
     judge = load_judge("gtsdb")
     assert isinstance(judge, ObjectJudge) and judge.reader is not None and len(judge.digest) == 64
     assert judge.least == json.loads((HERE / "judges" / "gtsdb" / "judge.json").read_text())["least"]
@@ -38,19 +41,20 @@ def test_a_folder_of_either_kind_is_a_judge(tmp_path: Path) -> None:
     assert "recognition" in load_judge(mine).kinds
     SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)).save_pretrained(tmp_path / "net")
     assert load_judge(tmp_path / "net").kinds == ("segmentation",)
-    with pytest.raises(FileNotFoundError, match=r"gtsdb, streets, rapidocr"):
+    with pytest.raises(FileNotFoundError, match=r"gtsdb, .*streets, .*rapidocr"):
         load_judge(tmp_path / "nowhere")
     (mine / "judge.json").write_text("{}")
     with pytest.raises(ValueError, match=r"judge\.json is damaged"):
         load_judge(mine)
 
 
-def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models) -> None:
+def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BESIDE, "mine", ("mine",))
     jury = Jury(tiny_models, None, "gtsdb")
     assert jury.panel.of(SIGNS).name == "gtsdb" and jury.panel.of(CARS).name == "segmentation"
     assert set(jury.judges([SIGNS, CARS])) == {SIGNS.name, CARS.name}
-    with pytest.raises(ValueError, match=r"no judge answers .*recognition.*carla: no task network"):
-        Jury(tiny_models, None, "carla").panel.of(SIGNS)
+    with pytest.raises(ValueError, match=r"no judge answers .*recognition.*mine: no task network"):
+        Jury(tiny_models, None, "mine").panel.of(SIGNS)
 
 
 def test_a_judge_answers_once_on_an_image_and_anew_on_another(
