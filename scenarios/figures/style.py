@@ -21,7 +21,7 @@ KIND_NAMES = {
 
 _COLOURS = {
     "semantic": ("#D55E00", "#E69F00", "#CC79A7", "#8C3B00"),
-    "bitwise": ("#0072B2", "#009E73", "#56B4E9", "#004D78"),
+    "bitwise": ("#0072B2", "#009E73", "#56B4E9", "#004D78", "#7A5AA6", "#5E8C31"),
     "bound": ("#6E6E6E", "#9C9C9C", "#4A4A4A", "#BDBDBD"),
     "answer": ("#000000", "#7A7A7A", "#4D4D4D"),
     "floor": ("#B0B0B0",),
@@ -36,7 +36,7 @@ _LINES: dict[str, Dashes] = {
     "answer": (0, (6, 1.5, 1, 1.5)),
     "floor": (0, (1, 3)),
 }
-_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<", "bound": "x+*.", "answer": "XdH", "floor": "|"}
+_MARKERS = {"semantic": "oDpP", "bitwise": "sv^<>8", "bound": "x+*.", "answer": "XdH", "floor": "|"}
 _OTHER_MARKERS = "osD^vP"
 """Markers of kinds that this file does not know, and of curves that are no links."""
 
