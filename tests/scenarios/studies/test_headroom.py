@@ -74,6 +74,8 @@ def test_classes_of_pictures_are_judged_by_a_network_of_the_user(colour_models: 
     )
     images, indices = open_chosen(ImageConfig(source="cifar10", split="test", folder=tmp_path, count=3))
     jury, task = Jury(colour_models, tmp_path / "mean.onnx", "cifar10"), questions.read("what is this?", "category")
-    (row,) = measure_headroom([load_batch(images, indices, 3, 0)], [task], jury, colour_models).to_dict("records")
+    rows = measure_headroom([load_batch(images, indices, 3, 0)], [task], jury, colour_models).to_dict("records")
+    row, own = rows
     assert (row["judge"], row["kind"], row["clean"]) == ("mean.onnx", "classification", 1.0)
+    assert own["judge"] == "cifar10", "the judge of the project stands by"
     assert row["nothing"] == pytest.approx(1 / 3)
