@@ -36,6 +36,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "carla": ("carla",),
     "camvid": ("camvid",),
     "cifar10": ("cifar10",),
+    "boxes": (OCR,),
 }
 """Judges of the image sets."""
 SECOND = {"streets": "streets-second", "gtsdb": "gtsdb-second", "camvid": "camvid-second"}
