@@ -262,7 +262,7 @@ def headroom(
     from taskwave.scenarios.sweep.points import load_batch, open_chosen
 
     models, tasks = load_networks(loaded), loaded.parsed_tasks()
-    jury = Jury(models, loaded.judge, loaded.images.source, second=True)
+    jury = Jury(models, loaded.judge, loaded.images.source)
     jury.judges(tasks)
     images, indices = open_chosen(loaded.images)
     _tell_unasked(images)

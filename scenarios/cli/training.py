@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # Help must not wait for pydantic.
     from taskwave.semantic.training.plan import StagePlan
     from taskwave.semantic.training.recipe import Recipe
 
-JUDGES = "gtsdb, roadsigns, carla, streets, streets-maps, camvid, cifar10, or {gtsdb,streets,camvid}-second."
-"""Names of the recipes of judges, for the help."""
+JUDGES = "gtsdb, gtsdb-second, roadsigns, carla, streets, streets-second, streets-maps, camvid, camvid-second, cifar10"
+"""Names of the recipes in `semantic.training.judges`, in their order, for the help."""
 STAGES = "codec, segmentation, general, prior, finetune, joint, attention"
 """Names of the stages in `semantic.training.stages`, in their order, for the help."""
 

@@ -11,7 +11,7 @@ from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks.base import Answer, Task, Truth
 from taskwave.semantic.weights import Models
-from taskwave.semantic.weights.judges import BESIDE, SECOND, load_judge
+from taskwave.semantic.weights.judges import BESIDE, load_judge
 
 
 class Jury:
@@ -23,19 +23,17 @@ class Jury:
         models: networks, whose task network segments where no judge does.
         judge: name or folder of the judge that answers the kinds it can, or None.
         source: image set, whose own judges answer what that one cannot.
-        second: whether the second judge of the image set stands by, too.
 
     Raises:
         FileNotFoundError: there is no such judge.
         ValueError: its files are damaged.
     """
 
-    def __init__(self, models: Models, judge: Path | None, source: str = "", *, second: bool = False) -> None:
+    def __init__(self, models: Models, judge: Path | None, source: str = "") -> None:
         own = Segmenter(models.segmentation.net, models.digests.get("segmentation", ""))
         chosen = [] if judge is None else [load_judge(judge)]
         missing = []
-        seconds = [SECOND[source]] if second and source in SECOND else []
-        for name in (*BESIDE.get(source, ()), *seconds):
+        for name in BESIDE.get(source, ()):
             try:
                 chosen.append(load_judge(name))
             except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.

@@ -30,7 +30,7 @@ INDEX = "judge.json"
 OCR = "rapidocr"
 """Name of the judge of texts."""
 BESIDE: dict[str, tuple[str, ...]] = {
-    "streets": ("streets", "streets-maps", OCR),
+    "streets": ("streets", OCR),
     "gtsdb": ("gtsdb", OCR),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
@@ -39,9 +39,6 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "boxes": (OCR,),
 }
 """Judges of the image sets."""
-SECOND = {"streets": "streets-second", "gtsdb": "gtsdb-second", "camvid": "camvid-second"}
-"""Second judges of image sets, trained from another seed and with other images: what they confirm is not the first
-one's own doing."""
 
 
 def bundled_judges() -> tuple[str, ...]:

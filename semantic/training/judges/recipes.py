@@ -97,7 +97,7 @@ RECIPES: dict[str, JudgeRecipe | SceneRecipe] = {
     ),
     "streets": STREETS,
     "streets-second": replace(
-        STREETS, images=(Images("streets", _DRAWN, 1000),), steps=1600, reader_steps=1200, seed=1
+        STREETS, images=(Images("streets", _DRAWN, 1300),), steps=1600, reader_steps=1200, seed=1
     ),
     "streets-maps": SceneRecipe((Images("streets", _DRAWN, 0, 1000),), steps=1000),
     "camvid": SceneRecipe((Images("camvid", (352, 480)),), scale=1.5, scale_steps=1200),

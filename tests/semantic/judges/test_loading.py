@@ -20,14 +20,13 @@ from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.detector import best_f1
 from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.bundle import HERE
-from taskwave.semantic.weights.judges import BESIDE, SECOND, bundled_judges, load_judge
+from taskwave.semantic.weights.judges import BESIDE, bundled_judges, load_judge
 
 SIGNS, CARS = questions.read("which traffic signs are there?"), questions.read("cars")
 
 
 def test_judges_of_the_project_are_found_by_name() -> None:
-    bundled = {name for names in BESIDE.values() for name in names} | set(SECOND.values())
-    assert set(bundled_judges()) <= bundled and bundled_judges()[-1] == "rapidocr"
+    assert set(bundled_judges()) == {name for names in BESIDE.values() for name in names}
     for name in bundled_judges():
         assert load_judge(name).name == name
     judge = load_judge("gtsdb")
@@ -53,6 +52,8 @@ def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models, monkeypatch: 
     jury = Jury(tiny_models, None, "gtsdb")
     assert jury.panel.of(SIGNS).name == "gtsdb" and jury.panel.of(CARS).name == "segmentation"
     assert set(jury.judges([SIGNS, CARS])) == {SIGNS.name, CARS.name}
+    limit = questions.read("what is the speed limit?")
+    assert Jury(tiny_models, None, "boxes").panel.of(limit).name == "rapidocr", "texts of a user's images are read"
     with pytest.raises(ValueError, match=r"no judge answers .*recognition.*mine: no task network"):
         Jury(tiny_models, None, "mine").panel.of(SIGNS)
 

@@ -36,6 +36,11 @@ def test_weights_come_back_to_half_a_step_of_the_largest_of_their_output(net: Pa
     assert (tmp_path / FILE).stat().st_size < 0.65 * sum(2 * t.numel() for t in net.state_dict().values())
 
 
+def test_whoever_may_read_the_configuration_may_read_the_weights(net: PatchNet, tmp_path: Path) -> None:
+    save_network(net, tmp_path)
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
 def test_what_was_saved_once_is_saved_alike_again(net: PatchNet, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         save_network(net, tmp_path / folder)
