@@ -41,9 +41,10 @@ class Task:
 def compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: str) -> None:
     """Run one point and keep its records; a budget that is too small is kept as a result as well."""
     try:
-        store.put(key, evaluator.records(point, evaluator.deliver(point)), {})
+        records, notes = evaluator.records(point, evaluator.deliver(point)), {}
     except BudgetError as error:
-        store.put(key, [], {"skipped": str(error)})
+        records, notes = [], {"skipped": str(error)}
+    store.put(key, records, notes)
 
 
 def in_this_process(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Path) -> Iterator[Task]:
