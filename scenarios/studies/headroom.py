@@ -16,7 +16,9 @@ from taskwave.semantic.weights import Models
 
 ENOUGH = 0.15
 """Least difference between clean and quarter-size images with which a task can show what a link is worth."""
-DIVISORS = {"clean": 1, "half": 2, "quarter": 4, "eighth": 8}
+CLEAN = "clean"
+"""Column of the answers on the images as they are."""
+DIVISORS = {CLEAN: 1, "half": 2, "quarter": 4, "eighth": 8}
 """Columns of the table, each with the number that divides height and width of its images."""
 NOTHING = "nothing"
 """Column of the answers on the image of the receiver's prior."""
@@ -33,7 +35,8 @@ def measure_headroom(
 
     The first judge of a task is the one that answers in scenarios.
 
-    An accuracy is the quotient of the sums of all images, None where the images say nothing about the task.
+    An accuracy is the quotient of the sums of all images, None where the images say nothing about the task. Where no
+    image of a batch has annotations, what the judge answers on the clean images stands for them: agreement.
 
     Args:
         batches: images with annotations.
@@ -48,13 +51,17 @@ def measure_headroom(
     for done, batch in enumerate(batches, start=1):
         seen = {name: reduced(batch.images, factor).clamp(0, 1) for name, factor in DIVISORS.items()}
         seen[NOTHING] = prior.image(*batch.images.shape[-2:]).expand_as(batch.images).contiguous()
+        answers = defaultdict[str, dict[str, list[Answer]]](dict)
+        known = any(truth.is_known for truth in batch.truths)
         for name, images in seen.items():
-            answers: dict[str, list[Answer]] = {}
             for task in tasks:
                 for judge in judges[task.name]:
-                    if judge.name not in answers:
-                        answers[judge.name] = judge.answer(images, batch.truths)
-                    for answer, truth in zip(answers[judge.name], batch.truths, strict=True):
+                    by_size = answers[judge.name]
+                    if name not in by_size:
+                        by_size[name] = judge.answer(images, batch.truths)
+                    pairs = zip(by_size[CLEAN], batch.truths, strict=True)
+                    truths = batch.truths if known else [task.as_truth(clean, truth) for clean, truth in pairs]
+                    for answer, truth in zip(by_size[name], truths, strict=True):
                         score, total = task.score(answer, truth), sums[task.name, judge.name, name]
                         total[0] += score.numerator
                         total[1] += score.denominator

@@ -108,9 +108,16 @@ class AboutObjects(ABC):
         """Ids of the street classes that show the concept."""
         return self.concept.street_classes
 
-    @abstractmethod
     def score(self, answer: Answer, truth: Truth) -> Score:
-        """Score the answer on one image."""
+        """Score the answer on one image; nothing over nothing where nobody looked for objects."""
+        found = self.found(answer)
+        if truth.objects is None:
+            return Score(0, 0)
+        return self.compare(found, self.true(truth))
+
+    @abstractmethod
+    def compare(self, found: Detections, true: Objects) -> Score:
+        """Score the objects of the concept that were found in one image, given the true ones."""
 
     def as_truth(self, answer: Answer, like: Truth) -> Truth:
         """Return detections as annotated objects."""
@@ -124,7 +131,7 @@ class AboutObjects(ABC):
         return answer.select([i for i, name in enumerate(answer.classes) if name in self.concept.classes])
 
     def true(self, truth: Truth) -> Objects:
-        """Return the true objects of the concept."""
+        """Return the true objects of the concept, none where nobody looked for any."""
         return (truth.objects or Objects.of(())).of_classes(self.concept.classes)
 
     def match(self, found: Detections, true: Objects) -> list[int | None]:
@@ -136,9 +143,8 @@ class AboutObjects(ABC):
 class AboutPlaces(AboutObjects):
     """Asks for objects with their places, which F1 scores."""
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
+    def compare(self, found: Detections, true: Objects) -> Score:
         """Count twice the hits over the objects found and true ones: F1."""
-        found, true = self.found(answer), self.true(truth)
         hits = sum(match is not None for match in self.match(found, true))
         return Score(2 * hits, len(found) + len(true))
 
@@ -167,9 +173,8 @@ class Reading(AboutObjects):
 
     kind: str = READING.name
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
+    def compare(self, found: Detections, true: Objects) -> Score:
         """Count the texts that are read rightly over those that there are."""
-        found, true = self.found(answer), self.true(truth)
         right = sum(
             match is not None and bool(true.texts[match]) and text == true.texts[match]
             for text, match in zip(found.texts, self.match(found, true), strict=True)
@@ -183,9 +188,9 @@ class Counting(AboutObjects):
 
     kind: str = COUNTING.name
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
+    def compare(self, found: Detections, true: Objects) -> Score:
         """Count a right answer over one."""
-        return Score(int(len(self.found(answer)) == len(self.true(truth))), 1)
+        return Score(int(len(found) == len(true)), 1)
 
 
 @dataclass(frozen=True)
@@ -194,9 +199,9 @@ class Presence(AboutObjects):
 
     kind: str = PRESENCE.name
 
-    def score(self, answer: Answer, truth: Truth) -> Score:
+    def compare(self, found: Detections, true: Objects) -> Score:
         """Count a right answer over one."""
-        return Score(int(bool(len(self.found(answer))) == bool(len(self.true(truth)))), 1)
+        return Score(int(bool(len(found)) == bool(len(true))), 1)
 
 
 _FORMS: tuple[tuple[type[AboutObjects], re.Pattern[str]], ...] = (

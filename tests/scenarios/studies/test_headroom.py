@@ -12,6 +12,7 @@ from taskwave.scenarios.config.scenario import ImageConfig
 from taskwave.scenarios.studies.headroom import headroom_table, measure_headroom
 from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch, load_batch, open_chosen
+from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks import questions
@@ -41,6 +42,18 @@ def test_accuracies_pool_over_batches(colour_models: Models, street_images: torc
         measure_headroom(both[:1], tasks[:1], jury, colour_models)["half"][0]
     )
     assert headroom_table(values).row_count == 2
+
+
+def test_without_annotations_the_answers_on_the_clean_images_stand_for_them(
+    colour_models: Models, street_images: torch.Tensor
+) -> None:
+    jury, task = Jury(colour_models, None), questions.read("road")
+    label = colour_models.segmentation.predict(street_images)[0]
+    seen, unseen = (
+        measure_headroom([ImageBatch(0, ("a",), ("a",), street_images[:1], (truth,), "")], [task], jury, colour_models)
+        for truth in (Truth(label), Truth(torch.full_like(label, IGNORE)))
+    )
+    assert unseen["clean"][0] == 1 and unseen.equals(seen)
 
 
 def test_every_judge_of_a_task_has_a_row_the_one_that_answers_first(

@@ -37,7 +37,9 @@ def answer(*named: tuple[tuple[float, float, float, float], str, str]) -> Detect
     ],
 )
 def test_objects(wording: str, given: Detections, score: tuple[int, int]) -> None:
-    assert questions.read(wording, "objects").score(given, TRUTH) == Score(*score)
+    task = questions.read(wording, "objects")
+    assert task.score(given, TRUTH) == Score(*score)
+    assert task.score(given, Truth(UNKNOWN)) == Score(0, 0), "nobody looked for objects"
 
 
 @pytest.mark.parametrize(
