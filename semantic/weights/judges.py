@@ -30,7 +30,7 @@ INDEX = "judge.json"
 OCR = "rapidocr"
 """Name of the judge of texts."""
 BESIDE: dict[str, tuple[str, ...]] = {
-    "streets": ("streets", OCR),
+    "streets": ("streets", "streets-maps", OCR),
     "gtsdb": ("gtsdb", OCR),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
