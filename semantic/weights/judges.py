@@ -31,14 +31,14 @@ OCR = "rapidocr"
 """Name of the judge of texts."""
 BESIDE: dict[str, tuple[str, ...]] = {
     "streets": ("streets", "streets-maps", OCR),
-    "gtsdb": ("gtsdb", OCR),
+    "gtsdb": ("gtsdb", OCR, "gtsdb-second"),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
     "camvid": ("camvid",),
     "cifar10": ("cifar10",),
     "boxes": (OCR,),
 }
-"""Judges of the image sets."""
+"""Judges of the image sets: of several for one kind of task the first one answers, the others confirm."""
 
 
 def bundled_judges() -> tuple[str, ...]:
