@@ -42,6 +42,7 @@ def plot(
     budget: Annotated[list[int] | None, typer.Option(help="Budgets to draw accuracy vs SNR for.")] = None,
     es_n0_db: Annotated[list[float] | None, typer.Option(help="SNRs to draw accuracy vs bandwidth for.")] = None,
     task: Annotated[list[str] | None, typer.Option(help="Tasks to draw, by their names in the records.")] = None,
+    link: Annotated[list[str] | None, typer.Option(help="Links to draw; default: all.")] = None,
     out: Out = None,
 ) -> None:
     """Draw figures from the records of one or several runs, whatever their channels and links."""
@@ -53,7 +54,7 @@ def plot(
     runs = read_runs(folders, label or [])
     records = join(runs)
     suffix = _suffix(runs) + (f"-by-{by.value}" if by is not By.LINK else "")
-    choice = Choice(by.value, budget or [], es_n0_db or [], task or [], suffix, _texts(folders))
+    choice = Choice(by.value, budget or [], es_n0_db or [], task or [], link or [], suffix, _texts(folders))
     paths = []
     for metric in METRICS:
         if metric == "accuracy" or (metric in records and records[metric].notna().any()):

@@ -30,6 +30,8 @@ class Choice:
     """SNRs [dB] of the figure over bandwidth."""
     tasks: Sequence[str] = ()
     """Tasks drawn."""
+    links: Sequence[str] = ()
+    """Links drawn; none given: all of them."""
     suffix: str = ""
     """End of the names of the files."""
     metadata: Mapping[str, str] | None = None
@@ -46,7 +48,7 @@ def draw(pooled: "Pooled", folder: Path, choice: Choice | None = None) -> list[P
     """Draw the figures of pooled records into `folder`, say what they leave out, and return their paths.
 
     Raises:
-        ValueError: there are no records of a budget, SNR or task.
+        ValueError: there are no records of a budget, SNR, task or link.
     """
     from taskwave.phy.drawing import save
     from taskwave.scenarios.figures import curves
@@ -54,8 +56,13 @@ def draw(pooled: "Pooled", folder: Path, choice: Choice | None = None) -> list[P
 
     choice = choice or Choice()
     metric, table = METRICS[pooled.metric], with_names(pooled.table)
-    for key, asked in (("budget", choice.budgets), ("es_n0_db", choice.es_n0_dbs), ("task", choice.tasks)):
+    for key, asked in (
+        *(("budget", choice.budgets), ("es_n0_db", choice.es_n0_dbs)),
+        *(("task", choice.tasks), ("link", choice.links)),
+    ):
         _check_asked(table, key, asked)
+    if choice.links:
+        table = table[table["link"].isin(choice.links)]
     table = _of_tasks(table[table[metric.column].notna()], choice)
     if table.empty:
         messages.print(f"no figure of {metric.column}: nothing of it is defined")

@@ -105,6 +105,19 @@ def test_plot_draws_what_is_asked_for_and_refuses_what_has_no_room(call, tmp_pat
     assert code == 2 and "room for one" in err
     code, _, err = call("plot", run, "--task", "tree")
     assert code == 2 and "task tree" in err and "car, mean of tasks, sign" in err
+    code, _, err = call("plot", run, "--link", "pigeon")
+    assert code == 2 and "link pigeon: no records of it; there are" in err
+
+
+def test_plot_draws_the_links_that_are_asked_for(call, tmp_path: Path) -> None:
+    records = _records()
+    whole = _write(tmp_path / "whole", records)
+    fewer = _write(tmp_path / "fewer", records[records["link"].isin(["new", "old"])])
+    figures = []
+    for run, links in ((whole, ()), (whole, ("--link", "new", "--link", "old")), (fewer, ())):
+        assert call("plot", run, *links)[0] == 0
+        figures.append(Image.open(run / "accuracy-vs-snr.png").tobytes())
+    assert figures[0] != figures[1] == figures[2]
 
 
 def test_plot_of_runs_of_other_tasks_has_no_mean(call, tmp_path: Path) -> None:
