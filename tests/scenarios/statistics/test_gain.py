@@ -93,6 +93,21 @@ def test_what_a_baseline_has_already_with_its_fewest_uses_is_an_upper_bound() ->
     assert set(detail["gain_from"]) == {0} and detail["gain_to"].tolist() == pytest.approx([0.2, 0.1])
 
 
+def test_there_is_no_gain_at_an_accuracy_of_zero_which_needs_no_transmission() -> None:
+    scheme, baseline = _points("new", [100, 200, 400], [0, 0.3, 0.6]), _points("old", [400, 800, 1600], [0, 0.3, 0.6])
+    nothing = _points("nil", [100, 200], [0, 0])
+    pooled = _pooled(scheme, baseline, nothing)
+    assert gain.gains(pooled, "new", ["old"])["accuracy"].tolist() == [0.3, 0.6]
+    (row,) = gain.gain_summary(pooled, "new", ["old"]).itertuples()
+    assert (row.low, row.high) == (0, 0.6) and math.isnan(row.gain_at_low) and math.isnan(row.gain_at_low_from)
+    assert (row.mean_gain, row.gain_at_high) == pytest.approx((4, 4))
+    for pair in (("nil", ["old"]), ("new", ["nil"])):
+        (row,) = gain.gain_summary(pooled, *pair).itertuples()
+        assert math.isnan(row.low) and math.isnan(row.mean_gain) and math.isnan(row.gain_at_high)
+    assert gain.gains(pooled, "nil", ["old"]).empty
+    assert set(gain.gains(pooled, "new", ["nil"])["relation"]) == {">="}
+
+
 @pytest.mark.parametrize("points", [2, 3, 4, 7])
 def test_curves_of_resamples_are_those_of_one_curve_and_of_the_library(points: int) -> None:
     """Random curves that also fall: each row equals `Envelope`, and its mean gain the library's."""
