@@ -30,7 +30,7 @@ INDEX = "judge.json"
 OCR = "rapidocr"
 """Name of the judge of texts."""
 BESIDE: dict[str, tuple[str, ...]] = {
-    "streets": ("streets", "streets-maps", OCR),
+    "streets": ("streets", "streets-maps", OCR, "streets-second"),
     "gtsdb": ("gtsdb", OCR, "gtsdb-second"),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
