@@ -260,6 +260,7 @@ def headroom(
     from taskwave.scenarios.studies.headroom import ENOUGH, headroom_table, measure_headroom
     from taskwave.scenarios.sweep.judge import Jury
     from taskwave.scenarios.sweep.points import load_batch, open_chosen
+    from taskwave.semantic.data import ANNOTATED
 
     models, tasks = load_networks(loaded), loaded.parsed_tasks()
     jury = Jury(models, loaded.judge, loaded.images.source)
@@ -273,6 +274,11 @@ def headroom(
             batches, tasks, jury, models, lambda done: status.update(f"judging: {done} of {number} batches done …")
         )
     console.print(headroom_table(values))
+    if not ANNOTATED[loaded.images.source]:
+        messages.print(
+            "note: images without annotations: what each judge answers on the clean ones stands for them",
+            soft_wrap=True,
+        )
     console.print(f"A task shows what links are worth where clean − quarter is at least {ENOUGH:g}.")
     print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-headroom") / "headroom.csv"))
 
