@@ -34,7 +34,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "gtsdb": ("gtsdb", OCR, "gtsdb-second"),
     "roadsigns": ("roadsigns", OCR),
     "carla": ("carla",),
-    "camvid": ("camvid",),
+    "camvid": ("camvid", "camvid-second"),
     "cifar10": ("cifar10",),
     "boxes": (OCR,),
 }
