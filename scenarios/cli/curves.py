@@ -102,7 +102,7 @@ def compare(
     tested, baselines = _links(records, scheme, baseline or [])
     semantic = [name for name in records.loc[records["kind"] == "semantic", "link"].unique() if name != tested]
     compared = list(dict.fromkeys([tested, *baselines, *semantic]))
-    pooled = pooling.pool(records[records["link"].isin(compared)])
+    pooled = pooling.pool(records[records["link"].isin(compared) | (records["kind"] == "floor")])
     if pooled.table["accuracy"].isna().all():
         raise ValueError("no accuracy in these records (their images have no labels), so nothing can be compared")
     if records["seed"].nunique() > 1:

@@ -103,8 +103,8 @@ def gain_notes(summary: pd.DataFrame, resamples: int) -> list[str]:
         lines.append("no interval where more than half of the resamples do not count, or there is one group of images")
     if len(there) < len(summary):
         lines.append(
-            "both reach none: one stays at zero, or is worse with its most channel uses than the other with its "
-            "fewest, so the gain is only bounded (≥, ≤ in the table above)"
+            "both reach none: one is no better than nothing sent, or worse with its most channel uses than the other "
+            "with its fewest, so the gain is only bounded (≥, ≤ in the table above)"
         )
     return lines
 

@@ -7,7 +7,8 @@ end the most that it can be (0 and inf where there is no bound), so that an inte
 cannot be said either (a task without a pixel), the resample is undefined and does not count; tables say how many. With
 more than half of them undefined there is no interval (NaN).
 
-An accuracy of zero is reached without any transmission: there is no gain at it.
+What the receiver answers with nothing sent (links of the kind "floor", zero where none was run) needs no transmission:
+there is no gain at or below it.
 """
 
 import math
@@ -107,6 +108,8 @@ class Pair:
     """Envelope of the scheme in each of the R resamples."""
     baselines: Envelopes
     """Envelope of the baselines in each of the R resamples."""
+    floor: float
+    """Accuracy with nothing sent."""
 
 
 def pairs(pooled: Pooled, scheme: str, baselines: list[str]) -> Iterator[Pair]:
@@ -117,11 +120,13 @@ def pairs(pooled: Pooled, scheme: str, baselines: list[str]) -> Iterator[Pair]:
             part = table[(table["task"] == task) & (table["es_n0_db"] == es_n0_db)]
             own, others = part[part["link"] == scheme], part[part["link"].isin(baselines)]
             if not (own.empty or others.empty):
-                resampled = (
+                mine, theirs = (
                     envelopes(pooled.resampled_uses[:, rows.index], pooled.resampled[:, rows.index])
                     for rows in (own, others)
                 )
-                yield Pair({"es_n0_db": es_n0_db, "task": task}, envelope(own), envelope(others), *resampled)
+                floor = part.loc[part["kind"] == "floor", "accuracy"].max() if "floor" in set(part["kind"]) else 0.0
+                cell: dict[str, object] = {"es_n0_db": es_n0_db, "task": task}
+                yield Pair(cell, envelope(own), envelope(others), mine, theirs, floor)
 
 
 def gain_interval(least: Floats, most: Floats) -> tuple[float, float]:
@@ -141,18 +146,18 @@ def gain_interval(least: Floats, most: Floats) -> tuple[float, float]:
 def gains(pooled: Pooled, scheme: str, baselines: list[str]) -> pd.DataFrame:
     """Return the channel uses that `scheme` and the best of `baselines` need at each measured accuracy of `scheme`.
 
-    There is one row for each (SNR, task, accuracy above zero): `scheme_uses`, `baseline_uses`, `baseline` (the link
-    that is best there, or `not reached`), `gain`, and `relation`. It is `=`, or `>=` where the gain is a lower bound,
-    because no baseline reaches the accuracy with any measured budget, or `<=` where it is an upper bound, because the
-    smallest measured budget of the baseline exceeds the accuracy already. `gain_from` and `gain_to` are the 95 %
-    interval, at the accuracy that the same budget of `scheme` reaches in each resample; `undefined` resamples do not
-    count.
+    There is one row for each (SNR, task, accuracy above the floor): `scheme_uses`, `baseline_uses`, `baseline` (the
+    link that is best there, or `not reached`), `gain`, and `relation`. It is `=`, or `>=` where the gain is a lower
+    bound, because no baseline reaches the accuracy with any measured budget, or `<=` where it is an upper bound,
+    because the smallest measured budget of the baseline exceeds the accuracy already. `gain_from` and `gain_to` are the
+    95 % interval, at the accuracy that the same budget of `scheme` reaches in each resample; `undefined` resamples do
+    not count.
     """
     rows = []
     for pair in pairs(pooled, scheme, baselines):
         mine = pair.scheme
         for uses, accuracy, row in zip(mine.uses, mine.accuracy, mine.rows, strict=True):
-            if accuracy <= 0:
+            if accuracy <= pair.floor:
                 continue
             spent = np.log(pooled.resampled_uses[:, row])
             least, most = (needed - spent for needed in pair.baselines.log_uses_bounds(pooled.resampled[:, row]))
@@ -184,22 +189,22 @@ def gain_summary(pooled: Pooled, scheme: str, baselines: list[str]) -> pd.DataFr
     """Return a row for each (SNR, task): accuracies that scheme and baselines reach, and gains where both reach them.
 
     Columns: es_n0_db, task, `scheme_best`, `baseline_best` (accuracies), `low`, `high` (range of accuracies that both
-    reach; NaN where there is none above zero), `gain_at_low` (NaN at zero), `mean_gain` (Bjontegaard), `gain_at_high`,
-    `bd_rate` (Bjontegaard delta rate in per cent of the baseline's uses, negative where the scheme needs fewer), each
-    with its 95 % interval (`_from`, `_to`), `apart` (resamples in which the two share no accuracy, so that the gain is
-    only bounded) and `undefined` (resamples without a mean gain, which do not count).
+    reach; NaN where there is none above the floor), `gain_at_low` (NaN at the floor), `mean_gain` (Bjontegaard),
+    `gain_at_high`, `bd_rate` (Bjontegaard delta rate in per cent of the baseline's uses, negative where the scheme
+    needs fewer), each with its 95 % interval (`_from`, `_to`), `apart` (resamples in which the two share no accuracy,
+    so that the gain is only bounded) and `undefined` (resamples without a mean gain, which do not count).
     """
     rows = []
     for pair in pairs(pooled, scheme, baselines):
         mine, theirs = pair.scheme, pair.baseline
         low, high = max(mine.accuracy[0], theirs.accuracy[0]), min(mine.accuracy[-1], theirs.accuracy[-1])
         row = {**pair.cell, "scheme_best": mine.accuracy[-1], "baseline_best": theirs.accuracy[-1]}
-        if low > high or high <= 0:
+        if low > high or high <= pair.floor:
             rows.append(row)
             continue
         bounds, apart = _summary_bounds(pair.schemes, pair.baselines)
         values = {
-            "gain_at_low": theirs.uses_at(low) / mine.uses_at(low) if low > 0 else math.nan,
+            "gain_at_low": theirs.uses_at(low) / mine.uses_at(low) if low > pair.floor else math.nan,
             "mean_gain": bjontegaard_gain(mine, theirs),
             "gain_at_high": theirs.uses_at(high) / mine.uses_at(high),
         }

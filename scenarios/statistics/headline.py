@@ -28,9 +28,12 @@ def headline(pooled: Pooled, scheme: str | None = None, baselines: Sequence[str]
     found = [pair for pair in pairs(pooled, scheme, baselines) if pair.cell["task"] == task]
     if not found:
         return f"{scheme} and {' or '.join(baselines)} were not measured at the same SNR: no gain."
+    found = [pair for pair in found if max(pair.scheme.accuracy[-1], pair.baseline.accuracy[-1]) > pair.floor]
+    if not found:
+        return f"Neither {scheme} nor {' or '.join(baselines)} does better than nothing sent: no gain."
     shared = [pair for pair in found if _overlap(pair) is not None]
     if not shared:
-        return _apart(found[(len(found) - 1) // 2], scheme, task)
+        return _apart(found[(len(found) - 1) // 2], pooled, scheme, task)
     return _sentence(shared[(len(shared) - 1) // 2], scheme, task)
 
 
@@ -46,10 +49,10 @@ def default_baselines(table: pd.DataFrame) -> list[str]:
 
 
 def _overlap(pair: Pair) -> tuple[float, float] | None:
-    """Return the range of accuracies that both reach, None where there is none."""
-    low = max(pair.scheme.accuracy[0], pair.baseline.accuracy[0])
+    """Return the range of accuracies that both reach with what they send, None where there is none."""
+    low = max(pair.scheme.accuracy[0], pair.baseline.accuracy[0], pair.floor)
     high = min(pair.scheme.accuracy[-1], pair.baseline.accuracy[-1])
-    return (float(low), float(high)) if low <= high else None
+    return (float(low), float(high)) if low <= high and high > pair.floor else None
 
 
 def _name(task: str) -> str:
@@ -57,20 +60,20 @@ def _name(task: str) -> str:
     return "mean accuracy" if task == MEAN_OF_TASKS else f"{task} accuracy"
 
 
-def _apart(pair: Pair, scheme: str, task: str) -> str:
-    """Return the sentence where one of the two is better with its fewest uses than the other with its most."""
+def _apart(pair: Pair, pooled: Pooled, scheme: str, task: str) -> str:
+    """Return the sentence where all that one of the two reaches by sending is better than what the other does."""
     mine, theirs = pair.scheme, pair.baseline
-    ahead = mine.accuracy[0] > theirs.accuracy[-1]
-    first, second = (mine, theirs) if ahead else (theirs, mine)
-    names = (scheme, theirs.links[-1]) if ahead else (theirs.links[0], scheme)
-    accuracy = float(first.accuracy[0])
-    better, worse = (pair.schemes, pair.baselines) if ahead else (pair.baselines, pair.schemes)
-    bounds = worse.log_uses_bounds(better.lowest)
-    least, _ = gain_interval(bounds[0] - better.fewest, bounds[1] - better.fewest)
+    ahead = mine.accuracy[-1] > theirs.accuracy[-1]
+    first, second, worse = (mine, theirs, pair.baselines) if ahead else (theirs, mine, pair.schemes)
+    point = int(np.searchsorted(first.accuracy, second.accuracy[-1], side="right"))
+    names = (scheme, theirs.links[-1]) if ahead else (theirs.links[point], scheme)
+    accuracy, row = float(first.accuracy[point]), first.rows[point]
+    bounds, spent = worse.log_uses_bounds(pooled.resampled[:, row]), np.log(pooled.resampled_uses[:, row])
+    least, _ = gain_interval(bounds[0] - spent, bounds[1] - spent)
     sure = "no interval" if math.isnan(least) else f"interval from {least:.1f}"
     return (
         f"At {_name(task)} {accuracy:.3f} and {pair.cell['es_n0_db']:g} dB {names[0]} needs at least "
-        f"{second.uses[-1] / first.uses[0]:.1f} ({sure}) times fewer channel uses than {names[1]}, which reaches "
+        f"{second.uses[-1] / first.uses[point]:.1f} ({sure}) times fewer channel uses than {names[1]}, which reaches "
         f"{second.accuracy[-1]:.3f} at most."
     )
 

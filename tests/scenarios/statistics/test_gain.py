@@ -30,7 +30,8 @@ def _curves(
 
 
 def _points(link: str, uses: list[float], accuracy: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"link": link, "channel_uses": uses, "accuracy": accuracy, "es_n0_db": 0.0, "task": "car"})
+    points = {"link": link, "kind": "floor" if link == "nothing" else "bitwise", "channel_uses": uses}
+    return pd.DataFrame({**points, "accuracy": accuracy, "es_n0_db": 0.0, "task": "car"})
 
 
 def _pooled(*parts: pd.DataFrame) -> Pooled:
@@ -91,6 +92,19 @@ def test_what_a_baseline_has_already_with_its_fewest_uses_is_an_upper_bound() ->
     detail = gain.gains(pooled, "new", ["old"])
     assert set(detail["relation"]) == {"<="} and detail["gain"].tolist() == pytest.approx([0.2, 0.1])
     assert set(detail["gain_from"]) == {0} and detail["gain_to"].tolist() == pytest.approx([0.2, 0.1])
+
+
+def test_there_is_no_gain_at_what_is_answered_with_nothing_sent() -> None:
+    scheme, baseline = (
+        _points("new", [100, 200, 400], [0.2, 0.3, 0.6]),
+        _points("old", [400, 800, 1600], [0.2, 0.3, 0.6]),
+    )
+    pooled = _pooled(scheme, baseline, _points("nothing", [0], [0.2]))
+    assert gain.gains(pooled, "new", ["old"])["accuracy"].tolist() == [0.3, 0.6]
+    (row,) = gain.gain_summary(pooled, "new", ["old"]).itertuples()
+    assert math.isnan(row.gain_at_low) and row.gain_at_high == pytest.approx(4)
+    (row,) = gain.gain_summary(_pooled(scheme, _points("nothing", [0], [0.7])), "new", ["new"]).itertuples()
+    assert math.isnan(row.low)
 
 
 def test_there_is_no_gain_at_an_accuracy_of_zero_which_needs_no_transmission() -> None:
@@ -178,6 +192,21 @@ def test_the_headline_of_links_that_share_no_accuracy_is_a_bound() -> None:
     assert "new needs at least 2.0" in sentence and "fewer channel uses than old, which reaches" in sentence
     sentence = headline(pool(_curves(0.001, budgets=(200_000, 400_000))))
     assert "old needs at least 2.0" in sentence and "fewer channel uses than new" in sentence
+
+
+def test_the_headline_is_about_more_than_is_answered_with_nothing_sent() -> None:
+    records = _curves(3.0)
+    best = records[records["budget"] == 6400].groupby("link")["numerator"].sum()
+    nothing = records[records["link"] == "old"].assign(link="nothing", kind="floor", channel_uses=0)
+    for floor, sentence in (
+        (0.9 * best["old"], "At car accuracy 0."),
+        (1.1 * best["old"], "new needs at least"),
+        (1.1 * best["new"], "Neither new nor old does better than nothing sent"),
+    ):
+        pooled = pool(pd.concat([records, nothing.assign(numerator=int(floor / 30))]))
+        assert sentence in headline(pooled), floor
+        for pair in gain.pairs(pooled, "new", ["old"]):
+            assert pair.floor == pytest.approx(floor / 30_000, abs=1e-3)
 
 
 def test_there_is_no_headline_without_both_kinds_or_labels() -> None:
