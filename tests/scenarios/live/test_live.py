@@ -194,9 +194,9 @@ def test_a_scenario_keeps_its_points_when_gnu_radio_dies(tmp_path: Path) -> None
     assert "the GNU Radio process ended with status -9" in err
     assert "Traceback" not in err
     kept = len(read_records(tmp_path))
-    assert kept >= 4  # four tasks a point
+    assert kept >= 5  # five tasks a point
     subprocess.run(run, check=True, capture_output=True)
-    assert len(read_records(tmp_path)) == 12
+    assert len(read_records(tmp_path)) == 15
 
 
 @pytest.mark.parametrize("change", [{"impairments": {}}, {"csi": "perfect"}])
