@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from taskwave.scenarios.figures.layout import Layout
     from taskwave.scenarios.statistics.pooling import Pooled
+    from taskwave.semantic.data import ImageSet
 
 _MANY_LINES = 12
 """Number of lines in a panel above which another layout reads better."""
@@ -44,6 +45,15 @@ def print_notes(notes: Sequence[str]) -> None:
         messages.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
+def tell_unasked(images: "ImageSet") -> None:
+    """Say which classes of the images no question is about: a slip of the pen should not go unseen."""
+    from taskwave.scenarios.sweep.points import unasked_classes
+
+    if classes := unasked_classes(images):
+        told = f"note: no question is about these classes in boxes.csv, so they count nowhere: {', '.join(classes)}"
+        messages.print(told, markup=False, soft_wrap=True)
+
+
 def draw(pooled: "Pooled", folder: Path, choice: Choice | None = None) -> list[Path]:
     """Draw the figures of pooled records into `folder`, say what they leave out, and return their paths.
 
@@ -56,11 +66,9 @@ def draw(pooled: "Pooled", folder: Path, choice: Choice | None = None) -> list[P
 
     choice = choice or Choice()
     metric, table = METRICS[pooled.metric], with_names(pooled.table)
-    for key, asked in (
-        *(("budget", choice.budgets), ("es_n0_db", choice.es_n0_dbs)),
-        *(("task", choice.tasks), ("link", choice.links)),
-    ):
-        _check_asked(table, key, asked)
+    asked_of = {"budget": choice.budgets, "es_n0_db": choice.es_n0_dbs, "task": choice.tasks, "link": choice.links}
+    for key, values in asked_of.items():
+        _check_asked(table, key, values)
     if choice.links:
         table = table[table["link"].isin(choice.links)]
     table = _of_tasks(table[table[metric.column].notna()], choice)

@@ -19,13 +19,12 @@ from taskwave.scenarios.cli.app import (
     print_paths,
     write_csv,
 )
-from taskwave.scenarios.cli.reports import Choice, draw, print_accuracies
+from taskwave.scenarios.cli.reports import Choice, draw, print_accuracies, tell_unasked
 
 if TYPE_CHECKING:
     from taskwave.scenarios.config.scenario import Scenario
     from taskwave.scenarios.sweep.profiling import StageTimes
     from taskwave.scenarios.sweep.runner import Outcome
-    from taskwave.semantic.data import ImageSet
 
 
 @app.command("list")
@@ -106,15 +105,6 @@ def _load(name_or_file: str, overrides: Sequence[str]) -> "Scenario":
     return scenario
 
 
-def _tell_unasked(images: "ImageSet") -> None:
-    """Say which classes of the images no question is about: a slip of the pen should not go unseen."""
-    from taskwave.scenarios.sweep.points import unasked_classes
-
-    if classes := unasked_classes(images):
-        told = f"note: no question is about these classes in boxes.csv, so they count nowhere: {', '.join(classes)}"
-        messages.print(told, markup=False, soft_wrap=True)
-
-
 @dataclass(frozen=True)
 class _RunOptions:
     """Holds the options of `run`, which describes them."""
@@ -148,7 +138,7 @@ def _run(name_or_file: str, overrides: Sequence[str], options: _RunOptions) -> N
     folder = options.out or Path("runs") / scenario.name
     times = StageTimes() if options.profile else None
     evaluator = Evaluator(scenario, load_networks(scenario), times)
-    _tell_unasked(evaluator.image_set)
+    tell_unasked(evaluator.image_set)
     note = tables.prefix_note(evaluator.radios)
     if note is not None:
         messages.print(note, markup=False)
@@ -245,60 +235,3 @@ def check(scenario: NameOrFile, overrides: Overrides = None) -> None:
         f"{checked.name}: good. {sum(1 for _ in sweep_points(checked))} points, {checked.images.count} images, "
         f"{len(checked.tasks)} tasks"
     )
-
-
-@app.command()
-def headroom(
-    scenario: NameOrFile,
-    overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-headroom.")] = None,
-) -> None:
-    """Print what the judges answer on clean images, on half, quarter and eighth size, and on nothing received."""
-    from taskwave.scenarios.config import loading
-
-    loaded = loading.load(scenario, overrides or [])
-    from taskwave.scenarios.studies.headroom import ENOUGH, headroom_table, measure_headroom
-    from taskwave.scenarios.sweep.judge import Jury
-    from taskwave.scenarios.sweep.points import load_batch, open_chosen
-    from taskwave.semantic.data import ANNOTATED
-
-    models, tasks = load_networks(loaded), loaded.parsed_tasks()
-    jury = Jury(models, loaded.judge, loaded.images.source)
-    jury.judges(tasks)
-    images, indices = open_chosen(loaded.images)
-    _tell_unasked(images)
-    size, number = loaded.images.batch, -(-loaded.images.count // loaded.images.batch)
-    batches = (load_batch(images, indices, size, index) for index in range(number))
-    with messages.status("judging …") as status:
-        values = measure_headroom(
-            batches, tasks, jury, models, lambda done: status.update(f"judging: {done} of {number} batches done …")
-        )
-    console.print(headroom_table(values))
-    if not ANNOTATED[loaded.images.source]:
-        messages.print(
-            "note: images without annotations: what each judge answers on the clean ones stands for them",
-            soft_wrap=True,
-        )
-    console.print(f"A task shows what links are worth where clean − quarter is at least {ENOUGH:g}.")
-    print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-headroom") / "headroom.csv"))
-
-
-@app.command()
-def regions(
-    scenario: NameOrFile,
-    overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the results; default runs/<name>-regions.")] = None,
-) -> None:
-    """Print how many objects, by their size, lie in the regions that the locator finds for each question."""
-    from taskwave.scenarios.config import loading
-
-    loaded = loading.load(scenario, overrides or [])
-    from taskwave.scenarios.studies.regions import measure_regions, regions_table
-    from taskwave.scenarios.sweep.points import load_batch, open_chosen
-
-    images, indices = open_chosen(loaded.images)
-    size, number = loaded.images.batch, -(-loaded.images.count // loaded.images.batch)
-    batches = (load_batch(images, indices, size, index) for index in range(number))
-    values = measure_regions(batches, loaded.parsed_tasks(), load_networks(loaded))
-    console.print(regions_table(values))
-    print_paths(write_csv(values, (out or Path("runs") / f"{loaded.name}-regions") / "regions.csv"))

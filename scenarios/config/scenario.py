@@ -85,6 +85,11 @@ class ImageConfig(Table):
         """Height and width of `size`, as `open_images` takes them."""
         return None if self.size is None else parse_size(self.size)
 
+    @property
+    def num_batches(self) -> int:
+        """Number of batches, of which the last one may be smaller."""
+        return -(-self.count // self.batch)
+
 
 class SweepConfig(Table):
     """Describes `[sweep]`, the grid: every combination of SNR or distance, budget and link is run on every batch."""

@@ -18,6 +18,7 @@ from taskwave.scenarios.config.scenario import StripConfig
 from taskwave.scenarios.figures.answers import FALSE, HIT, MISSED, draw_answer, score_text, true_answer
 from taskwave.scenarios.figures.style import channel_label
 from taskwave.scenarios.sweep.evaluation import Evaluator
+from taskwave.scenarios.sweep.judge import truths_or_agreed
 from taskwave.scenarios.sweep.points import SweepPoint
 from taskwave.semantic.tasks.base import Answer
 
@@ -69,17 +70,16 @@ def evaluate_strip(evaluator: Evaluator, config: StripConfig) -> Strip:
     def column(title: str, images: torch.Tensor | None, answers: Sequence[Answer]) -> Column:
         """Return a column of images with the answers on them."""
         shown = [None] * len(truths) if images is None else list(images)
-        drawn = [draw_answer(task, *each) for each in zip(answers, truths, shown, strict=True)]
-        scores = tuple(score_text(task, answer, truth) for answer, truth in zip(answers, truths, strict=True))
+        drawn = [draw_answer(task, *each) for each in zip(answers, against, shown, strict=True)]
+        scores = tuple(score_text(task, answer, truth) for answer, truth in zip(answers, against, strict=True))
         return Column(title, images, torch.from_numpy(np.stack(drawn)), None, scores)
 
     scheme, baseline = deliver(config.link), deliver(config.baseline)
     original, judge = batch.images[few], evaluator.jury.panel.of(task)
-    if all(truth.is_known for truth in truths):
-        true = column("original, truth", original, [true_answer(task, truth) for truth in truths])
-        columns = [replace(true, notes=("",) * len(truths))]
-    else:
-        columns = [column("original", original, judge.answer(original, truths))]
+    against = truths_or_agreed(task, judge.answer(original, truths), truths)
+    title = "original, truth" if against is truths else "original, answer"
+    first = column(title, original, [true_answer(task, truth) for truth in against])
+    columns = [replace(first, notes=("",) * len(truths))]
     coarse, heat = scheme.stages.get("coarse"), scheme.stages.get("attention")
     if coarse is not None:
         columns.append(column("coarse", coarse[few], judge.answer(coarse[few], truths)))

@@ -118,13 +118,14 @@ def pairs(pooled: Pooled, scheme: str, baselines: list[str]) -> Iterator[Pair]:
     for task in table["task"].unique():
         for es_n0_db in sorted(table["es_n0_db"].unique()):
             part = table[(table["task"] == task) & (table["es_n0_db"] == es_n0_db)]
+            floor = max(part.loc[part["kind"] == "floor", "accuracy"], default=0.0)
+            part = part.assign(accuracy=part["accuracy"].clip(lower=floor))  # Who gets less ignores what arrived.
             own, others = part[part["link"] == scheme], part[part["link"].isin(baselines)]
             if not (own.empty or others.empty):
                 mine, theirs = (
-                    envelopes(pooled.resampled_uses[:, rows.index], pooled.resampled[:, rows.index])
+                    envelopes(pooled.resampled_uses[:, rows.index], pooled.resampled[:, rows.index].clip(floor))
                     for rows in (own, others)
                 )
-                floor = part.loc[part["kind"] == "floor", "accuracy"].max() if "floor" in set(part["kind"]) else 0.0
                 cell: dict[str, object] = {"es_n0_db": es_n0_db, "task": task}
                 yield Pair(cell, envelope(own), envelope(others), mine, theirs, floor)
 

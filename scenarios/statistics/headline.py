@@ -50,7 +50,7 @@ def default_baselines(table: pd.DataFrame) -> list[str]:
 
 def _overlap(pair: Pair) -> tuple[float, float] | None:
     """Return the range of accuracies that both reach with what they send, None where there is none."""
-    low = max(pair.scheme.accuracy[0], pair.baseline.accuracy[0], pair.floor)
+    low = max(pair.scheme.accuracy[0], pair.baseline.accuracy[0])
     high = min(pair.scheme.accuracy[-1], pair.baseline.accuracy[-1])
     return (float(low), float(high)) if low <= high and high > pair.floor else None
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from taskwave.links.nothing import Prior
 from taskwave.phy.drawing import make_table
-from taskwave.scenarios.sweep.judge import Jury
+from taskwave.scenarios.sweep.judge import Jury, truths_or_agreed
 from taskwave.scenarios.sweep.points import ImageBatch
 from taskwave.semantic.tasks.base import Answer, Task
 from taskwave.semantic.training.judges.augmentation import reduced
@@ -52,15 +52,13 @@ def measure_headroom(
         seen = {name: reduced(batch.images, factor).clamp(0, 1) for name, factor in DIVISORS.items()}
         seen[NOTHING] = prior.image(*batch.images.shape[-2:]).expand_as(batch.images).contiguous()
         answers = defaultdict[str, dict[str, list[Answer]]](dict)
-        known = any(truth.is_known for truth in batch.truths)
         for name, images in seen.items():
             for task in tasks:
                 for judge in judges[task.name]:
                     by_size = answers[judge.name]
                     if name not in by_size:
                         by_size[name] = judge.answer(images, batch.truths)
-                    pairs = zip(by_size[CLEAN], batch.truths, strict=True)
-                    truths = batch.truths if known else [task.as_truth(clean, truth) for clean, truth in pairs]
+                    truths = truths_or_agreed(task, by_size[CLEAN], batch.truths)
                     for answer, truth in zip(by_size[name], truths, strict=True):
                         score, total = task.score(answer, truth), sums[task.name, judge.name, name]
                         total[0] += score.numerator

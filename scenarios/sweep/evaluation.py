@@ -20,7 +20,7 @@ from taskwave.phy.seeds import stream_seed
 from taskwave.scenarios.config.scenario import Scenario
 from taskwave.scenarios.sweep.code import code_digest, link_digest
 from taskwave.scenarios.sweep.fidelity import image_scores, unlabelled_scores
-from taskwave.scenarios.sweep.judge import Jury
+from taskwave.scenarios.sweep.judge import Jury, truths_or_agreed
 from taskwave.scenarios.sweep.points import ImageBatch, SweepPoint, load_batch, open_chosen
 from taskwave.scenarios.sweep.profiling import StageTimes
 from taskwave.scenarios.sweep.records import FORMAT, identity
@@ -259,6 +259,6 @@ class Evaluator:
         clean = self._clean[1]
         if judge.name not in clean:
             clean[judge.name] = judge.answer(batch.images, batch.truths)
-        truths = [task.as_truth(answer, truth) for answer, truth in zip(clean[judge.name], batch.truths, strict=True)]
+        truths = truths_or_agreed(task, clean[judge.name], batch.truths)
         scores = [task.score(answer, truth) for answer, truth in zip(answers, truths, strict=True)]
         return unlabelled_scores(delivery, batch.images, scores)

@@ -14,6 +14,19 @@ from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.judges import BESIDE, load_judge
 
 
+def truths_or_agreed(task: Task, clean: Sequence[Answer], truths: Sequence[Truth]) -> Sequence[Truth]:
+    """Return what answers of a batch are scored against: its annotations, or where there are none the `clean` answers.
+
+    Args:
+        task: the question.
+        clean: answers of the judge on the images that were sent.
+        truths: what is annotated of each image.
+    """
+    if any(truth.is_known for truth in truths):
+        return truths
+    return [task.as_truth(answer, truth) for answer, truth in zip(clean, truths, strict=True)]
+
+
 class Jury:
     """Answers for the receivers of all links alike, and keeps the answers on the images that it saw last.
 

@@ -54,7 +54,7 @@ def sweep_points(scenario: Scenario) -> Iterator[SweepPoint]:
     """Yield every point of a scenario, batch by batch: an interrupted run has whole curves over fewer images."""
     sweep = scenario.sweep
     for fade in range(sweep.fades):
-        for batch in range(-(-scenario.images.count // scenario.images.batch)):
+        for batch in range(scenario.images.num_batches):
             for es_n0_db, distance_m in scenario.conditions:
                 for budget in sweep.budgets:
                     for link in sweep.links:

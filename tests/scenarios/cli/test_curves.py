@@ -177,6 +177,15 @@ def test_compare_prints_gains_with_intervals_and_paired_differences(call, finish
         assert (finished / name).is_file() and name in out
 
 
+def test_compare_gives_no_gain_at_what_is_answered_with_nothing_sent(call, tmp_path: Path) -> None:
+    records = _records()
+    half = records[records["link"] == "old"].assign(link="nothing", kind="floor", numerator=60, accuracy=0.6)
+    run = _write(tmp_path / "run", pd.concat([records, half]))
+    assert call("compare", run)[0] == 0
+    assert pd.read_csv(run / "gain.csv")["accuracy"].min() > 0.6
+    assert (pd.read_csv(run / "gain-summary.csv")["low"] >= 0.6).all()
+
+
 def test_compare_takes_the_baseline_that_is_named(call, finished: Path) -> None:
     code, out, _ = call("compare", finished, "--baseline", "new-uniform")
     assert code == 0 and "Semantic gain of new over the best of new-uniform" in out

@@ -209,6 +209,18 @@ def test_the_headline_is_about_more_than_is_answered_with_nothing_sent() -> None
             assert pair.floor == pytest.approx(floor / 30_000, abs=1e-3)
 
 
+def test_the_headline_of_links_that_are_apart_is_above_what_is_answered_with_nothing_sent() -> None:
+    parts = (_points("new", [100, 200], [0.1, 0.5]), _points("old", [400], [0.05]), _points("nothing", [0], [0.2]))
+    records = pd.concat([part.loc[part.index.repeat(6)].assign(budget=part["channel_uses"]) for part in parts])
+    records = records.assign(
+        kind=records["link"].map({"new": "semantic", "old": "bitwise", "nothing": "floor"}),
+        image=[f"{i % 6}" for i in range(len(records))],
+        numerator=(records["accuracy"] * 100).astype(int),
+        **{"denominator": 100, "channel": "awgn", "distance_m": math.nan, "outage": False},
+    )
+    assert headline(pool(records)).startswith("At car accuracy 0.500 and 0 dB new needs at least 2.0")
+
+
 def test_there_is_no_headline_without_both_kinds_or_labels() -> None:
     records = _curves(2.0)
     assert headline(pool(records[records["link"] == "new"])) == ""

@@ -238,6 +238,20 @@ def test_points_are_computed_in_one_thread_however_many_the_machine_has(make, tm
         torch.set_num_threads(before)
 
 
+def test_what_interrupts_the_keeping_of_a_skipped_budget_is_one_exception(
+    make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    evaluator, store = make(), PointStore(tmp_path)
+    too_small = next(point for point in sweep_points(evaluator.scenario) if point.budget == 50)
+    monkeypatch.setattr(PointStore, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        executors.compute(evaluator, too_small, store, "key")
+    assert raised.value.__context__ is None
+
+
 @pytest.mark.slow
 def test_a_process_that_remembers_much_goes_on(make, tmp_path: Path) -> None:
     """Where psutil is installed, loky would replace it by a new one, which has to load everything again."""

@@ -8,6 +8,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from taskwave.links import registry
 from taskwave.phy.files import StorageError
@@ -19,6 +20,7 @@ from taskwave.scenarios.sweep.grids import SCENARIO_FILE
 from taskwave.scenarios.sweep.points import SweepPoint, sweep_points
 from taskwave.scenarios.sweep.profiling import OWN, StageTimes
 from taskwave.scenarios.sweep.records import SCHEMA, read_records
+from taskwave.semantic.data import StreetScenes
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.metrics import iou_counts
 
@@ -231,6 +233,24 @@ def test_strip_shows_stages_and_answers(make_evaluator, tmp_path: Path) -> None:
     figure = strip.strip_figure(content)
     figure.savefig(tmp_path / "strip.png")
     assert len(figure.axes) == 2 * 2 * 5
+
+
+def test_strip_shows_the_agreement_of_answers_where_nothing_is_annotated(make_evaluator, tmp_path: Path) -> None:
+    for i in range(2):
+        Image.fromarray(StreetScenes("test")[i].image.movedim(0, -1).numpy()).save(tmp_path / f"{i}.png")
+    words = ["sky", "buildings", "poles", "road", "pavement", "trees", "signs", "fences", "cars"]
+    evaluator = make_evaluator(
+        *("images.source=folder", f'images.folder="{tmp_path}"', "images.count=2", f"tasks={words}"),
+        "strip={es_n0_db=30, budget=400, link='toy', baseline='toy-twin', task='road', images=2}",
+    )
+    clean = evaluator.jury.panel.of(evaluator.tasks[0]).answer(evaluator.batch(0).images, ())
+    seen = next(
+        task for task in evaluator.tasks if all(set(task.street_classes) & set(a.unique().tolist()) for a in clean)
+    )
+    config = evaluator.scenario.strip.model_copy(update={"task": seen.prompt})
+    columns = strip.evaluate_strip(evaluator, config).columns
+    assert columns[0].title == "original, answer" and columns[0].notes == ("", "")
+    assert all(note.startswith("IoU") for column in columns[3:] for note in column.notes)
 
 
 def test_messages_that_last_into_their_answers_are_refused(make_evaluator) -> None:
