@@ -179,11 +179,11 @@ def test_compare_prints_gains_with_intervals_and_paired_differences(call, finish
 
 def test_compare_gives_no_gain_at_what_is_answered_with_nothing_sent(call, tmp_path: Path) -> None:
     records = _records()
-    half = records[records["link"] == "old"].assign(link="nothing", kind="floor", numerator=60, accuracy=0.6)
+    half = records[records["link"] == "old"].assign(link="nothing", kind="floor", numerator=65, accuracy=0.65)
     run = _write(tmp_path / "run", pd.concat([records, half]))
     assert call("compare", run)[0] == 0
-    assert pd.read_csv(run / "gain.csv")["accuracy"].min() > 0.6
-    assert (pd.read_csv(run / "gain-summary.csv")["low"] >= 0.6).all()
+    assert pd.read_csv(run / "gain.csv")["accuracy"].min() > 0.65
+    assert (pd.read_csv(run / "gain-summary.csv")["low"] >= 0.65).all()
 
 
 def test_compare_takes_the_baseline_that_is_named(call, finished: Path) -> None:
