@@ -45,6 +45,8 @@ _WEIGHING = (*_PRIOR, "surrogate")
 """Networks of image codecs."""
 _PROMPTED = (*_WEIGHING, "locator", "text")
 """Networks of image codecs after a prompt."""
+_WINDOWS = ("windows", "locator", "text")
+"""Networks of links that send windows."""
 _BLIND = "mean SNR and task network, not the task"
 _WEIGHED = "mean SNR and surrogate, not the task"
 _ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
@@ -75,6 +77,10 @@ _ADAPTATIONS = {
 
 def _task_adaptive(summary: str, knows: str, **options: str | int) -> _BuiltIn:
     return _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", options, summary, knows)
+
+
+def _windows(summary: str, knows: str, **options: str | int) -> _BuiltIn:
+    return _BuiltIn("loop.link", "LoopLink", options, summary, knows, _WINDOWS)
 
 
 def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
@@ -112,6 +118,17 @@ _BUILT_IN = {
     "task-adaptive-random": _task_adaptive("general part, detail at random", _BLIND, selection="random"),
     "task-adaptive-2-rounds": _task_adaptive("task-adaptive with two rounds of prompt and detail", _ASKED, rounds=2),
     "task-adaptive-8-steps": _task_adaptive("task-adaptive with eight steps of diffusion", _ASKED, steps=8),
+    "task-adaptive-windows": _windows(
+        "general part, prompt, windows made for it", "mean SNR, then task and channel quality as the prompt tells them"
+    ),
+    "task-adaptive-windows-uniform": _windows(
+        "general part, then the whole image", "mean SNR, not the task", selection="uniform"
+    ),
+    "task-adaptive-windows-oracle": _BuiltIn(
+        *("loop.link", "OracleLoopLink", {}, "bound: the same with windows where the annotations have the answer"),
+        "mean SNR, then task and channel quality as the prompt tells them, and the true place of the answer",
+        _WINDOWS,
+    ),
     **{codec: _image_codec(codec) for codec in _CODECS},
     **{f"{code}-{codec}": _ideal(codec, code) for codec in _CODECS for code in _CODES},
     **{f"avif-{adaptation}": _image_codec("avif", adaptation) for adaptation in ("harq", "cqi", "olla", "nr")},

@@ -22,6 +22,7 @@ from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import CLASSES
 from taskwave.semantic.codec.analog import GeneralCode
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.codec.windows import KINDS, WindowCode
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
@@ -69,6 +70,10 @@ def tiny_models(street_images: torch.Tensor) -> Models:
     torch.manual_seed(0)
     vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
     vae.start_linear(street_images * 2 - 1)
+    windows = WindowCode(symbols=48, widths=(8, 8, 8))
+    every = street_images.unfold(2, 32, 16).unfold(3, 32, 16).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+    for kind in range(len(KINDS)):
+        windows.start_linear(every, kind)
     segmentation = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
     return Models(
         name="tiny",
@@ -79,6 +84,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         attention=PromptAttention(width=16).eval(),
         text_encoder=TextEncoder.load(),
         locator=Locator(width=8).eval(),
+        windows=windows.eval(),
         surrogate=SegmentationSurrogate(segmentation, "tiny"),
         channel_weights=torch.ones(1, 16, 1, 1),
         digests={"segmentation": "tiny", "prior": "tiny"},

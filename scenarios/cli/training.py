@@ -174,6 +174,25 @@ def train_locator(
     typer.echo(f"wrote {export}")
 
 
+@train.command("windows")
+def train_windows(
+    export: NewFolder,
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/windows"),
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 13000,
+    scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Train the code of windows, for all prompts and noise levels. Needs the extra `train` and the image set gtsdb."""
+    with _alone(out, export, threads, _tell("windows", out, steps, 32)) as display:
+        from taskwave.semantic.training.windows import window_code_from_sets
+        from taskwave.semantic.weights import save_network
+
+        display.note(f"drawing {scenes} street scenes …")
+        save_network(window_code_from_sets(out, steps, seed, scenes, display), export)
+    typer.echo(f"wrote {export}")
+
+
 @contextmanager
 def _alone(folder: Path, export: Path, threads: int | None, plan: "tuple[StagePlan, ...]") -> "Iterator[Display]":
     """Show a training that is alone in its folder and whose result has a new folder."""

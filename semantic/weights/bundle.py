@@ -20,6 +20,7 @@ from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.codec.analog import GeneralCode, scene
 from taskwave.semantic.codec.detail import Holding
 from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
+from taskwave.semantic.codec.windows import WindowCode
 from taskwave.semantic.diffusion.prior import RegenerationPipeline
 from taskwave.semantic.diffusion.scheduler import TokenScheduler
 from taskwave.semantic.judges.panel import Panel
@@ -61,6 +62,8 @@ class Models:
     """Text encoder of the prompts."""
     locator: Locator
     """Network of transmitters that finds in an image what a prompt names."""
+    windows: WindowCode
+    """Code of windows."""
     surrogate: Surrogate
     """What a transmitter takes for the tasks of receivers when it weighs what to send."""
     channel_weights: torch.Tensor
@@ -188,7 +191,7 @@ def load_models(
         **{path.name: folder_digest(path) for path in sorted(folder.iterdir()) if path.is_dir()},
         "index": hashlib.sha256((folder / INDEX).read_bytes()).hexdigest(),
         "text": _text_digest(text_encoder),
-        "locator": folder_digest(HERE / "locator"),
+        **{shared: folder_digest(HERE / shared) for shared in ("locator", "windows")},
     }
     segmentation = Segmenter(load_network(SegmentationNet, folder / "segmentation"))
     locator = load_network(Locator, HERE / "locator").to(memory_format=torch.channels_last)  # quicker on a processor
@@ -203,6 +206,7 @@ def load_models(
         attention=load_network(PromptAttention, folder / "attention"),
         text_encoder=text,
         locator=locator,
+        windows=load_network(WindowCode, HERE / "windows"),
         surrogate=weighing,
         channel_weights=weights.reshape(1, -1, 1, 1),
         digests={**digests, "surrogate": weighing.digest},

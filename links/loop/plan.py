@@ -1,0 +1,95 @@
+"""The plan of a message: how many symbols its windows have, and what is left for the whole image.
+
+The transmitter makes it. The receiver reads the windows from the header and works out the rest as the transmitter did.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from taskwave.links.loop.header import COPIES
+from taskwave.semantic.codec.placement import Window, tiles
+from taskwave.semantic.codec.windows import NUMBERS, SNR_DB, WindowCode
+
+GENERAL_NUMBERS = (192, 128, 96, 64, 48, 32)
+"""Numbers of symbols that the general part may have."""
+NEARLY = 0.998
+"""Share of the best worth that does as well."""
+TILE_NUMBERS = (32, 64)
+"""Fewest symbols of a tile of the whole image, and how many there should be before there are more tiles."""
+MOST_TILES = 24
+"""Largest number of tiles on a side."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Says how many symbols of some windows are sent, and how often."""
+
+    windows: tuple[Window, ...]
+    number: int
+    """Number of symbols of each window."""
+    copies: int = 1
+    """How often each is sent."""
+
+    @property
+    def symbols(self) -> int:
+        """Number of symbols of all windows."""
+        return len(self.windows) * self.number * self.copies
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the symbols: windows, copies and number."""
+        return len(self.windows), self.copies, self.number
+
+
+def enough(windows: Sequence[Window], free: int, snr_db: float, code: WindowCode) -> Portion | None:
+    """Return as many symbols of windows as pay of the `free` ones; None where not even the least fit.
+
+    That is what takes the fewest symbols among all by which objects were recognised nearly best in training.
+
+    Args:
+        windows: the windows.
+        free: number of symbols.
+        snr_db: SNR after equalisation that is expected, dB.
+        code: the code, which knows the worth of symbols.
+    """
+    found: list[tuple[float, Portion]] = []
+    for i, number in enumerate(NUMBERS):
+        for copies in COPIES:
+            portion = Portion(tuple(windows), number, copies)
+            if windows and number <= code.most and portion.symbols <= free:
+                found.append(
+                    (float(np.interp(snr_db + 10 * math.log10(copies), SNR_DB, code.worth[i].numpy())), portion)
+                )
+    if not found:
+        return None
+    best = max(worth for worth, _ in found)
+    return min((portion for worth, portion in found if worth >= NEARLY * best), key=lambda each: each.symbols)
+
+
+@lru_cache(maxsize=16)
+def _grids(height: int, width: int) -> tuple[tuple[Window, ...], ...]:
+    """Return tilings of an image, the coarsest first; a memo, it changes no result."""
+    columns = range(2, MOST_TILES + 1)
+    return tuple(tiles(height, width, max(1, round(number * height / width)), number) for number in columns)
+
+
+def rest(size: tuple[int, int], free: int, most: int) -> Portion | None:
+    """Return what `free` symbols show of the whole image; None where they show nothing that pays.
+
+    Args:
+        size: height and width of the image.
+        free: number of symbols.
+        most: most symbols of a window.
+    """
+    least, usual = (min(number, most) for number in TILE_NUMBERS)
+    every = _grids(*size)
+    fitting = [each for each in every if len(each) * usual <= free]
+    chosen = fitting[-1] if fitting else every[0]
+    number = min(free // len(chosen), most)
+    if number < least:
+        return None
+    return Portion(chosen, number, free // (number * len(chosen)))

@@ -1,0 +1,202 @@
+"""The training of the window code: random windows of images and objects, prompts, numbers of symbols and noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from taskwave.semantic.codec.windows import ANYTHING, KINDS, NUMBERS, Question, WindowCode
+from taskwave.semantic.data import open_images
+from taskwave.semantic.data.folders import find_folder
+from taskwave.semantic.judges.reader import PatchNet, cut
+from taskwave.semantic.language.lexicon import naming
+from taskwave.semantic.language.text_encoder import TextEncoder
+from taskwave.semantic.training.fit import Fit, FitConfig
+from taskwave.semantic.training.locator import Wordings
+from taskwave.semantic.training.monitor import Monitor
+from taskwave.semantic.training.perceptual import PerceptualDistance
+from taskwave.semantic.training.record import CHECKPOINT
+from taskwave.semantic.training.window_pool import SIGN, Drawn, WindowPool
+from taskwave.semantic.training.worth import measure_worth
+from taskwave.semantic.weights import load_network
+from taskwave.semantic.weights.bundle import HERE as BUNDLED
+
+BATCH = 32
+"""Number of windows per step."""
+COMPONENTS = 4096
+"""Number of windows of which the principal components of a kind are found."""
+RANGE_DB = (-6.0, 20.0)
+"""Range of the SNR after equalisation and combination of copies, dB."""
+FADING_DB = 3.0
+"""Standard deviation of the SNR of a symbol around that of its message, dB."""
+FIDELITY = 20.0
+"""Weight of the square error of pixels relative to the perceptual distance."""
+MEANING = 0.1
+"""Weight of the change of what the surrogate takes signs for relative to the perceptual distance."""
+ASKED = 12
+"""Most signs of a step that the surrogate looks at."""
+WEIGHED = 120
+"""Number of photographs by whose signs the worth of symbols is measured."""
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Holds the networks that say how well windows arrived; none of them judges anything."""
+
+    perceptual: PerceptualDistance
+    surrogate: PatchNet
+    """Network that takes traffic signs for one of their classes."""
+
+    def meaning(self, shown: torch.Tensor, drawn: Drawn) -> torch.Tensor:
+        """Return how much worse signs are recognised than in the original: the mean divergence of the two answers."""
+        if not drawn.signs:
+            return shown.new_zeros(())
+        some = list(drawn.signs.items())[:ASKED]
+        theirs, mine = (torch.cat([cut(windows[i], box) for i, box in some]) for windows in (drawn.windows, shown))
+        with torch.no_grad():
+            target = self.surrogate(theirs).softmax(1)
+        lost = functional.kl_div(self.surrogate(mine).log_softmax(1), target, reduction="none").sum(1)
+        meant: torch.Tensor = (lost * target.amax(1)).mean()
+        return meant
+
+
+def receive(
+    code: WindowCode, symbols: torch.Tensor, drawn: Drawn, snr_db: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Receive a random number of symbols of each window, a message of unit power each; return them with their noise.
+
+    The receiver is told the power of a message before it was scaled, rounded up to a decibel; of windows of anything,
+    half of the time, it is not, and expects the usual one.
+
+    Args:
+        code: the code of the symbols.
+        symbols: [B, S] complex64.
+        drawn: the windows.
+        snr_db: SNR after equalisation [B], dB.
+        generator: generator of all draws.
+    """
+    fading = FADING_DB * torch.randn(symbols.shape, generator=generator)
+    variance = 10 ** (-(snr_db[:, None] + fading) / 10)
+    white = torch.complex(*(torch.randn(2, *symbols.shape, generator=generator) / 2**0.5))
+    allowed = torch.tensor([n for n in NUMBERS if n <= code.most])
+    numbers = allowed[torch.randint(len(allowed), (len(symbols),), generator=generator)]
+    sent = torch.arange(code.most) < numbers[:, None]
+    amplitude = code.amplitude(drawn.kinds)
+    shaped = symbols * amplitude
+    power = ((shaped.abs().square() * sent).sum(1) / numbers).clamp_min(1e-6)
+    # Rounding has no slope, and without one a code would take power for free.
+    rounded = (10 ** ((10 * power.log10()).ceil() / 10) / power).detach()
+    usual = (amplitude.square() * sent).sum(1) / numbers
+    unknown = (drawn.kinds == ANYTHING) & (torch.rand(len(symbols), generator=generator) < 0.5)
+    told = torch.where(unknown, power, power * rounded)
+    assumed = torch.where(unknown, usual, told)[:, None]
+    arrived = shaped / told[:, None].sqrt() + white * variance.sqrt()
+    values = torch.where(sent, arrived * assumed.sqrt() / amplitude, 0)
+    return values, torch.where(sent, variance * assumed / amplitude.square(), torch.inf)
+
+
+def surroundings(windows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return what a receiver may have had of windows before: grey, or a blurred picture of a random resolution."""
+    out = []
+    for window in windows:
+        r = torch.rand(2, generator=generator).tolist()
+        if r[0] < 0.4:
+            out.append(torch.full_like(window, 0.5))
+            continue
+        small = (max(1, round(8 * r[1])),) * 2
+        coarse = functional.interpolate(window[None], small, mode="bilinear", antialias=True, align_corners=False)
+        coarse = coarse + 0.04 * torch.randn(coarse.shape, generator=generator)
+        out.append(functional.interpolate(coarse, window.shape[-2:], mode="bicubic", align_corners=False)[0])
+    return torch.stack(out).clamp(0, 1)
+
+
+def train_windows(
+    net: WindowCode, fit: Fit, pools: tuple[WindowPool, WindowPool], eyes: Eyes, monitor: Monitor
+) -> WindowCode:
+    """Train `net` with windows of the first pool, and report how fixed ones of the second arrive.
+
+    Args:
+        net: the code, started linearly.
+        fit: its training.
+        pools: images to train with and of the validation.
+        eyes: networks that say how well windows arrived.
+        monitor: follower of the progress.
+    """
+    train, val = pools
+
+    def run(code: WindowCode, drawn: Drawn, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return windows as they arrive, and the loss of the step: fidelity and looks, and meaning."""
+        batch = len(drawn.windows)
+        snr_db = RANGE_DB[0] + (RANGE_DB[1] - RANGE_DB[0]) * torch.rand(batch, generator=generator)
+        expected = snr_db + 1.5 * torch.randn(batch, generator=generator)
+        question = Question(drawn.embedding, expected, drawn.kinds)
+        known = receive(code, code.encode(drawn.windows, question), drawn, snr_db, generator)
+        shown = code.decode(*known, surroundings(drawn.windows, generator), question).float()
+        error = (drawn.weight * (shown - drawn.windows).square()).sum() / (3 * drawn.weight.sum())
+        seen = shown.clamp(-0.2, 1.2)
+        with torch.autocast(seen.device.type, enabled=False):  # depthwise convolutions are slow in half precision
+            looks, meant = eyes.perceptual(seen, drawn.windows, drawn.weight), eyes.meaning(seen, drawn)
+        return shown, torch.stack([FIDELITY * error + looks, meant])
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        similar, meant = run(net, train.draw(BATCH, generator), generator)[1]
+        total: torch.Tensor = similar + MEANING * meant
+        return total
+
+    @torch.no_grad()
+    def validate() -> dict[str, float]:
+        generator, found = torch.Generator().manual_seed(0), dict[str, float]()
+        for kind, name in enumerate(KINDS):
+            drawn = val.draw(256, generator, kind)
+            shown, (similar, meant) = run(fit.averaged, drawn, generator)  # type: ignore[arg-type]
+            error = (shown.clamp(0, 1) - drawn.windows).square().mean()
+            found |= {f"{name}_loss": float(similar), f"{name}_psnr": float(-10 * error.log10())}
+            if drawn.signs:
+                found[f"{name}_meaning"] = float(meant)
+        return found
+
+    return fit.run(loss, validate, monitor)  # type: ignore[return-value]
+
+
+def window_code_from_sets(folder: Path, steps: int, seed: int, scenes: int, monitor: Monitor) -> WindowCode:
+    """Train a window code with GTSDB, its signs and its photographs without boxes, and with drawn street scenes.
+
+    Args:
+        folder: folder of checkpoint and log.
+        steps: number of steps.
+        seed: seed of data and weights.
+        scenes: number of drawn scenes.
+        monitor: follower of the progress.
+
+    Raises:
+        FileNotFoundError: images are missing.
+        ModuleNotFoundError: the weights of the perceptual distance are not installed.
+    """
+    torch.manual_seed(seed)
+    encoder = TextEncoder.load(None)
+    wordings, pools = Wordings(encoder, seed + 1), []
+    for split, count in (("train", scenes), ("val", min(scenes, 20))):
+        scenery, photographs = open_images("streets", split, size=(320, 448)), open_images("gtsdb", split)
+        plain = open_images("folder", "train", find_folder("gtsdb", None) / "unlabelled") if split == "train" else None
+        pools.append(
+            WindowPool(
+                [photographs[i] for i in range(len(photographs))],
+                [scenery[i] for i in range(count)],
+                [] if plain is None else [plain[i] for i in range(len(plain))],
+                wordings,
+            )
+        )
+    net = WindowCode()
+    if not (folder / CHECKPOINT).exists():
+        generator = torch.Generator().manual_seed(seed)
+        for kind in range(len(KINDS)):
+            net.start_linear(pools[0].draw(COMPONENTS, generator, kind).windows, kind)
+    surrogate = load_network(PatchNet, BUNDLED / "surrogate").eval().requires_grad_(False)
+    eyes = Eyes(PerceptualDistance(), surrogate)
+    config = FitConfig(steps, 1e-3, weight_decay=1e-4, seed=seed, validate_every=1000, averaging=0.999)
+    trained = train_windows(net, Fit(net, config, folder), (pools[0], pools[1]), eyes, monitor)
+    photographs = open_images("gtsdb", "train")
+    chosen = [photographs[i] for i in range(min(WEIGHED, len(photographs)))]
+    trained.worth.copy_(measure_worth(trained, surrogate, chosen, encoder.embed([naming((SIGN,))]), monitor))
+    return trained
