@@ -1,0 +1,82 @@
+"""The loop link: where its windows fall, what a lost prompt leaves, and what either end may spend."""
+
+import pytest
+import torch
+
+from taskwave.links.base import InformedLink
+from taskwave.links.loop.link import LoopLink, OracleLoopLink
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.config.radio import RadioConfig
+from taskwave.phy.radio import Radio
+from taskwave.semantic.data.objects import Objects
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Truth
+from taskwave.semantic.weights import Models
+
+SIGNS = questions.read("which traffic signs are there?")
+BOXES = [(40.0, 16.0, 72.0, 48.0), (160.0, 96.0, 200.0, 136.0), (64.0, 72.0, 96.0, 104.0)]
+
+
+def truth_with(box: tuple[float, float, float, float]) -> Truth:
+    return Truth(torch.full((192, 256), 8, dtype=torch.uint8), Objects.of([(box, "stop", "")]))
+
+
+@pytest.fixture
+def informed(colour_models: Models, clear_radio: Radio) -> OracleLoopLink:
+    return OracleLoopLink(colour_models, clear_radio).informed_by([truth_with(box) for box in BOXES])
+
+
+def test_windows_fall_on_the_true_places_and_make_them_better(
+    informed: OracleLoopLink, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    assert isinstance(informed, InformedLink)
+    (delivery,) = informed.run(street_images, [SIGNS], 280, interface(clear_radio, 3, 20.0, 2))
+    coarse = delivery.stages["coarse"]
+    assert delivery.image is not None
+    for i, (x0, y0, x1, y1) in enumerate((int(v) for v in box) for box in BOXES):
+        changed = (delivery.image[i] != coarse[i]).any(0)
+        now, before = (
+            float((each[i] - street_images[i])[:, y0:y1, x0:x1].square().mean()) for each in (delivery.image, coarse)
+        )
+        assert now < 0.5 * before
+        changed[max(0, y0 - 16) : y1 + 16, max(0, x0 - 16) : x1 + 16] = False
+        assert not bool(changed.any()), "with so few uses nothing is left for the whole image"
+
+
+def test_the_oracle_wants_annotations(colour_models: Models, clear_radio: Radio, street_images, interface) -> None:
+    link, air = OracleLoopLink(colour_models, clear_radio), interface(clear_radio, 3, 20.0, 2)
+    with pytest.raises(ValueError, match="annotations of the images, and there are none"):
+        link.run(street_images, [SIGNS], 1000, air)
+    with pytest.raises(ValueError, match="annotations of 1 images, but 3"):
+        link.informed_by([truth_with(BOXES[0])]).run(street_images, [SIGNS], 1000, air)
+
+
+def test_a_lost_prompt_leaves_all_to_the_whole_image(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    """An image whose prompt is lost is sent as by a link that never asks, but for what the prompt cost."""
+    deaf = RadioConfig(**{**clear_radio.config.model_dump(), "feedback_es_n0_offset_db": -40.0})
+    air = interface(clear_radio, 3, 8.0, 2)
+    lost = AirInterface(deaf, air.fading, air.es_n0_db, air.seed)
+    told = OracleLoopLink(colour_models, Radio(deaf)).informed_by([truth_with(box) for box in BOXES])
+    (delivery,) = told.run(street_images, [SIGNS], 3000, lost)
+    assert delivery.heard == [None] * 3 and bool((delivery.feedback_uses > 0).all())
+    blind = LoopLink(colour_models, Radio(deaf), "uniform")
+    (other,) = blind.run(street_images, [SIGNS], 3000 - int(delivery.feedback_uses[0]), lost)
+    assert bool((other.feedback_uses == 0).all()) and other.heard == [None] * 3
+    assert delivery.image is not None and other.image is not None
+    errors = [float((each - street_images).square().mean()) for each in (delivery.image, other.image)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.15)
+    assert errors[0] < 0.7 * float((delivery.stages["coarse"] - street_images).square().mean())
+
+
+def test_the_question_changes_the_message_only_through_the_prompt(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    """Two questions about the same classes get the same picture; so the transmitter knows no more than the prompt."""
+    link, air = LoopLink(colour_models, clear_radio), interface(clear_radio, 3, 15.0, 2)
+    tasks = [SIGNS, questions.read("what is the speed limit?"), questions.read("how many vehicles are there?")]
+    which, limit, vehicles = link.run(street_images, tasks, 2000, air)
+    assert which.image is not None and limit.image is not None and vehicles.image is not None
+    assert torch.equal(which.image, limit.image)
+    assert which.messages != vehicles.messages
