@@ -6,20 +6,18 @@ import torch
 from scipy.ndimage import binary_dilation, label
 
 from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.codec.placement import Box
 
 FOUND = 0.4
 """Relevance below which no token belongs to a box, whatever the largest is."""
 RELEVANT = 0.7
 """Relevance, as a share of the largest in the image, from which a token belongs to a box; chosen on `val`, as the
 locator has learnt the boxes of `train`."""
-
 DIVIDED = 0.75
 """Share of the rectangle around a part that two rectangles must stay below, for them to be two things."""
 
 Grid = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Box = tuple[float, float, float, float]
-"""Left, upper, right and lower edge in pixels."""
 
 
 def boxes_of(relevance: torch.Tensor) -> list[Box]:
