@@ -158,7 +158,7 @@ def test_every_stage_trains_and_the_exported_set_runs_in_a_scenario(place: Path)
     assert code == 0 and out == "wrote set\n", err
     assert "%|" not in err and "Warning" not in err
     assert set(load_models("set").digests) == {
-        *("codec", "general", "prior", "segmentation", "attention", "index", "text", "locator", "surrogate")
+        *("codec", "general", "prior", "segmentation", "attention", "index", "text", "locator", "surrogate", "windows")
     }
 
     Path("short.toml").write_text(SHORT.replace("lr = 1e-3, batch = 4", "lr = 2e-3, batch = 4", 1))
