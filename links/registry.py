@@ -122,7 +122,7 @@ _BUILT_IN = {
         "general part, prompt, windows made for it", "mean SNR, then task and channel quality as the prompt tells them"
     ),
     "task-adaptive-windows-uniform": _windows(
-        "general part, then the whole image", "mean SNR, not the task", selection="uniform"
+        "general part, then the whole image", "mean SNR, not the task", asks=False
     ),
     "task-adaptive-windows-oracle": _BuiltIn(
         *("loop.link", "OracleLoopLink", {}, "bound: the same with windows where the annotations have the answer"),

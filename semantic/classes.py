@@ -35,6 +35,8 @@ NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 """Names of the classes by id."""
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """Classes of CIFAR-10 in the order of their ids."""
+SIGN = NAMES.index("sign")
+"""Id of traffic signs and lights."""
 IGNORE = 255
 """Label of pixels that count neither for nor against a prediction (CamVid's id 11 is mapped to it)."""
 NO_ANSWER = 254

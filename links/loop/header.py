@@ -1,12 +1,13 @@
 """The header of a message of windows: how many symbols of each come, how often, their power, and where they lie.
 
-Its length says how many windows there are. The receiver tries all lengths, as a terminal tries the formats of downlink
-control information (TS 38.213 clause 10.1), and the CRC says which one it was.
+Its length says how many windows there are. A receiver would try all lengths, as a terminal tries the formats of control
+information (TS 38.213 clause 10.1), and the CRC would say which one it was; here only the right one is decoded.
 """
 
-import math
 from dataclasses import dataclass
 
+from taskwave.links.task_adaptive.plan import from_bits, to_bits
+from taskwave.semantic.codec.detail import GainCode
 from taskwave.semantic.codec.placement import SIDES, STEP, Window
 from taskwave.semantic.codec.windows import NUMBERS
 
@@ -15,7 +16,8 @@ MOST_WINDOWS = 5
 COPIES = (1, 2, 3, 4, 6, 8, 12, 16)
 """How often the symbols of a window may be sent."""
 _NUMBER_BITS, _COPY_BITS, _SIDE_BITS = 3, 3, 4
-_GAIN_BITS, _GAIN_STEP_DB, _LOWEST_GAIN_DB = 5, 1.0, -16.0
+GAIN = GainCode(bits=5, step_db=1.0)
+"""Code of the power of a message."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,6 @@ class Header:
     """Square windows, at most `MOST_WINDOWS`, with sides of `SIDES`."""
 
 
-def gain_index(power: float) -> int:
-    """Return the index of a mean power, rounded up, so that no message has more than unit power."""
-    steps = math.ceil((10 * math.log10(max(power, 1e-6)) - _LOWEST_GAIN_DB) / _GAIN_STEP_DB)
-    return min(max(steps, 0), (1 << _GAIN_BITS) - 1)
-
-
-def gain_power(index: int) -> float:
-    """Return the power that an index stands for."""
-    return float(10 ** ((_LOWEST_GAIN_DB + _GAIN_STEP_DB * index) / 10))
-
-
 class HeaderCode:
     """Codes headers for images of one size.
 
@@ -57,19 +48,19 @@ class HeaderCode:
 
     def bits(self, windows: int) -> int:
         """Count the bits of a header of so many windows."""
-        return _NUMBER_BITS + _COPY_BITS + _GAIN_BITS + windows * (self._place_bits + _SIDE_BITS)
+        return _NUMBER_BITS + _COPY_BITS + GAIN.bits + windows * (self._place_bits + _SIDE_BITS)
 
     def encode(self, header: Header) -> list[int]:
         """Return the bits of a header, of each number the least significant first."""
         numbers = [
             (NUMBERS.index(header.number), _NUMBER_BITS),
             (COPIES.index(header.copies), _COPY_BITS),
-            (header.gain, _GAIN_BITS),
+            (header.gain, GAIN.bits),
         ]
         for window in header.windows:
             numbers.append((window.upper * self.columns + window.left, self._place_bits))
             numbers.append((SIDES.index(window.height), _SIDE_BITS))
-        return [value >> i & 1 for value, bits in numbers for i in range(bits)]
+        return [bit for value, bits in numbers for bit in to_bits(value, bits)]
 
     def decode(self, bits: list[int]) -> Header | None:
         """Return the header of received bits; None for the rare wrong ones that passed the CRC and make no sense."""
@@ -80,9 +71,9 @@ class HeaderCode:
         def take(count: int) -> int:
             nonlocal at
             at += count
-            return sum(bit << i for i, bit in enumerate(bits[at - count : at]))
+            return from_bits(bits[at - count : at])
 
-        number, copies, gain = NUMBERS[take(_NUMBER_BITS)], COPIES[take(_COPY_BITS)], take(_GAIN_BITS)
+        number, copies, gain = NUMBERS[take(_NUMBER_BITS)], COPIES[take(_COPY_BITS)], take(GAIN.bits)
         found = []
         for _ in range(windows):
             place, side = take(self._place_bits), SIDES[take(_SIDE_BITS)]

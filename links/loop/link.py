@@ -1,29 +1,25 @@
 """The loop: a general part, the receiver's prompt, and windows of the image that are made for what it asks."""
 
-import copy
 import math
 from collections.abc import Hashable, Sequence
-from typing import Literal, Self
+from functools import cache
 
 import torch
 from torch.nn import functional
 
 from taskwave.links.base import Delivery, LinkKind, serve_once
 from taskwave.links.loop.message import Asked, Shown, WindowMessages
+from taskwave.links.rivals.relevance import ToldPlaces, located
 from taskwave.links.task_adaptive.prompts import PromptTransfer
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.attention.boxes import boxes_of
+from taskwave.semantic.classes import SIGN
 from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.codec.windows import ANYTHING, SIGNS
 from taskwave.semantic.language.lexicon import naming, parse
-from taskwave.semantic.tasks.base import Task, Truth
-from taskwave.semantic.tasks.places import places
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
-
-Selection = Literal["attention", "uniform", "oracle"]
-_SIGN = 6
-"""Street class of traffic signs."""
 
 
 class LoopLink:
@@ -35,15 +31,14 @@ class LoopLink:
     Args:
         models: networks of both ends.
         radio: the radio.
-        selection: "attention": the locator places the windows; "uniform": nothing is asked, and all is for the whole
-            image; "oracle": the annotations place them, a bound.
+        asks: whether the receiver asks; else all is for the whole image.
     """
 
     kind: LinkKind = "semantic"
 
-    def __init__(self, models: Models, radio: Radio, selection: Selection = "attention") -> None:
-        self.name = "task-adaptive-windows" + ("" if selection == "attention" else f"-{selection}")
-        self.models, self.selection = models, selection
+    def __init__(self, models: Models, radio: Radio, asks: bool = True) -> None:
+        self.name = "task-adaptive-windows" + ("" if asks else "-uniform")
+        self.models, self.asks = models, asks
         self.messages, self.prompts = WindowMessages(models.windows, radio), PromptTransfer(radio)
 
     @torch.no_grad()
@@ -62,55 +57,50 @@ class LoopLink:
     ) -> Delivery:
         """Exchange prompt and windows for one task; both ends know the budget and the SNR to expect."""
         batch, (budget, nominal) = len(images), known
-        asks = bool(task.street_classes) and self.selection != "uniform"
-        wish = naming(task.street_classes) if asks else None
-        # Whether the receiver asks, which it alone knows, must not change what the transmitter may spend.
-        cost = self.prompts.least_uses(air, 0) if self.selection != "uniform" else 0
+        wish = naming(task.street_classes) if task.street_classes and self.asks else None
+        # Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
+        cost = self.prompts.least_uses(air, 0) if self.asks else 0
         heard, spent = self.prompts.send([wish] * batch, start.quality, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
-        relevance = self._relevance(images, texts, task)
-        ended = []
+        relevance, ended = self._relevance(images, texts, task), []
+        end = cache(self._end)  # most images have the same prompt
         for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
             ends = (
-                self._end(text, nominal if hint is None else hint.snr),
-                self._end(wish, float(start.quality[i])),
+                Asked(*end(text), _decibels(nominal if hint is None else hint.snr)),
+                Asked(*end(wish), _decibels(float(start.quality[i]))),
             )
             boxes = [] if text is None else boxes_of(relevance[i])
             left, alone = budget - int(start.channel_uses[i]) - cost, air.select(torch.tensor([i])).forward(1)
             ended.append(self.messages.send(images[i : i + 1], boxes, left, ends, start.select(i), alone))
-        slots = torch.cat([end.slots for end in ended])
+        slots = torch.cat([each.slots for each in ended])
         turns = (spent.uses > 0) * (1 + (slots > start.slots).long()) * air.config.turnaround_slots
         return Delivery(
-            channel_uses=torch.cat([end.channel_uses for end in ended]) + spent.uses,
+            channel_uses=torch.cat([each.channel_uses for each in ended]) + spent.uses,
             feedback_uses=spent.uses,
             airtime_slots=slots + spent.slots + turns,
             outage=torch.zeros(batch, dtype=torch.bool),
-            image=torch.cat([end.picture for end in ended]),
+            image=torch.cat([each.picture for each in ended]),
             stages={"coarse": start.picture, "attention": relevance},
             messages=[wish or ""] * batch,
             heard=texts,
         )
 
-    def _end(self, text: str | None, snr: float) -> Asked:
-        """Return what an end knows that expects an SNR (linear) and heard or asked a text, or none."""
-        snr_db = 10 * math.log10(max(snr, 1e-6))
+    def _end(self, text: str | None) -> tuple[torch.Tensor, int]:
+        """Return what a prompt that one end heard or sent means: its embedding [1, E] and the kind of its windows."""
         if text is None:
-            return Asked(torch.zeros(1, int(self.models.windows.config.embedding)), ANYTHING, snr_db)
-        kind = SIGNS if _SIGN in parse(text).classes else ANYTHING
-        return Asked(self.models.text_encoder.embed([text]), kind, snr_db)
+            return torch.zeros(1, int(self.models.windows.config.embedding)), ANYTHING
+        return self.models.text_encoder.embed([text]), SIGNS if SIGN in parse(text).classes else ANYTHING
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return the relevance of tokens [B, h, w] to the prompts, one everywhere where none was heard."""
-        height, width = images.shape[-2:]
-        relevance = torch.ones(len(images), -(-height // TOKEN), -(-width // TOKEN))
-        asked = [i for i, text in enumerate(texts) if text is not None]
-        if asked:
-            embeddings = self.models.text_encoder.embed([texts[i] or "" for i in asked]).to(images)[:, None]
-            relevance[asked] = self.models.locator(images[asked], embeddings)[:, 0].float().cpu()
-        return relevance
+        return located(self.models, images, texts)
 
 
-class OracleLoopLink(LoopLink):
+def _decibels(ratio: float) -> float:
+    return 10 * math.log10(max(ratio, 1e-6))
+
+
+class OracleLoopLink(ToldPlaces, LoopLink):
     """Sends windows where the annotations say the answer lies, wherever the prompt was heard: a bound.
 
     Arguments are those of `LoopLink`.
@@ -119,14 +109,8 @@ class OracleLoopLink(LoopLink):
     kind: LinkKind = "bound"
 
     def __init__(self, models: Models, radio: Radio) -> None:
-        super().__init__(models, radio, "oracle")
-        self._truths: Sequence[Truth] | None = None
-
-    def informed_by(self, truths: Sequence[Truth]) -> Self:
-        """Implement `taskwave.links.base.InformedLink.informed_by`."""
-        informed = copy.copy(self)
-        informed._truths = truths
-        return informed
+        super().__init__(models, radio)
+        self.name += "-oracle"
 
     def _asked(self, task: Task) -> Hashable:
         """Return all that the link knows of a task: where its answer lies."""
@@ -134,11 +118,6 @@ class OracleLoopLink(LoopLink):
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return the share of tokens that holds a part of the answer; one where no prompt was heard."""
-        if self._truths is None:
-            raise ValueError(f"{self.name} is shown the annotations of the images, and there are none here")
-        if len(self._truths) != len(images):
-            raise ValueError(f"{self.name}: annotations of {len(self._truths)} images, but {len(images)} are sent")
-        asked = torch.tensor([text is not None for text in texts])
-        held = torch.stack([places(task, truth) for truth in self._truths]) | ~asked[:, None, None]
+        held = self.held(task, texts).float()
         down, right = (-n % TOKEN for n in held.shape[-2:])
-        return functional.avg_pool2d(functional.pad(held.float(), (0, right, 0, down)), TOKEN)
+        return functional.avg_pool2d(functional.pad(held, (0, right, 0, down)), TOKEN)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.links.base import BudgetError
-from taskwave.links.loop.header import COPIES, MOST_WINDOWS, Header, HeaderCode, gain_index, gain_power
+from taskwave.links.loop.header import COPIES, GAIN, MOST_WINDOWS, Header, HeaderCode
 from taskwave.links.loop.plan import GENERAL_NUMBERS, Portion, enough, rest
 from taskwave.links.task_adaptive.prompts import effective_snr
 from taskwave.phy.channel.air import Air, AirInterface
@@ -136,8 +136,8 @@ class WindowMessages:
         if not portions:
             return before
         message = torch.cat([self._symbols(image, p, said, about=p is chosen).flatten() for p in portions])[None]
-        power = message.abs().square().mean().clamp_min(1e-12)
-        gain = gain_index(float(power))
+        power = message.abs().square().mean(1).clamp_min(1e-12)
+        gain = int(GAIN.encode(power))
         named = Header(NUMBERS[0], COPIES[0], gain, ())
         if chosen:
             named = Header(chosen.number, chosen.copies, gain, chosen.windows)
@@ -147,7 +147,7 @@ class WindowMessages:
         picture = before.picture
         if header is not None and header.number <= self.code.most:
             chosen = Portion(header.windows, header.number, header.copies) if header.windows else None
-            portions, strength = self._portions(size, chosen, free), gain_power(header.gain)
+            portions, strength = self._portions(size, chosen, free), float(GAIN.power(torch.tensor(header.gain)))
             sizes = [portion.symbols for portion in portions]
             values = (body.symbols * strength**0.5).split(sizes, dim=1)
             noise = (body.noise_variance * strength).split(sizes, dim=1)

@@ -3,7 +3,6 @@
 The transmitter makes it. The receiver reads the windows from the header and works out the rest as the transmitter did.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,15 +55,13 @@ def enough(windows: Sequence[Window], free: int, snr_db: float, code: WindowCode
         snr_db: SNR after equalisation that is expected, dB.
         code: the code, which knows the worth of symbols.
     """
-    found: list[tuple[float, Portion]] = []
-    for i, number in enumerate(NUMBERS):
-        for copies in COPIES:
+    combined, found = snr_db + 10 * np.log10(COPIES), list[tuple[float, Portion]]()
+    for number, known in zip(NUMBERS, code.worth.numpy(), strict=True):
+        for copies, worth in zip(COPIES, np.interp(combined, SNR_DB, known), strict=True):
             portion = Portion(tuple(windows), number, copies)
-            if windows and number <= code.most and portion.symbols <= free:
-                found.append(
-                    (float(np.interp(snr_db + 10 * math.log10(copies), SNR_DB, code.worth[i].numpy())), portion)
-                )
-    if not found:
+            if number <= code.most and portion.symbols <= free:
+                found.append((float(worth), portion))
+    if not found or not windows:
         return None
     best = max(worth for worth, _ in found)
     return min((portion for worth, portion in found if worth >= NEARLY * best), key=lambda each: each.symbols)

@@ -1,8 +1,6 @@
 """An ordinary image codec after a prompt: a coarse picture, the receiver's prompt, then the prompted regions."""
 
-import copy
 from collections.abc import Hashable, Sequence
-from typing import Self
 
 import torch
 from torch.nn import functional
@@ -23,14 +21,14 @@ from taskwave.links.rivals.regions import (
     to_payload,
     whole,
 )
+from taskwave.links.rivals.relevance import ToldPlaces, located
 from taskwave.links.task_adaptive.prompts import PromptTransfer
 from taskwave.links.transport.rate import CodedTransport, Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.language.lexicon import naming
-from taskwave.semantic.tasks.base import Task, Truth
-from taskwave.semantic.tasks.places import places
+from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
 COARSE = 0.1
@@ -128,14 +126,7 @@ class PromptedCodecLink:
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return the relevance of tokens [B, h, w] to the prompts, one everywhere where none was heard."""
-        height, width = images.shape[-2:]
-        asked = [i for i, text in enumerate(texts) if text is not None]
-        limits = whole(height, width)
-        relevance = torch.ones(len(images), limits.height, limits.width)
-        if asked:
-            embeddings = self.models.text_encoder.embed([texts[i] or "" for i in asked]).to(images)[:, None]
-            relevance[asked] = self.models.locator(images[asked], embeddings)[:, 0].float().cpu()
-        return relevance
+        return located(self.models, images, texts)
 
     def _offers(self, image: torch.Tensor, before: torch.Tensor, regions: list[Region]) -> OfferWithin:
         """Return what can be sent of regions of an image within a number of bytes, weighed against what is there."""
@@ -181,7 +172,7 @@ def _enough(rungs: WeighedRungs, best: Rung, limit: int) -> Rung | None:
     return found
 
 
-class OracleCodecLink(PromptedCodecLink):
+class OracleCodecLink(ToldPlaces, PromptedCodecLink):
     """Sends the regions where the annotations say the answer lies, wherever the prompt was heard: a bound.
 
     Arguments are those of `PromptedCodecLink`.
@@ -192,13 +183,6 @@ class OracleCodecLink(PromptedCodecLink):
     def __init__(self, models: Models, radio: Radio, codec: str) -> None:
         super().__init__(models, radio, codec)
         self.name = f"prompted-{codec}-oracle"
-        self._truths: Sequence[Truth] | None = None
-
-    def informed_by(self, truths: Sequence[Truth]) -> Self:
-        """Implement `taskwave.links.base.InformedLink.informed_by`."""
-        informed = copy.copy(self)
-        informed._truths = truths
-        return informed
 
     def _asked(self, task: Task) -> Hashable:
         """Return all that the link knows of a task: where its answer lies."""
@@ -206,10 +190,4 @@ class OracleCodecLink(PromptedCodecLink):
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return one for tokens that hold a part of the answer and zero for others; one where no prompt was heard."""
-        if self._truths is None:
-            raise ValueError(f"{self.name} is shown the annotations of the images, and there are none here")
-        if len(self._truths) != len(images):
-            raise ValueError(f"{self.name}: annotations of {len(self._truths)} images, but {len(images)} are sent")
-        asked = torch.tensor([text is not None for text in texts])
-        held = torch.stack([places(task, truth) for truth in self._truths]) | ~asked[:, None, None]
-        return functional.max_pool2d(held.float(), TOKEN, ceil_mode=True)
+        return functional.max_pool2d(self.held(task, texts).float(), TOKEN, ceil_mode=True)

@@ -105,11 +105,11 @@ class DetailPlan:
             rank = rank * math.comb(len(free), len(cells)) + rank_of([free.index(c) for c in cells])
             free = [c for c in free if c not in cells]
         rest = self.header_bits - 1 - GAIN.bits
-        return [int(header.reported), *_to_bits(header.gain, GAIN.bits), *_to_bits(number + rank, rest)]
+        return [int(header.reported), *to_bits(header.gain, GAIN.bits), *to_bits(number + rank, rest)]
 
     def decode(self, bits: list[int]) -> DetailHeader | None:
         """Read a header; None for bits that name no choice (an undetected error)."""
-        gain, number = _from_bits(bits[1 : 1 + GAIN.bits]), _from_bits(bits[1 + GAIN.bits :])
+        gain, number = from_bits(bits[1 : 1 + GAIN.bits]), from_bits(bits[1 + GAIN.bits :])
         for index, option in enumerate(self.options):
             radices = _choices(self.cells, option)
             if number < math.prod(radices):
@@ -241,11 +241,11 @@ def _choice_bits(cells: int, options: tuple[DetailOption, ...]) -> int:
     return (sum(math.prod(_choices(cells, option)) for option in options) - 1).bit_length() if options else 0
 
 
-def _to_bits(number: int, size: int) -> list[int]:
+def to_bits(number: int, size: int) -> list[int]:
     """Return the lowest `size` bits of `number`, least significant first."""
     return [number >> i & 1 for i in range(size)]
 
 
-def _from_bits(bits: Iterable[int]) -> int:
+def from_bits(bits: Iterable[int]) -> int:
     """Return the number of bits, least significant first."""
     return sum(int(bit) << i for i, bit in enumerate(bits))

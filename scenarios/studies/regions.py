@@ -10,7 +10,8 @@ from rich.table import Table
 from taskwave.links.rivals.regions import find_regions
 from taskwave.phy.drawing import make_table
 from taskwave.scenarios.sweep.points import ImageBatch
-from taskwave.semantic.data.objects import Objects
+from taskwave.semantic.attention.boxes import boxes_of
+from taskwave.semantic.data.objects import OVERLAP, Objects, overlaps
 from taskwave.semantic.language.lexicon import naming
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.tasks.objects import AboutObjects
@@ -27,7 +28,8 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
     """Return a row for each question about objects.
 
     Columns: `task`; for each of `WIDTHS` the number of `objects_…` and the share `held_…`; `objects` and `held` of all;
-    mean area of the regions (`area`) and of the true boxes (`true_area`) as shares of the images that show an object.
+    `boxed`, the share of them that a box read off the relevance overlaps by `OVERLAP`; mean area of the regions
+    (`area`) and of the true boxes (`true_area`) as shares of the images that show an object.
 
     Args:
         batches: images with annotated objects.
@@ -42,6 +44,7 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
         raise ValueError("no task asks about objects, so nothing can be located: ask 'find the signs'")
     found: dict[str, list[tuple[float, bool]]] = {task.name: [] for task in asked}
     areas: dict[str, list[tuple[float, float]]] = {task.name: [] for task in asked}
+    boxed: dict[str, list[float]] = {task.name: [] for task in asked}
     for batch in batches:
         for task in asked:
             prompt = naming(task.street_classes)
@@ -53,7 +56,11 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
                     held, area = _held(mine, true, batch.images.shape[-2:])
                     found[task.name] += zip((true.boxes[:, 2] - true.boxes[:, 0]).tolist(), held, strict=True)
                     areas[task.name].append(area)
-    return pd.DataFrame([{"task": task.name, **_row(found[task.name], areas[task.name])} for task in asked])
+                    boxes = torch.tensor(boxes_of(mine)).reshape(-1, 4)
+                    boxed[task.name] += [float((row >= OVERLAP).any()) for row in overlaps(true.boxes, boxes)]
+    names = [task.name for task in asked]
+    rows = [{"task": name, **_row(found[name], areas[name]), "boxed": _mean(boxed[name])} for name in names]
+    return pd.DataFrame(rows)
 
 
 def _held(relevance: torch.Tensor, true: Objects, size: torch.Size) -> tuple[list[bool], tuple[float, float]]:
@@ -74,19 +81,25 @@ def _row(found: Sequence[tuple[float, bool]], areas: Sequence[tuple[float, float
     for least, limit in zip(WIDTHS, (*WIDTHS[1:], float("inf")), strict=True):
         mine = [held for width, held in found if least <= width < limit]
         row[f"objects_{least}"] = len(mine)
-        row[f"held_{least}"] = float(np.mean(mine)) if mine else float("nan")
-    row |= {"objects": len(found), "held": float(np.mean([held for _, held in found])) if found else float("nan")}
+        row[f"held_{least}"] = _mean(mine)
+    row |= {"objects": len(found), "held": _mean([held for _, held in found])}
     area, true_area = np.mean(areas, axis=0).tolist() if areas else (float("nan"), float("nan"))
     return {**row, "area": area, "true_area": true_area}
 
 
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
 def regions_table(values: pd.DataFrame) -> Table:
     """Return a table of what `measure_regions` gave."""
-    columns = ["task", *(f"from {least} px" for least in WIDTHS), "all", "area", "true area"]
+    columns = ["task", *(f"from {least} px" for least in WIDTHS), "all", "boxed", "area", "true area"]
     rows = []
     for row in values.to_dict("records"):
         parts = [(row[f"held_{least}"], row[f"objects_{least}"]) for least in WIDTHS]
         parts.append((row["held"], row["objects"]))
         cells = [f"{held:.3f} of {number}" if number else "–" for held, number in parts]
-        rows.append([row["task"], *cells, f"{row['area']:.3f}", f"{row['true_area']:.3f}"])
-    return make_table("Objects that regions hold, by their width, and the area of both", columns, rows)
+        rows.append([row["task"], *cells, *(f"{row[name]:.3f}" for name in ("boxed", "area", "true_area"))])
+    return make_table(
+        "Objects that regions hold, by their width, and that have a box of their own; areas", columns, rows
+    )

@@ -19,7 +19,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 from torch.nn import functional
 
-from taskwave.semantic.codec.latents import TOKEN, ResidualBlock
+from taskwave.semantic.codec.latents import TOKEN, ResidualBlock, zeroed
 
 CELL = 4
 """Tokens per side of one cell."""
@@ -45,13 +45,6 @@ def _stage(num_in: int, num_out: int, depth: int, stride: int = 1) -> nn.Sequent
     return nn.Sequential(
         nn.Conv2d(num_in, num_out, 3, stride, padding=1), *(ResidualBlock(num_out) for _ in range(depth))
     )
-
-
-def _zero(layer: nn.Conv2d) -> nn.Conv2d:
-    """Set the last layer of a residual to zero, so that the residual starts at zero."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(cast(torch.Tensor, layer.bias))
-    return layer
 
 
 class Upsample(nn.Module):
@@ -89,7 +82,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             _stage(channels, fine, 1),
             _stage(fine, mid, 1, 2),
             _stage(mid, deep, 1, 2),
-            _zero(nn.Conv2d(deep, reals, 1)),
+            zeroed(nn.Conv2d(deep, reals, 1)),
         )
         self.decoder = nn.Sequential(
             _stage(2 * reals, deep, 3),
@@ -98,7 +91,7 @@ class GeneralCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             Upsample(),
             _stage(mid, fine, 2),
             nn.SiLU(),
-            _zero(nn.Conv2d(fine, channels, 3, padding=1)),
+            zeroed(nn.Conv2d(fine, channels, 3, padding=1)),
         )
         self.analysis = nn.Conv2d(channels * CELL**2, reals, 1)
         self.synthesis = nn.Conv2d(reals, channels * CELL**2, 1)

@@ -4,7 +4,7 @@ The network starts as the optimal linear map (principal components of blocks of 
 learns a residual around it, so that training can only improve on the linear transform coder.
 """
 
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -18,6 +18,16 @@ TOKEN = 8
 """Pixels per side of one token."""
 
 
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Set the last layer of a residual to zero, so that the residual starts at zero, and return it."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(cast(torch.Tensor, layer.bias))
+    return layer
+
+
 class ResidualBlock(nn.Module):
     """Computes x + conv(silu(conv(x))).
 
@@ -27,9 +37,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(cast(torch.Tensor, self.second.bias))
+        self.second = zeroed(nn.Conv2d(width, width, 3, padding=1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map features [B, width, h, w] to features of the same shape."""
@@ -38,9 +46,7 @@ class ResidualBlock(nn.Module):
 
 def residual_path(num_in: int, num_out: int, width: int, depth: int) -> nn.Sequential:
     """Build `depth` residual blocks from `num_in` to `num_out` channels; the output of the whole starts at zero."""
-    head = nn.Conv2d(width, num_out, 1)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(cast(torch.Tensor, head.bias))
+    head = zeroed(nn.Conv2d(width, num_out, 1))
     return nn.Sequential(
         nn.Conv2d(num_in, width, 3, padding=1), *(ResidualBlock(width) for _ in range(depth)), nn.SiLU(), head
     )

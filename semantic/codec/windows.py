@@ -8,15 +8,18 @@ residual around it. What is asked decides which map is used, and the networks ar
 modulation, Perez et al. 2018): what is sent depends on the question, not only where.
 """
 
-import math
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
+from scipy.fft import dct
 from torch import nn
 from torch.nn import functional
+
+from taskwave.semantic.codec.latents import zeroed
 
 SIDE = 32
 """Pixels per side of a window as it is coded."""
@@ -61,23 +64,14 @@ class ModulatedBlock(nn.Module):
     def __init__(self, width: int, conditions: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.modulation = nn.Linear(conditions, 2 * width)
-        for zeroed in (self.second, self.modulation):
-            _zero(zeroed)
+        self.second = zeroed(nn.Conv2d(width, width, 3, padding=1))
+        self.modulation = zeroed(nn.Linear(conditions, 2 * width))
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Map features [B, width, h, w], given conditions [B, conditions], to features of the same shape."""
         scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, dim=1)
         inner = self.first(functional.silu(x)) * (1 + scale) + shift
         return x + cast(torch.Tensor, self.second(functional.silu(inner)))
-
-
-def _zero(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
-    """Set a layer to zero, so that what it adds starts at zero."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(cast(torch.Tensor, layer.bias))
-    return layer
 
 
 class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -105,13 +99,15 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         self.enter = nn.ModuleList([nn.Conv2d(12, fine, 3, padding=1), _half(fine, mid), _half(mid, deep)])
         self.look = nn.ModuleList([blocks(fine, 1), blocks(mid, 1), blocks(deep, 1)])
-        self.to_symbols = nn.Sequential(nn.SiLU(), nn.Conv2d(deep, 16, 1), nn.Flatten(), _zero(nn.Linear(256, reals)))
+        self.to_symbols = nn.Sequential(nn.SiLU(), nn.Conv2d(deep, 16, 1), nn.Flatten(), zeroed(nn.Linear(256, reals)))
         self.inject = nn.Linear(2 * reals, 256)
         self.down = nn.ModuleList([nn.Conv2d(24, fine, 3, padding=1), _half(fine, mid), _half(mid, deep)])
-        self.join = nn.ModuleList([nn.Conv2d(deep + 16, deep, 1), nn.Conv2d(deep + mid, mid, 1), _joint(mid, fine)])
+        self.join = nn.ModuleList(
+            [nn.Conv2d(deep + 16, deep, 1), nn.Conv2d(deep + mid, mid, 1), nn.Conv2d(mid + fine, fine, 1)]
+        )
         self.before = nn.ModuleList([blocks(fine, 1), blocks(mid, 1), blocks(deep, 1)])
         self.after = nn.ModuleList([blocks(deep, 2), blocks(mid, 2), blocks(fine, 2)])
-        self.to_pixels = nn.Sequential(nn.SiLU(), _zero(nn.Conv2d(fine, 12, 3, padding=1)))
+        self.to_pixels = nn.Sequential(nn.SiLU(), zeroed(nn.Conv2d(fine, 12, 3, padding=1)))
         self.basis: torch.Tensor
         self.register_buffer("basis", torch.zeros(reals, _VALUES))
         # Frequencies of windows of anything, in order of their power.
@@ -125,7 +121,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.worth: torch.Tensor
         self.register_buffer("worth", torch.zeros(len(NUMBERS), len(SNR_DB)))
         self._dct: torch.Tensor
-        self.register_buffer("_dct", _cosines(SIDE), persistent=False)
+        self.register_buffer("_dct", torch.from_numpy(dct(np.eye(SIDE, dtype=np.float32), axis=0, norm="ortho")), False)
 
     @torch.no_grad()
     def start_linear(self, windows: torch.Tensor, kind: int) -> None:
@@ -162,14 +158,13 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def encode(self, windows: torch.Tensor, question: Question) -> torch.Tensor:
         """Encode windows [B, 3, 32, 32] as complex64 symbols [B, S] of about unit power each."""
-        condition = self.ask(functional.pad(question.features(), (0, 1)))
+        condition = self.ask(functional.pad(question.features(), (0, 1)))  # how much is lost, a decoder alone knows
         x = functional.pixel_unshuffle(windows * 2 - 1, 2)
         for enter, blocks in zip(self.enter, self.look, strict=True):
             x = enter(x)
             for block in cast(nn.ModuleList, blocks):
                 x = block(x, condition)
-        basis = self._bases()[question.kinds]
-        linear = torch.einsum("bv,brv->br", self._values(windows) - self.mean[question.kinds], basis)
+        linear = self._components(self._values(windows) - self.mean[question.kinds], question.kinds)
         strength = self.amplitude(question.kinds).repeat_interleave(2, dim=1)
         # What is worth more has larger numbers within the networks, in both directions.
         reals = linear / self.deviation[question.kinds] + self.to_symbols(x).float() / strength
@@ -206,8 +201,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         reals = torch.stack([seen.real, seen.imag], dim=2).flatten(1) * 2**0.5
         kinds, gains = question.kinds, gain.repeat_interleave(2, dim=1)
         deviation = self.deviation[kinds]
-        values = self.mean[kinds] + torch.einsum("br,brv->bv", reals * deviation, self._bases()[kinds])
-        linear = self._pixels(values)
+        linear = self._pixels(self.mean[kinds] + self._sum(reals * deviation, kinds))
         lost = ((1 - gains) * deviation.square()).sum(1, keepdim=True) / deviation.square().sum(1, keepdim=True)
         condition = self.ask(torch.cat([question.features(), lost], dim=1))
         strength = self.amplitude(kinds).repeat_interleave(2, dim=1)
@@ -227,9 +221,14 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 x = block(x, condition)
         return linear + functional.pixel_shuffle(self.to_pixels(x), 2)
 
-    def _bases(self) -> torch.Tensor:
-        """Return the components of all kinds, [K, 2 S, V]."""
-        return torch.stack([self.basis, functional.one_hot(self.order.long(), _VALUES).to(self.basis)])
+    def _components(self, values: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Return the components [B, 2 S] of frequencies [B, V] of windows of kinds [B]."""
+        return torch.where((kinds == SIGNS)[:, None], values @ self.basis.T, values[:, self.order.long()])
+
+    def _sum(self, components: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Return the frequencies [B, V] that components [B, 2 S] of windows of kinds [B] add up to."""
+        kept = components.new_zeros(len(components), _VALUES).index_copy(1, self.order.long(), components)
+        return torch.where((kinds == SIGNS)[:, None], components @ self.basis, kept)
 
     def _values(self, windows: torch.Tensor) -> torch.Tensor:
         """Return the kept frequencies [B, V] of windows [B, 3, 32, 32]."""
@@ -251,17 +250,3 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
 def _half(num_in: int, num_out: int) -> nn.Conv2d:
     """Return a convolution that halves both sides."""
     return nn.Conv2d(num_in, num_out, 2, 2)
-
-
-def _joint(num_in: int, num_out: int) -> nn.Conv2d:
-    """Return the convolution that joins the finest features with what comes from below."""
-    return nn.Conv2d(num_out + num_in, num_out, 1)
-
-
-def _cosines(size: int) -> torch.Tensor:
-    """Return the orthonormal cosine transform (DCT-II) of a length, [frequency, place]."""
-    at = (torch.arange(size, dtype=torch.float64) + 0.5) * math.pi / size
-    matrix = torch.cos(torch.arange(size, dtype=torch.float64)[:, None] * at) * (2 / size) ** 0.5
-    matrix[0] /= 2**0.5
-    single: torch.Tensor = matrix.float()
-    return single

@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+from taskwave.semantic.classes import SIGN
 from taskwave.semantic.data.objects import Objects, matches
 from taskwave.semantic.signs import SIGNS
 from taskwave.semantic.tasks.base import Answer, Detections, Score, Truth, Wording, wrong_kind
@@ -25,7 +26,7 @@ class Concept:
 
 _SIGNS = (*SIGNS, "speedlimit", "crosswalk", "traffic_sign")
 _LIMITS = (*(sign for sign in SIGNS if sign.startswith("speed_limit")), "speedlimit")
-_SIGN, _CAR, _PERSON, _BICYCLIST = 6, 8, 9, 10
+_CAR, _PERSON, _BICYCLIST = 8, 9, 10
 _STATES = ("red", "yellow", "green")
 _LIGHTS = ("trafficlight", "traffic_light", *(f"traffic_light_{state}" for state in _STATES))
 
@@ -34,19 +35,19 @@ CONCEPTS = (
         "traffic signs",
         ("traffic signs", "road signs", "signs"),
         _SIGNS,
-        (_SIGN,),
+        (SIGN,),
     ),
-    Concept("speed limits", ("speed limits", "speed limit", "limits"), _LIMITS, (_SIGN,)),
-    Concept("signs to give way", ("signs to give way", "give way"), ("give_way", "stop"), (_SIGN,)),
-    Concept("stop signs", ("stop signs", "stop sign"), ("stop",), (_SIGN,)),
-    Concept("crossings", ("crossings", "crossing"), ("crosswalk", "pedestrian_crossing"), (_SIGN,)),
-    Concept("traffic lights", ("traffic lights", "traffic light", "lights", "light"), _LIGHTS, (_SIGN,)),
+    Concept("speed limits", ("speed limits", "speed limit", "limits"), _LIMITS, (SIGN,)),
+    Concept("signs to give way", ("signs to give way", "give way"), ("give_way", "stop"), (SIGN,)),
+    Concept("stop signs", ("stop signs", "stop sign"), ("stop",), (SIGN,)),
+    Concept("crossings", ("crossings", "crossing"), ("crosswalk", "pedestrian_crossing"), (SIGN,)),
+    Concept("traffic lights", ("traffic lights", "traffic light", "lights", "light"), _LIGHTS, (SIGN,)),
     *(
         Concept(
             f"{state} lights",
             (f"{state} lights", f"{state} light", f"{state} traffic lights", f"{state} traffic light"),
             (f"traffic_light_{state}",),
-            (_SIGN,),
+            (SIGN,),
         )
         for state in _STATES
     ),
@@ -65,7 +66,7 @@ CONCEPTS = (
         (_BICYCLIST,),
     ),
     Concept("motorcycles", ("motorcycles", "motorcycle", "motorbikes"), ("motobike", "motorcycle"), (_BICYCLIST,)),
-    Concept("shop signs", ("shop signs", "shop sign"), ("shop_sign",), (_SIGN,)),
+    Concept("shop signs", ("shop signs", "shop sign"), ("shop_sign",), (SIGN,)),
     Concept(
         "number plates",
         ("number plates", "number plate", "licence plates", "licence plate", "license plates", "license plate"),

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch.nn import functional
 
+from taskwave.semantic.classes import SIGN
 from taskwave.semantic.codec.placement import MARGIN
 from taskwave.semantic.codec.windows import ANYTHING, SIDE, SIGNS
 from taskwave.semantic.data import Sample
@@ -24,8 +25,6 @@ OUTSIDE = 0.2
 """Weight of pixels outside the object that was asked for."""
 WHOLE = 0.25
 """Share of the windows of anything that show the whole of an image."""
-SIGN = 6
-"""Street class of traffic signs."""
 
 T = TypeVar("T")
 _Object = tuple[torch.Tensor, list[float], int]

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from taskwave.semantic.classes import SIGN
 from taskwave.semantic.codec.windows import ANYTHING, KINDS, NUMBERS, Question, WindowCode
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
@@ -17,8 +18,8 @@ from taskwave.semantic.training.locator import Wordings
 from taskwave.semantic.training.monitor import Monitor
 from taskwave.semantic.training.perceptual import PerceptualDistance
 from taskwave.semantic.training.record import CHECKPOINT
-from taskwave.semantic.training.window_pool import SIGN, Drawn, WindowPool
-from taskwave.semantic.training.worth import measure_worth
+from taskwave.semantic.training.window_pool import Drawn, WindowPool
+from taskwave.semantic.training.worth import FADING_DB, measure_worth
 from taskwave.semantic.weights import load_network
 from taskwave.semantic.weights.bundle import HERE as BUNDLED
 
@@ -28,8 +29,6 @@ COMPONENTS = 4096
 """Number of windows of which the principal components of a kind are found."""
 RANGE_DB = (-6.0, 20.0)
 """Range of the SNR after equalisation and combination of copies, dB."""
-FADING_DB = 3.0
-"""Standard deviation of the SNR of a symbol around that of its message, dB."""
 FIDELITY = 20.0
 """Weight of the square error of pixels relative to the perceptual distance."""
 MEANING = 0.1

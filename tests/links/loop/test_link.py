@@ -61,7 +61,7 @@ def test_a_lost_prompt_leaves_all_to_the_whole_image(
     told = OracleLoopLink(colour_models, Radio(deaf)).informed_by([truth_with(box) for box in BOXES])
     (delivery,) = told.run(street_images, [SIGNS], 3000, lost)
     assert delivery.heard == [None] * 3 and bool((delivery.feedback_uses > 0).all())
-    blind = LoopLink(colour_models, Radio(deaf), "uniform")
+    blind = LoopLink(colour_models, Radio(deaf), asks=False)
     (other,) = blind.run(street_images, [SIGNS], 3000 - int(delivery.feedback_uses[0]), lost)
     assert bool((other.feedback_uses == 0).all()) and other.heard == [None] * 3
     assert delivery.image is not None and other.image is not None

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from taskwave.links.loop.header import COPIES, MOST_WINDOWS, Header, HeaderCode, gain_index, gain_power
+from taskwave.links.loop.header import COPIES, GAIN, MOST_WINDOWS, Header, HeaderCode
 from taskwave.links.loop.plan import Portion, enough, rest
 from taskwave.semantic.attention.boxes import boxes_of
 from taskwave.semantic.codec.placement import FEATHER, SIDES, Window, around, tiles
@@ -95,7 +95,7 @@ def test_a_header_that_names_no_place_of_the_image_is_none() -> None:
 
 @pytest.mark.parametrize("power", [0.03, 0.5, 1.0, 3.7, 20.0])
 def test_gain_is_never_below_the_power_and_less_than_a_decibel_above(power: float) -> None:
-    assert power <= gain_power(gain_index(power)) < power * 10**0.1
+    assert power <= float(GAIN.power(GAIN.encode(torch.tensor(power)))) < power * 10**0.1
 
 
 @pytest.fixture

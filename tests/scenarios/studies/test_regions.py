@@ -36,3 +36,14 @@ def test_objects_in_regions_are_held(tiny_models: Models, monkeypatch: pytest.Mo
     assert regions_table(values).row_count == 1
     with pytest.raises(ValueError, match="nothing can be located"):
         measure_regions([batch], [questions.read("cars")], tiny_models)
+
+
+def test_boxes_are_counted_where_they_fit(tiny_models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_models, "locator", Corner())
+    truth = Truth(
+        torch.full((96, 128), 255, dtype=torch.uint8),
+        Objects.of([((2.0, 2.0, 38.0, 38.0), "stop", ""), ((8.0, 8.0, 28.0, 28.0), "stop", "")]),
+    )
+    batch = ImageBatch(0, ("a",), ("a",), torch.zeros(1, 3, 96, 128), (truth,), "")
+    (row,) = measure_regions([batch], [SIGNS], tiny_models).to_dict("records")
+    assert (row["held"], row["boxed"]) == (1.0, 0.5)
