@@ -1,5 +1,8 @@
 """The loop link: where its windows fall, what a lost prompt leaves, and what either end may spend."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,3 +83,23 @@ def test_the_question_changes_the_message_only_through_the_prompt(
     assert which.image is not None and limit.image is not None and vehicles.image is not None
     assert torch.equal(which.image, limit.image)
     assert which.messages != vehicles.messages
+
+
+def test_the_windows_are_of_signs_where_the_prompt_names_signs_and_only_there(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    """A code with another map of signs shows the signs asked for otherwise, and all else as before."""
+    other = deepcopy(colour_models.windows)
+    other.basis.copy_(other.basis.flip(0))
+    objects = Objects.of([(BOXES[0], "stop", ""), (BOXES[1], "car", "")])
+    truths = [Truth(torch.full((192, 256), 8, dtype=torch.uint8), objects)] * 3
+    tasks, air = [SIGNS, questions.read("how many vehicles are there?")], interface(clear_radio, 3, 20.0, 2)
+    first, second = (
+        OracleLoopLink(models, clear_radio).informed_by(truths).run(street_images, tasks, 280, air)
+        for models in (colour_models, replace(colour_models, windows=other))
+    )
+    for (left, upper, right, lower), before, after, same in zip(BOXES, first, second, (False, True), strict=False):
+        assert before.image is not None and after.image is not None
+        changed = (before.image != before.stages["coarse"])[..., int(upper) : int(lower), int(left) : int(right)]
+        assert bool(changed.any()), "there is a window"
+        assert torch.equal(before.image, after.image) == same

@@ -24,6 +24,18 @@ def test_a_window_at_full_scale_comes_back_and_changes_nothing_else(street_image
     assert bool((grey == 0.5).all()), "the picture before is not changed"
 
 
+def test_a_window_fades_into_its_neighbours_but_not_at_the_border_of_the_image() -> None:
+    black, white = torch.zeros(1, 3, 96, 128), torch.ones(1, 3, 32, 32)
+    inner, corner, last = (Window(*place, 8, 8).paste(black, white)[0, 0] for place in ((8, 12), (0, 0), (16, 24)))
+    profile = inner[48, 48:80]
+    assert bool((profile[: FEATHER + 1].diff() > 0).all()) and float(profile[0]) < 0.25
+    assert bool((profile[FEATHER:-FEATHER] == 1).all())
+    assert torch.allclose(profile, profile.flip(0)) and torch.allclose(profile, inner[32:64, 64])
+    assert float(inner[32, 48]) < float(profile[0]), "a corner has neighbours on two sides"
+    assert torch.allclose(corner[0, :32], torch.cat([torch.ones(16), profile[16:]]))
+    assert torch.allclose(last[64:, 127], torch.cat([profile[:16], torch.ones(16)]))
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_a_constant_stays_constant_wherever_a_window_reaches(side: int) -> None:
     window, image = Window(40, 60, side, side), torch.full((1, 3, 200, 300), 0.25)
@@ -71,6 +83,22 @@ def test_boxes_are_finer_than_tokens() -> None:
     assert one == pytest.approx((21, 13, 77, 45), abs=1.5)
     assert other == pytest.approx((100, 60, 120, 80), abs=2.5)
     assert boxes_of(torch.full((12, 20), 0.1)) == []
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        [(64, 16, 112, 40), (80, 40, 96, 64)],
+        [(16, 16, 40, 40), (40, 40, 64, 64)],
+        [(16, 16, 40, 40), (40, 40, 64, 64), (64, 64, 88, 88)],
+    ],
+    ids=["stacked", "diagonal", "three"],
+)
+def test_things_that_touch_have_boxes_of_their_own(signs: list[tuple[int, int, int, int]]) -> None:
+    relevance = torch.zeros(12, 20)
+    for left, upper, right, lower in signs:
+        relevance[upper // 8 : lower // 8, left // 8 : right // 8] = 1
+    assert sorted(boxes_of(relevance)) == [pytest.approx(sign) for sign in sorted(signs)]
 
 
 def test_headers_come_back() -> None:

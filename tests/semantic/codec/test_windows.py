@@ -107,3 +107,18 @@ def test_the_prompt_reaches_encoder_and_decoder(windows: torch.Tensor) -> None:
     assert not torch.allclose(one, other)
     shown = [net.decode(one, torch.ones(one.shape), windows[:1], question) for question in said]
     assert not torch.allclose(*shown)
+
+
+@torch.no_grad()
+def test_the_network_sees_what_arrives_and_how_sure_it_is() -> None:
+    """A code that was never started has no linear picture of signs in which the network could see the symbols."""
+    torch.manual_seed(2)
+    net = WindowCode(symbols=64, widths=(8, 8, 8)).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    symbols = torch.randn(1, 64, dtype=torch.complex64)
+    noise = torch.logspace(-1, 1, 64)[None]
+    cases = [(symbols, noise), (-symbols, noise), (0 * symbols, noise), (0 * symbols, noise.flip(1))]
+    shown = [net.decode(*case, torch.full((1, 3, 32, 32), 0.5), asked(1)) for case in cases]
+    assert not torch.allclose(shown[0], shown[1], atol=1e-3)
+    assert not torch.allclose(shown[2], shown[3], atol=1e-3)
