@@ -121,6 +121,16 @@ _BUILT_IN = {
     "task-adaptive-windows": _windows(
         "general part, prompt, windows made for it", "mean SNR, then task and channel quality as the prompt tells them"
     ),
+    "task-adaptive-windows-analog": _windows(
+        "task-adaptive-windows with windows as symbols only",
+        "mean SNR, then task and channel quality as the prompt tells them",
+        carriage="analog",
+    ),
+    "task-adaptive-windows-digital": _windows(
+        "task-adaptive-windows with windows as bits only, over LDPC and QAM",
+        "mean SNR, then task and channel quality as the prompt tells them",
+        carriage="digital",
+    ),
     "task-adaptive-windows-uniform": _windows(
         "general part, then the whole image", "mean SNR, not the task", asks=False
     ),

@@ -46,9 +46,14 @@ class HeaderCode:
         self.rows, self.columns = -(-height // STEP), -(-width // STEP)
         self._place_bits = max(1, (self.rows * self.columns - 1).bit_length())
 
+    @property
+    def window_bits(self) -> int:
+        """Number of bits of a window."""
+        return self._place_bits + _SIDE_BITS
+
     def bits(self, windows: int) -> int:
         """Count the bits of a header of so many windows."""
-        return _NUMBER_BITS + _COPY_BITS + GAIN.bits + windows * (self._place_bits + _SIDE_BITS)
+        return _NUMBER_BITS + _COPY_BITS + GAIN.bits + windows * self.window_bits
 
     def encode(self, header: Header) -> list[int]:
         """Return the bits of a header, of each number the least significant first."""
@@ -57,27 +62,33 @@ class HeaderCode:
             (COPIES.index(header.copies), _COPY_BITS),
             (header.gain, GAIN.bits),
         ]
-        for window in header.windows:
-            numbers.append((window.upper * self.columns + window.left, self._place_bits))
-            numbers.append((SIDES.index(window.height), _SIDE_BITS))
-        return [bit for value, bits in numbers for bit in to_bits(value, bits)]
+        return [bit for value, bits in numbers for bit in to_bits(value, bits)] + [
+            bit for window in header.windows for bit in self.of_window(window)
+        ]
+
+    def of_window(self, window: Window) -> list[int]:
+        """Return the bits of a window."""
+        place = window.upper * self.columns + window.left
+        return [*to_bits(place, self._place_bits), *to_bits(SIDES.index(window.height), _SIDE_BITS)]
+
+    def window_of(self, bits: list[int]) -> Window | None:
+        """Return the window of received bits; None for one that is not in the image."""
+        place, side = from_bits(bits[: self._place_bits]), SIDES[from_bits(bits[self._place_bits :])]
+        return Window(*divmod(place, self.columns), side, side) if place < self.rows * self.columns else None
 
     def decode(self, bits: list[int]) -> Header | None:
         """Return the header of received bits; None for the rare wrong ones that passed the CRC and make no sense."""
-        windows, rest = divmod(len(bits) - self.bits(0), self._place_bits + _SIDE_BITS)
+        windows, rest = divmod(len(bits) - self.bits(0), self.window_bits)
         assert not rest, "the length of a header is one of `bits`"
         at = 0
 
-        def take(count: int) -> int:
+        def take(count: int) -> list[int]:
             nonlocal at
             at += count
-            return from_bits(bits[at - count : at])
+            return bits[at - count : at]
 
-        number, copies, gain = NUMBERS[take(_NUMBER_BITS)], COPIES[take(_COPY_BITS)], take(GAIN.bits)
-        found = []
-        for _ in range(windows):
-            place, side = take(self._place_bits), SIDES[take(_SIDE_BITS)]
-            if place >= self.rows * self.columns:
-                return None
-            found.append(Window(*divmod(place, self.columns), side, side))
-        return Header(number, copies, gain, tuple(found))
+        number, copies, gain = (from_bits(take(count)) for count in (_NUMBER_BITS, _COPY_BITS, GAIN.bits))
+        found = [self.window_of(take(self.window_bits)) for _ in range(windows)]
+        if None in found:
+            return None
+        return Header(NUMBERS[number], COPIES[copies], gain, tuple(each for each in found if each))

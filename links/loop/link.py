@@ -3,12 +3,17 @@
 import math
 from collections.abc import Hashable, Sequence
 from functools import cache
+from typing import Literal
 
 import torch
 from torch.nn import functional
 
 from taskwave.links.base import Delivery, LinkKind, serve_once
-from taskwave.links.loop.message import Asked, Shown, WindowMessages
+from taskwave.links.loop.analog import AnalogMessages
+from taskwave.links.loop.digital import DigitalMessages
+from taskwave.links.loop.general import GeneralPart
+from taskwave.links.loop.header import MOST_WINDOWS
+from taskwave.links.loop.state import Asked, Shown, Wanted
 from taskwave.links.rivals.relevance import ToldPlaces, located
 from taskwave.links.task_adaptive.prompts import PromptTransfer
 from taskwave.phy.channel.air import AirInterface
@@ -16,10 +21,13 @@ from taskwave.phy.radio import Radio
 from taskwave.semantic.attention.boxes import boxes_of
 from taskwave.semantic.classes import SIGN
 from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.codec.placement import around
 from taskwave.semantic.codec.windows import ANYTHING, SIGNS
 from taskwave.semantic.language.lexicon import naming, parse
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
+
+Carriage = Literal["better", "analog", "digital"]
 
 
 class LoopLink:
@@ -32,31 +40,36 @@ class LoopLink:
         models: networks of both ends.
         radio: the radio.
         asks: whether the receiver asks; else all is for the whole image.
+        carriage: how windows are sent: as analog symbols, as bits, or as whichever of them promises more.
     """
 
     kind: LinkKind = "semantic"
 
-    def __init__(self, models: Models, radio: Radio, asks: bool = True) -> None:
+    def __init__(self, models: Models, radio: Radio, asks: bool = True, carriage: Carriage = "better") -> None:
         self.name = "task-adaptive-windows" + ("" if asks else "-uniform")
-        self.models, self.asks = models, asks
-        self.messages, self.prompts = WindowMessages(models.windows, radio), PromptTransfer(radio)
+        if carriage != "better":
+            self.name += f"-{carriage}"
+        self.models, self.asks, self.carriage = models, asks, carriage
+        self.general, self.prompts = GeneralPart(models.windows, radio), PromptTransfer(radio)
+        self.analog, self.digital = AnalogMessages(models.windows, radio), DigitalMessages(models.windows, radio)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; one general part serves all tasks."""
-        number = self.messages.general_number(budget, self.name)
-        nominal, start = self.messages.nominal_snr(number, air), self.messages.send_general(images, number, air)
-        return serve_once(tasks, self._asked, lambda task: self._serve(images, task, (budget, nominal), start, air))
+        number = self.general.number(budget, self.name)
+        start = self.general.send(images, number, air)
+        return serve_once(tasks, self._asked, lambda task: self._serve(images, task, (budget, number), start, air))
 
     def _asked(self, task: Task) -> Hashable:
         """Return all that the link knows of a task: what it is about."""
         return tuple(task.street_classes)
 
     def _serve(
-        self, images: torch.Tensor, task: Task, known: tuple[int, float], start: Shown, air: AirInterface
+        self, images: torch.Tensor, task: Task, known: tuple[int, int], start: Shown, air: AirInterface
     ) -> Delivery:
-        """Exchange prompt and windows for one task; both ends know the budget and the SNR to expect."""
-        batch, (budget, nominal) = len(images), known
+        """Exchange prompt and windows for one task; both ends know the budget and the size of the general part."""
+        batch, (budget, number) = len(images), known
+        nominal = self.general.nominal_snr(number, air)
         wish = naming(task.street_classes) if task.street_classes and self.asks else None
         # Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
         cost = self.prompts.least_uses(air, 0) if self.asks else 0
@@ -65,13 +78,15 @@ class LoopLink:
         relevance, ended = self._relevance(images, texts, task), []
         end = cache(self._end)  # most images have the same prompt
         for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
-            ends = (
-                Asked(*end(text), _decibels(nominal if hint is None else hint.snr)),
-                Asked(*end(wish), _decibels(float(start.quality[i]))),
-            )
+            said = Asked(*end(text), _decibels(nominal if hint is None else hint.snr), measured=hint is not None)
+            asked = Asked(*end(wish), _decibels(float(start.quality[i])))
             boxes = [] if text is None else boxes_of(relevance[i])
-            left, alone = budget - int(start.channel_uses[i]) - cost, air.select(torch.tensor([i])).forward(1)
-            ended.append(self.messages.send(images[i : i + 1], boxes, left, ends, start.select(i), alone))
+            windows = tuple(window for box in boxes for window in around(box, (images.shape[-2], images.shape[-1])))[
+                :MOST_WINDOWS
+            ]
+            left = budget - int(start.channel_uses[i]) - cost
+            wanted, alone = Wanted(images[i : i + 1], windows, said, left), air.select(torch.tensor([i]))
+            ended.append(self._send(wanted, asked, start.select(i), number, alone))
         slots = torch.cat([each.slots for each in ended])
         turns = (spent.uses > 0) * (1 + (slots > start.slots).long()) * air.config.turnaround_slots
         return Delivery(
@@ -84,6 +99,16 @@ class LoopLink:
             messages=[wish or ""] * batch,
             heard=texts,
         )
+
+    def _send(self, wanted: Wanted, asked: Asked, before: Shown, general: int, air: AirInterface) -> Shown:
+        """Send what is wanted in the way that promises most."""
+        analog = self.analog.plan(wanted, air.forward(1))
+        digital = None if self.carriage == "analog" else self.digital.plan(wanted, general, air)
+        if digital is not None and (self.carriage == "digital" or digital.worth > analog.worth):
+            return self.digital.send(wanted, digital, asked, before, air)
+        if self.carriage == "digital":
+            return before
+        return self.analog.send(wanted, analog, asked, before, air.forward(1))
 
     def _end(self, text: str | None) -> tuple[torch.Tensor, int]:
         """Return what a prompt that one end heard or sent means: its embedding [1, E] and the kind of its windows."""

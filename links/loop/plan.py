@@ -13,8 +13,6 @@ from taskwave.links.loop.header import COPIES
 from taskwave.semantic.codec.placement import Window, tiles
 from taskwave.semantic.codec.windows import NUMBERS, SNR_DB, WindowCode
 
-GENERAL_NUMBERS = (192, 128, 96, 64, 48, 32)
-"""Numbers of symbols that the general part may have."""
 NEARLY = 0.998
 """Share of the best worth that does as well."""
 TILE_NUMBERS = (32, 64)
@@ -55,20 +53,22 @@ def enough(windows: Sequence[Window], free: int, snr_db: float, code: WindowCode
         snr_db: SNR after equalisation that is expected, dB.
         code: the code, which knows the worth of symbols.
     """
-    combined, found = snr_db + 10 * np.log10(COPIES), list[tuple[float, Portion]]()
-    for number, known in zip(NUMBERS, code.worth.numpy(), strict=True):
-        for copies, worth in zip(COPIES, np.interp(combined, SNR_DB, known), strict=True):
-            portion = Portion(tuple(windows), number, copies)
-            if number <= code.most and portion.symbols <= free:
-                found.append((float(worth), portion))
+    every = (Portion(tuple(windows), number, copies) for number in NUMBERS if number <= code.most for copies in COPIES)
+    found = [(worth_of(each, snr_db, code), each) for each in every if each.symbols <= free]
     if not found or not windows:
         return None
     best = max(worth for worth, _ in found)
     return min((portion for worth, portion in found if worth >= NEARLY * best), key=lambda each: each.symbols)
 
 
+def worth_of(portion: Portion, snr_db: float, code: WindowCode) -> float:
+    """Return how well objects were recognised in training with so many symbols, at an SNR of each copy in dB."""
+    known = code.worth[NUMBERS.index(portion.number)].numpy()
+    return float(np.interp(snr_db + 10 * np.log10(portion.copies), SNR_DB, known))
+
+
 @lru_cache(maxsize=16)
-def _grids(height: int, width: int) -> tuple[tuple[Window, ...], ...]:
+def grids(height: int, width: int) -> tuple[tuple[Window, ...], ...]:
     """Return tilings of an image, the coarsest first; a memo, it changes no result."""
     columns = range(2, MOST_TILES + 1)
     return tuple(tiles(height, width, max(1, round(number * height / width)), number) for number in columns)
@@ -83,7 +83,7 @@ def rest(size: tuple[int, int], free: int, most: int) -> Portion | None:
         most: most symbols of a window.
     """
     least, usual = (min(number, most) for number in TILE_NUMBERS)
-    every = _grids(*size)
+    every = grids(*size)
     fitting = [each for each in every if len(each) * usual <= free]
     chosen = fitting[-1] if fitting else every[0]
     number = min(free // len(chosen), most)

@@ -100,7 +100,7 @@ def choose(options: Sequence[G], offer: OfferWithin) -> tuple[G, Offer] | None:
     return best
 
 
-def _worth_considering(options: Sequence[RateOption]) -> list[RateOption]:
+def worth_considering(options: Sequence[RateOption]) -> list[RateOption]:
     """Sort the options by falling success, those left out that another one betters in success and payload."""
     kept: list[RateOption] = []
     for option in sorted(options, key=lambda o: (-o.success, -o.payload_bytes)):
@@ -242,7 +242,7 @@ class CodedTransport:
             for m, size in sizes.items()
         ]
         if not self.protocol.outer_loop:
-            return _worth_considering(found)
+            return worth_considering(found)
         assert quality is not None and cqi is not None, "the outer loop corrects reports"
         offset = quality.settled_offset_db(tuple(sizes.items()), layout.transmissions[0])
         thresholds = torch.tensor([threshold_db(m.modulation_order, m.code_rate) for m in sizes])

@@ -6,6 +6,8 @@ street, or the whole image, which is the general representation. The code is an 
 starts as a linear map for each kind of window, of signs their principal components (Karhunen-Loève), and learns a
 residual around it. What is asked decides which map is used, and the networks are told the prompt (feature-wise linear
 modulation, Perez et al. 2018): what is sent depends on the question, not only where.
+
+The same components are sent by digital links, quantised: to the decoder a quantiser is one more kind of noise.
 """
 
 from dataclasses import dataclass
@@ -26,8 +28,10 @@ SIDE = 32
 KINDS = ("signs", "anything")
 """Kinds of windows, each with a linear map of its own."""
 SIGNS, ANYTHING = range(2)
-NUMBERS = (16, 24, 32, 48, 64, 96, 128, 192)
+NUMBERS = (16, 32, 48, 64, 96, 128, 192, 224)
 """Numbers of symbols that may be sent of an object."""
+STEPS = (0.9, 0.64, 0.45, 0.32, 0.22, 0.16, 0.11, 0.08)
+"""Steps of the quantiser of components that may be sent of a window, the coarsest first."""
 SNR_DB = (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0, 16.0, 20.0)
 """SNRs after equalisation and combination of copies for which the worth of a window is known, dB."""
 _LIGHT, _COLOUR = 26, 9
@@ -47,6 +51,10 @@ class Question:
     """[B] float32, SNR after equalisation that is expected, dB."""
     kinds: torch.Tensor
     """Index into `KINDS` of each window, [B] int64."""
+
+    def select(self, rows: slice) -> "Question":
+        """Return the question about some of the windows."""
+        return Question(self.embedding[rows], self.snr_db[rows], self.kinds[rows])
 
     def features(self) -> torch.Tensor:
         """Return all of it as features [B, E + 1 + 2] of about unit size."""
@@ -87,7 +95,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     @register_to_config
-    def __init__(self, symbols: int = 192, widths: tuple[int, int, int] = (32, 56, 72), embedding: int = 128) -> None:
+    def __init__(self, symbols: int = 224, widths: tuple[int, int, int] = (32, 56, 72), embedding: int = 128) -> None:
         super().__init__()
         reals, conditions, (fine, mid, deep) = 2 * symbols, 64, widths
         self.ask = nn.Sequential(
@@ -117,9 +125,13 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.register_buffer("mean", torch.zeros(len(KINDS), _VALUES))
         self.deviation: torch.Tensor
         self.register_buffer("deviation", torch.ones(len(KINDS), reals))
-        # How well an object is recognised by a number of symbols and an SNR (`NUMBERS`, `SNR_DB`).
+        # Logarithm of the mean distance of components from zero, by which digital links code them.
+        self.spread = nn.Parameter(torch.zeros(len(KINDS), reals))
+        # How well an object is recognised by a number of symbols and an SNR (`NUMBERS`, `SNR_DB`), and by a step.
         self.worth: torch.Tensor
         self.register_buffer("worth", torch.zeros(len(NUMBERS), len(SNR_DB)))
+        self.step_worth: torch.Tensor
+        self.register_buffer("step_worth", torch.zeros(len(STEPS)))
         self._dct: torch.Tensor
         self.register_buffer("_dct", torch.from_numpy(dct(np.eye(SIDE, dtype=np.float32), axis=0, norm="ortho")), False)
 
@@ -140,6 +152,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             power = power[-reals:].flip(0)
             self.basis.copy_(basis[:, -reals:].flip(1).T)
         self.mean[kind], self.deviation[kind] = mean.float(), power.clamp_min(1e-9).sqrt().float()
+        self.spread[kind] = (self.deviation[kind] / 2**0.5).log()
 
     @property
     def most(self) -> int:
@@ -174,34 +187,32 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def received(
         self, values: torch.Tensor, noise: torch.Tensor, kinds: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return symbols and noise variances [B, S] from `values` and `noise` [B, n] of the first n, as they were sent.
+        """Estimate the components from `values` and `noise` [B, n] of the first n symbols, as they were sent.
 
-        What was not received has zero and a variance of inf.
+        Returns:
+            Components and their gains as `decode` takes them; zeros for what was not received.
         """
-        number = values.shape[1]
-        amplitude = self.amplitude(kinds)[:, :number]
-        missing = 0, self.most - number
-        symbols = functional.pad(values / amplitude, missing)
-        return symbols, functional.pad(noise / amplitude.square(), missing, value=torch.inf)
+        amplitude, missing = self.amplitude(kinds)[:, : values.shape[1]], 2 * (self.most - values.shape[1])
+        gain = 1 / (1 + noise / amplitude.square())
+        seen = values / amplitude * gain
+        components = torch.stack([seen.real, seen.imag], dim=2).flatten(1) * 2**0.5
+        return functional.pad(components, (0, missing)), functional.pad(gain.repeat_interleave(2, dim=1), (0, missing))
 
     def decode(
-        self, symbols: torch.Tensor, noise_variance: torch.Tensor, around: torch.Tensor, question: Question
+        self, components: torch.Tensor, gains: torch.Tensor, around: torch.Tensor, question: Question
     ) -> torch.Tensor:
-        """Decode received symbols to windows [B, 3, 32, 32], about in [0, 1], not clipped.
+        """Decode estimated components to windows [B, 3, 32, 32], about in [0, 1], not clipped.
 
         Args:
-            symbols: received symbols [B, S], complex, as `received` returns them.
-            noise_variance: variance of their complex noise, same shape, inf where nothing was received.
+            components: the components of each window, [B, 2 S], of unit power where they are known exactly.
+            gains: share of the power of each that is known, same shape, zero where nothing was received.
             around: what the receiver has at the place of each window so far, [B, 3, 32, 32] in [0, 1]; grey where it
                 has nothing.
             question: what was asked.
         """
-        gain = 1 / (1 + noise_variance)
-        seen = torch.where(gain > 0, symbols * gain, 0)
-        reals = torch.stack([seen.real, seen.imag], dim=2).flatten(1) * 2**0.5
-        kinds, gains = question.kinds, gain.repeat_interleave(2, dim=1)
+        kinds = question.kinds
         deviation = self.deviation[kinds]
-        linear = self._pixels(self.mean[kinds] + self._sum(reals * deviation, kinds))
+        linear = self._pixels(self.mean[kinds] + self._sum(components * deviation, kinds))
         lost = ((1 - gains) * deviation.square()).sum(1, keepdim=True) / deviation.square().sum(1, keepdim=True)
         condition = self.ask(torch.cat([question.features(), lost], dim=1))
         strength = self.amplitude(kinds).repeat_interleave(2, dim=1)
@@ -212,7 +223,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
             for block in cast(nn.ModuleList, blocks):
                 x = block(x, condition)
             kept.append(x)
-        x = self.inject(torch.cat([reals * strength, gains], dim=1)).unflatten(1, (16, 4, 4))
+        x = self.inject(torch.cat([components * strength, gains], dim=1)).unflatten(1, (16, 4, 4))
         for join, blocks, same in zip(self.join, self.after, reversed(kept), strict=True):
             if x.shape[-1] != same.shape[-1]:
                 x = functional.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional
 
 from taskwave.semantic.classes import SIGN
-from taskwave.semantic.codec.windows import ANYTHING, KINDS, NUMBERS, Question, WindowCode
+from taskwave.semantic.codec.quantiser import bits, expected_snr_db, restored, scaled
+from taskwave.semantic.codec.windows import ANYTHING, KINDS, NUMBERS, STEPS, Question, WindowCode
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.judges.reader import PatchNet, cut
@@ -33,6 +34,13 @@ FIDELITY = 20.0
 """Weight of the square error of pixels relative to the perceptual distance."""
 MEANING = 0.1
 """Weight of the change of what the surrogate takes signs for relative to the perceptual distance."""
+DIGITAL = 0.5
+"""Share of windows that are quantised, and not sent as they are."""
+RATE = 2e-3
+"""Weight of the bits of a quantised window, by the square of its step, relative to the perceptual distance.
+
+The error of a quantiser falls by ln 4 / 12 of its squared step for each bit; that, as a part of the square error of
+pixels, is worth 1.3e-3, and their looks about half as much again."""
 ASKED = 12
 """Most signs of a step that the surrogate looks at."""
 WEIGHED = 120
@@ -63,7 +71,7 @@ class Eyes:
 def receive(
     code: WindowCode, symbols: torch.Tensor, drawn: Drawn, snr_db: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Receive a random number of symbols of each window, a message of unit power each; return them with their noise.
+    """Receive a random number of symbols of each window, a message of unit power each; return components and gains.
 
     The receiver is told the power of a message before it was scaled, rounded up to a decibel; of windows of anything,
     half of the time, it is not, and expects the usual one.
@@ -91,8 +99,8 @@ def receive(
     told = torch.where(unknown, power, power * rounded)
     assumed = torch.where(unknown, usual, told)[:, None]
     arrived = shaped / told[:, None].sqrt() + white * variance.sqrt()
-    values = torch.where(sent, arrived * assumed.sqrt() / amplitude, 0)
-    return values, torch.where(sent, variance * assumed / amplitude.square(), torch.inf)
+    noise = torch.where(sent, variance * assumed, torch.inf)
+    return code.received(torch.where(sent, arrived * assumed.sqrt(), 0), noise, drawn.kinds)
 
 
 def surroundings(windows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -125,22 +133,33 @@ def train_windows(
     train, val = pools
 
     def run(code: WindowCode, drawn: Drawn, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return windows as they arrive, and the loss of the step: fidelity and looks, and meaning."""
+        """Return windows as they arrive, and the loss of the step: fidelity and looks, meaning, and bits."""
         batch = len(drawn.windows)
+        digital = torch.rand(batch, generator=generator) < DIGITAL
+        step = STEPS[0] * (STEPS[-1] / STEPS[0]) ** torch.rand(batch, generator=generator)
         snr_db = RANGE_DB[0] + (RANGE_DB[1] - RANGE_DB[0]) * torch.rand(batch, generator=generator)
-        expected = snr_db + 1.5 * torch.randn(batch, generator=generator)
+        expected = torch.where(digital, expected_snr_db(step), snr_db + 1.5 * torch.randn(batch, generator=generator))
         question = Question(drawn.embedding, expected, drawn.kinds)
-        known = receive(code, code.encode(drawn.windows, question), drawn, snr_db, generator)
-        shown = code.decode(*known, surroundings(drawn.windows, generator), question).float()
+        symbols = code.encode(drawn.windows, question)
+        analog = receive(code, symbols, drawn, snr_db, generator)
+        values = scaled(code, symbols, step, drawn.kinds)
+        rounded = values + (values.round() - values).detach()  # rounding has no slope
+        coded = restored(code, rounded, step, drawn.kinds)
+        noisy = values + torch.rand(values.shape, generator=generator) - 0.5
+        paid = (digital * step.square() * bits(code, noisy, step, drawn.kinds)).mean()
+        components, gains = (
+            torch.where(digital[:, None], ours, theirs) for ours, theirs in zip(coded, analog, strict=True)
+        )
+        shown = code.decode(components, gains, surroundings(drawn.windows, generator), question).float()
         error = (drawn.weight * (shown - drawn.windows).square()).sum() / (3 * drawn.weight.sum())
         seen = shown.clamp(-0.2, 1.2)
         with torch.autocast(seen.device.type, enabled=False):  # depthwise convolutions are slow in half precision
             looks, meant = eyes.perceptual(seen, drawn.windows, drawn.weight), eyes.meaning(seen, drawn)
-        return shown, torch.stack([FIDELITY * error + looks, meant])
+        return shown, torch.stack([FIDELITY * error + looks, meant, paid])
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        similar, meant = run(net, train.draw(BATCH, generator), generator)[1]
-        total: torch.Tensor = similar + MEANING * meant
+        similar, meant, paid = run(net, train.draw(BATCH, generator), generator)[1]
+        total: torch.Tensor = similar + MEANING * meant + RATE * paid
         return total
 
     @torch.no_grad()
@@ -148,9 +167,13 @@ def train_windows(
         generator, found = torch.Generator().manual_seed(0), dict[str, float]()
         for kind, name in enumerate(KINDS):
             drawn = val.draw(256, generator, kind)
-            shown, (similar, meant) = run(fit.averaged, drawn, generator)  # type: ignore[arg-type]
+            shown, (similar, meant, paid) = run(fit.averaged, drawn, generator)  # type: ignore[arg-type]
             error = (shown.clamp(0, 1) - drawn.windows).square().mean()
-            found |= {f"{name}_loss": float(similar), f"{name}_psnr": float(-10 * error.log10())}
+            found |= {
+                f"{name}_loss": float(similar),
+                f"{name}_paid": float(paid),
+                f"{name}_psnr": float(-10 * error.log10()),
+            }
             if drawn.signs:
                 found[f"{name}_meaning"] = float(meant)
         return found
@@ -197,5 +220,7 @@ def window_code_from_sets(folder: Path, steps: int, seed: int, scenes: int, moni
     trained = train_windows(net, Fit(net, config, folder), (pools[0], pools[1]), eyes, monitor)
     photographs = open_images("gtsdb", "train")
     chosen = [photographs[i] for i in range(min(WEIGHED, len(photographs)))]
-    trained.worth.copy_(measure_worth(trained, surrogate, chosen, encoder.embed([naming((SIGN,))]), monitor))
+    worth = measure_worth(trained, surrogate, chosen, encoder.embed([naming((SIGN,))]), monitor)
+    trained.worth.copy_(worth.of_symbols)
+    trained.step_worth.copy_(worth.of_steps)
     return trained

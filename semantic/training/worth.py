@@ -1,11 +1,13 @@
-"""The worth of symbols: how well signs are recognised, by how many symbols of a window are sent and how strongly."""
+"""The worth of what is sent of a window: how well signs are recognised by a number of symbols, or by a quantiser."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
-from taskwave.semantic.codec.placement import around
-from taskwave.semantic.codec.windows import NUMBERS, SIGNS, SNR_DB, Question, WindowCode
+from taskwave.semantic.codec.placement import Window, around
+from taskwave.semantic.codec.quantiser import expected_snr_db, restored, scaled
+from taskwave.semantic.codec.windows import NUMBERS, SIGNS, SNR_DB, STEPS, Question, WindowCode
 from taskwave.semantic.data import Sample
 from taskwave.semantic.judges.reader import PatchNet, cut
 from taskwave.semantic.training.monitor import Monitor
@@ -13,16 +15,28 @@ from taskwave.semantic.training.monitor import Monitor
 FADING_DB = 3.0
 """Standard deviation of the SNR of a symbol around that of its message, dB."""
 TIMES = 2
-"""Number of receptions of every sign."""
+"""Number of receptions of every sign as symbols."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Holds the worth of all that can be sent of a window, 0…1."""
+
+    of_symbols: torch.Tensor
+    """By number of symbols and SNR, [`NUMBERS`, `SNR_DB`]."""
+    of_steps: torch.Tensor
+    """By step of the quantiser, [`STEPS`]."""
 
 
 @torch.no_grad()
 def measure_worth(
     code: WindowCode, surrogate: PatchNet, samples: Sequence[Sample], prompt: torch.Tensor, monitor: Monitor
-) -> torch.Tensor:
-    """Return the mean agreement of a surrogate's answers on signs as they arrive with those on the originals.
+) -> Worth:
+    """Measure how well signs are recognised as they arrive.
 
-    The agreement of two answers is the sum of the smaller of their probabilities.
+    It is the agreement of a surrogate's answers on them with those on the originals, which is the sum of the smaller of
+    the two probabilities, by the share of the variance of the window's pixels that is right: what is read, and not only
+    recognised, needs that.
 
     Args:
         code: the code.
@@ -30,34 +44,75 @@ def measure_worth(
         samples: photographs with signs.
         prompt: embedding [1, E] of a prompt for signs.
         monitor: follower of the progress.
-
-    Returns:
-        [`NUMBERS`, `SNR_DB`].
     """
-    total, count, batch = torch.zeros(len(NUMBERS), len(SNR_DB)), 0, len(SNR_DB) * TIMES
-    generator, snr_db = torch.Generator().manual_seed(0), torch.tensor(SNR_DB).repeat(TIMES)
-    question = Question(prompt.expand(batch, -1), snr_db, torch.full((batch,), SIGNS))
-    amplitude = code.amplitude(question.kinds)
+    symbols, steps, count = torch.zeros(len(NUMBERS), len(SNR_DB)), torch.zeros(len(STEPS)), 0
+    generator = torch.Generator().manual_seed(0)
     monitor.begin("worth", len(samples))
     for done, sample in enumerate(samples, start=1):
         image = sample.image[None].float() / 255
-        grey = torch.full_like(image, 0.5).expand(batch, -1, -1, -1)
         for box in [] if sample.objects is None else sample.objects.boxes.tolist():
-            target = surrogate(cut(image[0], torch.tensor([box]))).softmax(1)
-            count += TIMES
+            count += 1
             (window, *_) = around(tuple(box), (image.shape[-2], image.shape[-1]))
-            symbols = code.encode(window.cut(image).expand(batch, -1, -1, -1), question) * amplitude
-            for j, number in enumerate(NUMBERS):
-                if number > code.most:
-                    continue
-                sent = symbols[:, :number]
-                fading = snr_db[:, None] + FADING_DB * torch.randn(sent.shape, generator=generator)
-                noise = sent.abs().square().mean(1, keepdim=True) * 10 ** (-fading / 10)
-                white = torch.complex(*torch.randn(2, *sent.shape, generator=generator)) / 2**0.5
-                known = code.received(sent + white * noise.sqrt(), noise, question.kinds)
-                shown = window.paste(grey, code.decode(*known, window.cut(grey), question).clamp(0, 1))
-                answers = surrogate(torch.cat([cut(picture, torch.tensor([box])) for picture in shown])).softmax(1)
-                total[j] += answers.minimum(target).sum(1).unflatten(0, (TIMES, -1)).sum(0)
+            sign = _Sign(code, surrogate, prompt, image, torch.tensor([box]), window)
+            symbols += sign.by_symbols(generator)
+            steps += sign.by_steps()
         monitor.advance(done)
     monitor.end()
-    return total / max(1, count)
+    return Worth(symbols / max(1, count), steps / max(1, count))
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """Holds a sign that is sent in many ways."""
+
+    code: WindowCode
+    surrogate: PatchNet
+    prompt: torch.Tensor
+    image: torch.Tensor
+    """[1, 3, H, W]."""
+    box: torch.Tensor
+    """[1, 4]."""
+    window: Window
+
+    def by_symbols(self, generator: torch.Generator) -> torch.Tensor:
+        """Return the worth [`NUMBERS`, `SNR_DB`] as so many symbols at so much noise, zero for those there are not."""
+        snr_db = torch.tensor(SNR_DB).repeat(TIMES)
+        question, rows = self._question(snr_db), []
+        symbols = self.code.encode(self._windows(len(snr_db)), question) * self.code.amplitude(question.kinds)
+        for number in NUMBERS:
+            if number > self.code.most:
+                rows.append(torch.zeros(len(SNR_DB)))
+                continue
+            sent = symbols[:, :number]
+            fading = snr_db[:, None] + FADING_DB * torch.randn(sent.shape, generator=generator)
+            noise = sent.abs().square().mean(1, keepdim=True) * 10 ** (-fading / 10)
+            white = torch.complex(*torch.randn(2, *sent.shape, generator=generator)) / 2**0.5
+            known = self.code.received(sent + white * noise.sqrt(), noise, question.kinds)
+            rows.append(self._worth(known, question).unflatten(0, (TIMES, -1)).mean(0))
+        return torch.stack(rows)
+
+    def by_steps(self) -> torch.Tensor:
+        """Return the worth [`STEPS`] as quantised components."""
+        steps = torch.tensor(STEPS)
+        question = self._question(expected_snr_db(steps))
+        symbols = self.code.encode(self._windows(len(steps)), question)
+        indices = scaled(self.code, symbols, steps, question.kinds).round()
+        return self._worth(restored(self.code, indices, steps, question.kinds), question)
+
+    def _question(self, snr_db: torch.Tensor) -> Question:
+        return Question(self.prompt.expand(len(snr_db), -1), snr_db, torch.full((len(snr_db),), SIGNS))
+
+    def _windows(self, count: int) -> torch.Tensor:
+        return self.window.cut(self.image).expand(count, -1, -1, -1)
+
+    def _worth(self, known: tuple[torch.Tensor, torch.Tensor], question: Question) -> torch.Tensor:
+        """Return the worth [B] of components and gains [B, 2 S]."""
+        grey = torch.full_like(self.image, 0.5).expand(len(question.kinds), -1, -1, -1)
+        shown = self.code.decode(*known, self.window.cut(grey), question).clamp(0, 1)
+        pictures, there = self.window.paste(grey, shown), self._windows(len(shown))
+        target = self.surrogate(cut(self.image[0], self.box)).softmax(1)
+        answers = self.surrogate(torch.cat([cut(picture, self.box) for picture in pictures])).softmax(1)
+        variance = there.var((1, 2, 3), correction=0).clamp_min(1e-6)
+        right = (1 - (shown - there).square().mean((1, 2, 3)) / variance).clamp_min(0)
+        agreement: torch.Tensor = answers.minimum(target).sum(1) * right
+        return agreement
