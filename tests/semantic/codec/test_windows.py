@@ -82,15 +82,18 @@ def test_received_leaves_what_was_not_sent_open(code: WindowCode, windows: torch
     question = asked(2)
     symbols = code.encode(windows[:2], question)
     amplitude = code.amplitude(question.kinds)[:, :10]
-    back, noise = code.received(symbols[:, :10] * amplitude, torch.full((2, 10), 0.3), question.kinds)
-    assert torch.allclose(back[:, :10], symbols[:, :10], atol=1e-5)
-    assert torch.allclose(noise[:, :10], 0.3 / amplitude.square())
-    assert not back[:, 10:].any() and bool(noise[:, 10:].isinf().all())
+    back, gains = code.received(symbols[:, :10] * amplitude, torch.full((2, 10), 0.3), question.kinds)
+    share = (1 / (1 + 0.3 / amplitude.square())).repeat_interleave(2, dim=1)
+    components = torch.view_as_real(symbols[:, :10]).flatten(1) * 2**0.5
+    assert back.shape == gains.shape == (2, 128)
+    assert torch.allclose(back[:, :20], share * components, atol=1e-5)
+    assert torch.allclose(gains[:, :20], share)
+    assert not back[:, 20:].any() and not gains[:, 20:].any()
 
 
 def test_nothing_received_is_the_mean(code: WindowCode, windows: torch.Tensor) -> None:
-    symbols, noise = torch.zeros(1, 64, dtype=torch.complex64), torch.full((1, 64), torch.inf)
-    shown = code.decode(symbols, noise, torch.full((1, 3, 32, 32), 0.5), asked(1))
+    nothing = torch.zeros(1, 128)
+    shown = code.decode(nothing, nothing, torch.full((1, 3, 32, 32), 0.5), asked(1))
     assert torch.allclose(code._values(shown)[0], code.mean[SIGNS], atol=1e-3)
 
 
@@ -105,20 +108,20 @@ def test_the_prompt_reaches_encoder_and_decoder(windows: torch.Tensor) -> None:
     ]
     one, other = (net.encode(windows[:1], question) for question in said)
     assert not torch.allclose(one, other)
-    shown = [net.decode(one, torch.ones(one.shape), windows[:1], question) for question in said]
+    known = net.received(one * net.amplitude(said[0].kinds), torch.ones(one.shape), said[0].kinds)
+    shown = [net.decode(*known, windows[:1], question) for question in said]
     assert not torch.allclose(*shown)
 
 
 @torch.no_grad()
 def test_the_network_sees_what_arrives_and_how_sure_it_is() -> None:
-    """A code that was never started has no linear picture of signs in which the network could see the symbols."""
+    """A code that was never started has no linear picture of signs in which the network could see the components."""
     torch.manual_seed(2)
     net = WindowCode(symbols=64, widths=(8, 8, 8)).eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    symbols = torch.randn(1, 64, dtype=torch.complex64)
-    noise = torch.logspace(-1, 1, 64)[None]
-    cases = [(symbols, noise), (-symbols, noise), (0 * symbols, noise), (0 * symbols, noise.flip(1))]
+    components, gains = torch.randn(1, 128), (1 / (1 + torch.logspace(-1, 1, 128)))[None]
+    cases = [(components, gains), (-components, gains), (0 * components, gains), (0 * components, gains.flip(1))]
     shown = [net.decode(*case, torch.full((1, 3, 32, 32), 0.5), asked(1)) for case in cases]
     assert not torch.allclose(shown[0], shown[1], atol=1e-3)
     assert not torch.allclose(shown[2], shown[3], atol=1e-3)
