@@ -1,11 +1,12 @@
-"""Training of the window code: what is drawn, what arrives, that a step learns, and the worth of symbols."""
+"""Training of the window code: what is drawn, what arrives, that a step learns, the worth of symbols and of steps."""
 
 import pytest
 import torch
 
-from taskwave.semantic.codec.windows import ANYTHING, NUMBERS, SIGNS, SNR_DB, WindowCode
+from taskwave.semantic.codec.placement import Window
+from taskwave.semantic.codec.windows import ANYTHING, NUMBERS, SIGNS, SNR_DB, STEPS, WindowCode
 from taskwave.semantic.data import Sample, open_images
-from taskwave.semantic.judges.reader import PatchNet
+from taskwave.semantic.judges.reader import PatchNet, cut
 from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.locator import Wordings
@@ -13,7 +14,7 @@ from taskwave.semantic.training.monitor import Monitor
 from taskwave.semantic.training.perceptual import PerceptualDistance
 from taskwave.semantic.training.window_pool import OUTSIDE, WindowPool
 from taskwave.semantic.training.windows import Eyes, receive, train_windows
-from taskwave.semantic.training.worth import measure_worth
+from taskwave.semantic.training.worth import Worth, _Sign, measure_worth
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,13 @@ def test_messages_arrive_with_the_noise_that_is_said(pool: WindowPool, code: Win
     """What arrived minus what was sent has the variance that the receiver is told, where it knows the power."""
     drawn, generator = pool.draw(300, torch.Generator().manual_seed(2), SIGNS), torch.Generator().manual_seed(3)
     symbols = torch.randn(300, 48, dtype=torch.complex64, generator=generator)
-    values, noise = receive(code, symbols, drawn, torch.full((300,), 5.0), generator)
-    sent = noise.isfinite()
-    assert set(sent.sum(1).tolist()) <= set(NUMBERS)
-    assert not values[~sent].any()
-    error = ((values - symbols).abs().square() / noise)[sent]
-    assert float(error.mean()) == pytest.approx(1, abs=5 / len(error) ** 0.5)
+    components, gains = receive(code, symbols, drawn, torch.full((300,), 5.0), generator)
+    sent = gains > 0
+    assert set(sent.sum(1).tolist()) <= {2 * number for number in NUMBERS}
+    assert not components[~sent].any()
+    values, noise = components[sent] / gains[sent], 1 / gains[sent] - 1
+    error = (values - torch.view_as_real(symbols).flatten(1)[sent] * 2**0.5).square() / noise
+    assert float(error.mean()) == pytest.approx(1, abs=5 * (2 / len(error)) ** 0.5)
 
 
 def test_a_few_steps_lower_the_loss(pool: WindowPool, code: WindowCode, tmp_path) -> None:
@@ -87,11 +89,45 @@ def test_a_few_steps_lower_the_loss(pool: WindowPool, code: WindowCode, tmp_path
     assert reports[1]["signs_loss"] < reports[0]["signs_loss"]
 
 
-def test_worth_is_an_agreement(samples: list[Sample], code: WindowCode) -> None:
+@pytest.fixture(scope="module")
+def worth(samples: list[Sample], code: WindowCode) -> Worth:
     torch.manual_seed(0)
     reader = PatchNet(classes=("a", "b", "c")).eval()
-    worth = measure_worth(code, reader, samples[:2], torch.zeros(1, 128), Monitor())
-    assert worth.shape == (len(NUMBERS), len(SNR_DB))
+    return measure_worth(code, reader, samples[:2], torch.zeros(1, 128), Monitor())
+
+
+def test_worth_is_an_agreement(worth: Worth) -> None:
+    assert worth.of_symbols.shape == (len(NUMBERS), len(SNR_DB)) and worth.of_steps.shape == (len(STEPS),)
     known = torch.tensor([number <= 48 for number in NUMBERS])
-    assert not worth[~known].any()
-    assert 0 < float(worth[known].min()) <= float(worth[known].max()) <= 1 + 1e-6
+    assert not worth.of_symbols[~known].any()
+    for table in (worth.of_symbols[known], worth.of_steps):
+        assert 0 < float(table.min()) <= float(table.max()) <= 1 + 1e-6
+
+
+def test_a_finer_step_is_worth_more(worth: Worth) -> None:
+    assert bool((worth.of_steps.diff() > 0).all()), worth.of_steps
+
+
+@pytest.mark.parametrize(
+    ("flat", "brighter", "worth"),
+    [(False, 0.0, 1.0), (False, 0.03, 0.0), (True, 0.0, 0.0)],
+    ids=["all", "unread", "flat"],
+)
+def test_only_what_looks_right_and_is_read_right_is_worth_anything(flat: bool, brighter: float, worth: float) -> None:
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) / 2
+    window, box = Window(4, 4, 8, 8), torch.tensor([[24.0, 24.0, 40.0, 40.0]])
+    level = cut(image[0], box).mean() + 0.015
+
+    class Shows:
+        def decode(self, *_: object) -> torch.Tensor:
+            there = window.cut(image)
+            return torch.full_like(there, float(there.mean())) if flat else there + brighter
+
+    def reader(patches: torch.Tensor) -> torch.Tensor:
+        bright = 1e4 * (patches.mean((1, 2, 3)) - level)
+        return torch.stack([bright, -bright], dim=1)
+
+    sign = _Sign(Shows(), reader, torch.zeros(1, 128), image, box, window)
+    nothing = torch.zeros(1, 96)
+    found = sign._worth((nothing, nothing), sign._question(torch.zeros(1)))
+    assert float(found) == pytest.approx(worth, abs=0.01)
