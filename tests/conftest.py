@@ -74,6 +74,7 @@ def tiny_models(street_images: torch.Tensor) -> Models:
         windows.start_linear(every, kind)
     numbers, snrs = (torch.linspace(0.2, 1, size) for size in windows.worth.shape)
     windows.worth.copy_(numbers[:, None] * snrs)
+    windows.step_worth.copy_(torch.linspace(0.2, 1, len(windows.step_worth)))
     torch.manual_seed(0)
     vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
     vae.start_linear(street_images * 2 - 1)

@@ -38,9 +38,10 @@ RADIOS: dict[str, dict[str, Any]] = {
 QUICK = (
     *("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "prompted-avif", "nothing"),
     *("answer", "prompted-answer", "all-answers"),
+    *("task-adaptive-windows-analog", "task-adaptive-windows-digital"),
 )
 """One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
-slow tests, for the plain radio only."""
+slow tests, for the plain radio only. Windows are sent in two ways."""
 CASES = [
     pytest.param((radio, name), id=f"{name}-{radio}", marks=[] if name in QUICK else [pytest.mark.slow])
     for radio in RADIOS
