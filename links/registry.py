@@ -37,6 +37,8 @@ class _BuiltIn(NamedTuple):
     """Names of the networks in `Models.digests` that its results depend on; None: all."""
     owns_task_networks: bool = False
     """Whether its transmitter has the task networks of the receivers (`Models.judges`)."""
+    answers_within: bool = False
+    """Whether its receiver uses its task networks (`Models.judges`) before all has arrived."""
 
 
 _PRIOR = ("codec", "general", "index", "prior")
@@ -131,6 +133,12 @@ _BUILT_IN = {
         "mean SNR, then task and channel quality as the prompt tells them",
         carriage="digital",
     ),
+    "task-adaptive-windows-rounds": _BuiltIn(
+        *("loop.rounds", "RoundsLink", {}, "task-adaptive-windows in rounds, until the receiver is sure"),
+        "mean SNR, then task and channel quality as the prompt tells them, and of which windows the receiver is unsure",
+        _WINDOWS,
+        answers_within=True,
+    ),
     "task-adaptive-windows-uniform": _windows(
         "general part, then the whole image", "mean SNR, not the task", asks=False
     ),
@@ -192,12 +200,18 @@ def networks(name: str) -> tuple[str, ...] | None:
 
 
 def owns_task_networks(name: str) -> bool:
-    """Return whether the transmitter of a link may have the task networks: its results then depend on all judges.
+    """Return whether the transmitter of a link may have the task networks; those of links of other packages may."""
+    check(name)
+    return name not in _BUILT_IN or _BUILT_IN[name].owns_task_networks
+
+
+def depends_on_judges(name: str) -> bool:
+    """Return whether an end of a link may use the task networks: its results then depend on all judges.
 
     Links of other packages may.
     """
     check(name)
-    return name not in _BUILT_IN or _BUILT_IN[name].owns_task_networks
+    return owns_task_networks(name) or _BUILT_IN[name].answers_within
 
 
 def about(name: str) -> str:

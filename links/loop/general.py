@@ -65,4 +65,4 @@ class GeneralPart:
         question = Question(nothing, 10 * quality.log10(), kinds)
         shown = self.code.decode(*known, window.cut(grey), question).clamp(0, 1)
         uses, slots = (torch.full((batch,), each) for each in (reception.channel_uses, reception.slots))
-        return Shown(window.paste(grey, shown), quality, uses, slots)
+        return Shown(window.paste(grey, shown), quality, uses, slots, torch.zeros_like(uses))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from taskwave.links.base import Delivery, LinkKind, serve_once
 from taskwave.links.loop.analog import AnalogMessages
-from taskwave.links.loop.digital import DigitalMessages
+from taskwave.links.loop.digital import DigitalMessages, Turn
 from taskwave.links.loop.general import GeneralPart
 from taskwave.links.loop.header import MOST_WINDOWS
 from taskwave.links.loop.state import Asked, Shown, Wanted
@@ -18,10 +18,10 @@ from taskwave.links.rivals.relevance import ToldPlaces, located
 from taskwave.links.task_adaptive.prompts import PromptTransfer
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
-from taskwave.semantic.attention.boxes import boxes_of
+from taskwave.semantic.attention.boxes import boxes_around
 from taskwave.semantic.classes import SIGN
 from taskwave.semantic.codec.latents import TOKEN
-from taskwave.semantic.codec.placement import around
+from taskwave.semantic.codec.placement import Box, around
 from taskwave.semantic.codec.windows import ANYTHING, SIGNS
 from taskwave.semantic.language.lexicon import naming, parse
 from taskwave.semantic.tasks.base import Task
@@ -75,23 +75,22 @@ class LoopLink:
         cost = self.prompts.least_uses(air, 0) if self.asks else 0
         heard, spent = self.prompts.send([wish] * batch, start.quality, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
-        relevance, ended = self._relevance(images, texts, task), []
+        (relevance, boxes), ended = self._found(images, texts, task), []
         end = cache(self._end)  # most images have the same prompt
         for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
             said = Asked(*end(text), _decibels(nominal if hint is None else hint.snr), measured=hint is not None)
             asked = Asked(*end(wish), _decibels(float(start.quality[i])))
-            boxes = [] if text is None else boxes_of(relevance[i])
-            windows = tuple(window for box in boxes for window in around(box, (images.shape[-2], images.shape[-1])))[
+            windows = tuple(window for box in boxes[i] for window in around(box, (images.shape[-2], images.shape[-1])))[
                 :MOST_WINDOWS
             ]
             left = budget - int(start.channel_uses[i]) - cost
             wanted, alone = Wanted(images[i : i + 1], windows, said, left), air.select(torch.tensor([i]))
-            ended.append(self._send(wanted, asked, start.select(i), number, alone))
+            ended.append(self._send(wanted, (asked, task), start.select(i), number, alone))
         slots = torch.cat([each.slots for each in ended])
         turns = (spent.uses > 0) * (1 + (slots > start.slots).long()) * air.config.turnaround_slots
         return Delivery(
             channel_uses=torch.cat([each.channel_uses for each in ended]) + spent.uses,
-            feedback_uses=spent.uses,
+            feedback_uses=torch.cat([each.feedback_uses for each in ended]) + spent.uses,
             airtime_slots=slots + spent.slots + turns,
             outage=torch.zeros(batch, dtype=torch.bool),
             image=torch.cat([each.picture for each in ended]),
@@ -100,12 +99,23 @@ class LoopLink:
             heard=texts,
         )
 
-    def _send(self, wanted: Wanted, asked: Asked, before: Shown, general: int, air: AirInterface) -> Shown:
-        """Send what is wanted in the way that promises most."""
-        analog = self.analog.plan(wanted, air.forward(1))
-        digital = None if self.carriage == "analog" else self.digital.plan(wanted, general, air)
+    def _send(
+        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, general: int, air: AirInterface
+    ) -> Shown:
+        """Send what is wanted in the way that promises most.
+
+        Args:
+            wanted: what to send.
+            receiver: what the receiver asked, and its task, which the transmitter does not know.
+            before: what the receiver shows before.
+            general: number of symbols of the general part.
+            air: air of this image alone.
+        """
+        asked, _ = receiver
+        analog, turn = self.analog.plan(wanted, air.forward(1)), Turn(general)
+        digital = None if self.carriage == "analog" else self.digital.plan(wanted, turn, air)
         if digital is not None and (self.carriage == "digital" or digital.worth > analog.worth):
-            return self.digital.send(wanted, digital, asked, before, air)
+            return self.digital.send(digital, asked, (before, None), turn, air)[0]
         if self.carriage == "digital":
             return before
         return self.analog.send(wanted, analog, asked, before, air.forward(1))
@@ -116,8 +126,10 @@ class LoopLink:
             return torch.zeros(1, int(self.models.windows.config.embedding)), ANYTHING
         return self.models.text_encoder.embed([text]), SIGNS if SIGN in parse(text).classes else ANYTHING
 
-    def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
-        """Return the relevance of tokens [B, h, w] to the prompts, one everywhere where none was heard."""
+    def _found(
+        self, images: torch.Tensor, texts: Sequence[str | None], task: Task
+    ) -> tuple[torch.Tensor, list[list[Box]]]:
+        """Return the relevance of tokens [B, h, w] to the prompts, and boxes of what they name, the surest first."""
         return located(self.models, images, texts)
 
 
@@ -141,8 +153,11 @@ class OracleLoopLink(ToldPlaces, LoopLink):
         """Return all that the link knows of a task: where its answer lies."""
         return task.name
 
-    def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
-        """Return the share of tokens that holds a part of the answer; one where no prompt was heard."""
-        held = self.held(task, texts).float()
+    def _found(
+        self, images: torch.Tensor, texts: Sequence[str | None], task: Task
+    ) -> tuple[torch.Tensor, list[list[Box]]]:
+        """Return the share of tokens that holds a part of the answer, and boxes of the answer where a prompt came."""
+        held = self.held(task, texts)
+        boxes = [[] if text is None else boxes_around(mine) for mine, text in zip(held, texts, strict=True)]
         down, right = (-n % TOKEN for n in held.shape[-2:])
-        return functional.avg_pool2d(functional.pad(held, (0, right, 0, down)), TOKEN)
+        return functional.avg_pool2d(functional.pad(held.float(), (0, right, 0, down)), TOKEN), boxes

@@ -1,7 +1,7 @@
 """What the two ends of the loop know of a question, and how far an image has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -41,15 +41,24 @@ class Shown:
     """[B] int64, channel uses so far."""
     slots: torch.Tensor
     """[B] int64, slots on the air so far."""
+    feedback_uses: torch.Tensor
+    """[B] int64, the part of the channel uses that the receiver took."""
 
     def select(self, row: int) -> "Shown":
         """Return the state of one image."""
         one = slice(row, row + 1)
-        return Shown(self.picture[one], self.quality[one], self.channel_uses[one], self.slots[one])
+        return Shown(
+            self.picture[one], self.quality[one], self.channel_uses[one], self.slots[one], self.feedback_uses[one]
+        )
 
     def later(self, picture: torch.Tensor, channel_uses: torch.Tensor | int, slots: torch.Tensor | int) -> "Shown":
         """Return the state after a message of so many channel uses and slots, by which `picture` is shown."""
-        return Shown(picture, self.quality, self.channel_uses + channel_uses, self.slots + slots)
+        return replace(self, picture=picture, channel_uses=self.channel_uses + channel_uses, slots=self.slots + slots)
+
+    def answered(self, channel_uses: int, slots: int) -> "Shown":
+        """Return the state after an answer of the receiver of so many channel uses and slots, turnarounds included."""
+        after = self.later(self.picture, channel_uses, slots)
+        return replace(after, feedback_uses=self.feedback_uses + channel_uses)
 
 
 @dataclass(frozen=True)

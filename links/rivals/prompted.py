@@ -126,7 +126,7 @@ class PromptedCodecLink:
 
     def _relevance(self, images: torch.Tensor, texts: Sequence[str | None], task: Task) -> torch.Tensor:
         """Return the relevance of tokens [B, h, w] to the prompts, one everywhere where none was heard."""
-        return located(self.models, images, texts)
+        return located(self.models, images, texts)[0]
 
     def _offers(self, image: torch.Tensor, before: torch.Tensor, regions: list[Region]) -> OfferWithin:
         """Return what can be sent of regions of an image within a number of bytes, weighed against what is there."""

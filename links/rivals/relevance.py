@@ -6,27 +6,40 @@ from typing import Self
 
 import torch
 
+from taskwave.semantic.attention.boxes import boxes_of, boxes_of_parts
+from taskwave.semantic.attention.locator import OUTLINED
 from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.codec.placement import Box
+from taskwave.semantic.language.lexicon import parse
 from taskwave.semantic.tasks.base import Task, Truth
 from taskwave.semantic.tasks.places import places
 from taskwave.semantic.weights import Models
 
 
-def located(models: Models, images: torch.Tensor, texts: Sequence[str | None]) -> torch.Tensor:
-    """Return the relevance of tokens [B, h, w] to the prompts that were heard, one everywhere where none was.
+def located(models: Models, images: torch.Tensor, texts: Sequence[str | None]) -> tuple[torch.Tensor, list[list[Box]]]:
+    """Find what the prompts that were heard name.
 
     Args:
         models: networks, of which locator and text encoder are used.
         images: images [B, 3, H, W] in [0, 1].
         texts: what was heard of each; None where nothing was.
+
+    Returns:
+        Relevance of tokens [B, h, w], one everywhere where no prompt was heard, and of each image the boxes of what its
+        prompt names, the surest first: of things, or of connected parts where the prompt names more than things.
     """
     height, width = images.shape[-2:]
     relevance = torch.ones(len(images), -(-height // TOKEN), -(-width // TOKEN))
-    asked = [i for i, text in enumerate(texts) if text is not None]
-    if asked:
-        embeddings = models.text_encoder.embed([texts[i] or "" for i in asked]).to(images)[:, None]
-        relevance[asked] = models.locator(images[asked], embeddings)[:, 0].float().cpu()
-    return relevance
+    boxes: list[list[Box]] = [[] for _ in texts]
+    heard = {i: text for i, text in enumerate(texts) if text is not None}
+    if heard:
+        embeddings = models.text_encoder.embed(list(heard.values())).to(images)[:, None]
+        found, edges = (each.float().cpu() for each in models.locator.locate(images[list(heard)], embeddings))
+        for row, (i, text) in enumerate(heard.items()):
+            relevance[i] = found[row, 0]
+            things = set(parse(text).classes) <= set(OUTLINED)
+            boxes[i] = boxes_of(relevance[i], edges[row]) if things else boxes_of_parts(relevance[i])
+    return relevance, boxes
 
 
 class ToldPlaces:

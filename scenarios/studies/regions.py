@@ -28,7 +28,7 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
     """Return a row for each question about objects.
 
     Columns: `task`; for each of `WIDTHS` the number of `objects_…` and the share `held_…`; `objects` and `held` of all;
-    `boxed`, the share of them that a box read off the relevance overlaps by `OVERLAP`; mean area of the regions
+    `boxed`, the share of them that a box of the locator overlaps by `OVERLAP`; mean area of the regions
     (`area`) and of the true boxes (`true_area`) as shares of the images that show an object.
 
     Args:
@@ -49,14 +49,14 @@ def measure_regions(batches: Iterable[ImageBatch], tasks: Sequence[Task], models
         for task in asked:
             prompt = naming(task.street_classes)
             embedding = models.text_encoder.embed([prompt]).expand(len(batch.images), 1, -1)
-            relevance = models.locator(batch.images, embedding)[:, 0]
-            for mine, truth in zip(relevance, batch.truths, strict=True):
+            relevance, edges = models.locator.locate(batch.images, embedding)
+            for mine, theirs, truth in zip(relevance[:, 0], edges, batch.truths, strict=True):
                 true = task.true(truth)
                 if len(true):
                     held, area = _held(mine, true, batch.images.shape[-2:])
                     found[task.name] += zip((true.boxes[:, 2] - true.boxes[:, 0]).tolist(), held, strict=True)
                     areas[task.name].append(area)
-                    boxes = torch.tensor(boxes_of(mine)).reshape(-1, 4)
+                    boxes = torch.tensor(boxes_of(mine, theirs)).reshape(-1, 4)
                     boxed[task.name] += [float((row >= OVERLAP).any()) for row in overlaps(true.boxes, boxes)]
     names = [task.name for task in asked]
     rows = [{"task": name, **_row(found[name], areas[name]), "boxed": _mean(boxed[name])} for name in names]

@@ -146,7 +146,7 @@ class Evaluator:
                 "budget": point.budget,
                 "fade": point.fade,
                 "link": [point.link, registry.origin(point.link), self._link_digests[point.link]],
-                **({"panel": self.jury.digests} if registry.owns_task_networks(point.link) else {}),
+                **({"panel": self.jury.digests} if registry.depends_on_judges(point.link) else {}),
                 **({"recorded": recorded} if recorded is not None else {}),
                 **({"receiver": weights_digest(config.neural_weights)} if config.csi == "neural" else {}),
             }

@@ -35,6 +35,12 @@ class Window:
     def _pixels(self) -> tuple[int, int, int, int]:
         return self.upper * STEP, self.left * STEP, self.height * STEP, self.width * STEP
 
+    def holds(self, points: torch.Tensor) -> torch.Tensor:
+        """Return which points [N, 2] (x, y) in pixels lie in it, [N] bool."""
+        top, left, tall, wide = self._pixels()
+        start, end = torch.tensor([left, top]), torch.tensor([left + wide, top + tall])
+        return ((points >= start) & (points < end)).all(1)
+
     def cut(self, images: torch.Tensor) -> torch.Tensor:
         """Cut the window out of images [B, 3, H, W], at [B, 3, 32, 32]; where it reaches out, edges continue."""
         (bottom, right), (top, left, tall, wide) = images.shape[-2:], self._pixels()

@@ -28,10 +28,11 @@ SIDE = 32
 KINDS = ("signs", "anything")
 """Kinds of windows, each with a linear map of its own."""
 SIGNS, ANYTHING = range(2)
-NUMBERS = (16, 32, 48, 64, 96, 128, 192, 224)
+NUMBERS = (16, 32, 48, 64, 96, 128, 192, 256)
 """Numbers of symbols that may be sent of an object."""
-STEPS = (0.9, 0.64, 0.45, 0.32, 0.22, 0.16, 0.11, 0.08)
-"""Steps of the quantiser of components that may be sent of a window, the coarsest first."""
+STEPS = tuple(0.9 * 3 ** (-i / 2) for i in range(6))
+"""Steps of the quantiser of components that may be sent of a window, the coarsest first; each divides every second one
+before it by an odd number, so that a finer index says the coarser one."""
 SNR_DB = (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0, 16.0, 20.0)
 """SNRs after equalisation and combination of copies for which the worth of a window is known, dB."""
 _LIGHT, _COLOUR = 26, 9
@@ -95,7 +96,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     @register_to_config
-    def __init__(self, symbols: int = 224, widths: tuple[int, int, int] = (32, 56, 72), embedding: int = 128) -> None:
+    def __init__(self, symbols: int = 256, widths: tuple[int, int, int] = (32, 56, 72), embedding: int = 128) -> None:
         super().__init__()
         reals, conditions, (fine, mid, deep) = 2 * symbols, 64, widths
         self.ask = nn.Sequential(

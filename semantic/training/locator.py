@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.attention.locator import Locator
-from taskwave.semantic.classes import NUM_CLASSES
+from taskwave.semantic.attention.locator import OUTLINED, Locator
+from taskwave.semantic.classes import NUM_CLASSES, SIGN
 from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.data import open_images
 from taskwave.semantic.language.lexicon import Meaning, phrase
@@ -16,6 +16,7 @@ from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.tasks.objects import CONCEPTS
 from taskwave.semantic.training.attention import token_shares
 from taskwave.semantic.training.batches import ImagePool
+from taskwave.semantic.training.edges import train_edges
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.judges.augmentation import vary
 from taskwave.semantic.training.judges.pools import BoxPool
@@ -144,10 +145,11 @@ def locator_from_sets(folder: Path, steps: int, seed: int, monitor: Monitor) -> 
     net = Locator()
     load_imagenet(net.backbone)
     net = net.to(memory_format=torch.channels_last)
-    signs, everything = (6,), (6, 8, 10)
+    signs, everything = (SIGN,), OUTLINED
     known = {"gtsdb": signs, "roadsigns": signs, "carla": everything}
     pools = {source: BoxPool([open_images(source, "train")], ("any",), mirror=True) for source in known}
     shown = [Shown(pools[source], classes) for source, classes in known.items()]
     masks = ImagePool([open_images("camvid", "train", size=(352, 480))])
     config = FitConfig(steps, 1e-3, weight_decay=1e-2, seed=seed, validate_every=400, autocast=False, warmup=200)
-    return train_locator(net, Fit(net, config, folder), shown, masks, TextEncoder.load(None), monitor)
+    trained = train_locator(net, Fit(net, config, folder), shown, masks, TextEncoder.load(None), monitor)
+    return train_edges(trained, tuple(pools.values()), steps, folder / "edges", seed, monitor)

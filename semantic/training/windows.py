@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from taskwave.semantic.classes import SIGN
-from taskwave.semantic.codec.quantiser import bits, expected_snr_db, restored, scaled
+from taskwave.semantic.codec.quantiser import SNR_DB, bits, restored, scaled
 from taskwave.semantic.codec.windows import ANYTHING, KINDS, NUMBERS, STEPS, Question, WindowCode
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
@@ -41,6 +41,9 @@ RATE = 2e-3
 
 The error of a quantiser falls by ln 4 / 12 of its squared step for each bit; that, as a part of the square error of
 pixels, is worth 1.3e-3, and their looks about half as much again."""
+FINE = 0.3
+"""Step below which square error and bits of a window count more, as the step is finer: what is read needs fine steps,
+whose errors are nothing beside those of coarse ones."""
 ASKED = 12
 """Most signs of a step that the surrogate looks at."""
 WEIGHED = 120
@@ -138,7 +141,7 @@ def train_windows(
         digital = torch.rand(batch, generator=generator) < DIGITAL
         step = STEPS[0] * (STEPS[-1] / STEPS[0]) ** torch.rand(batch, generator=generator)
         snr_db = RANGE_DB[0] + (RANGE_DB[1] - RANGE_DB[0]) * torch.rand(batch, generator=generator)
-        expected = torch.where(digital, expected_snr_db(step), snr_db + 1.5 * torch.randn(batch, generator=generator))
+        expected = torch.where(digital, SNR_DB, snr_db + 1.5 * torch.randn(batch, generator=generator))
         question = Question(drawn.embedding, expected, drawn.kinds)
         symbols = code.encode(drawn.windows, question)
         analog = receive(code, symbols, drawn, snr_db, generator)
@@ -146,12 +149,14 @@ def train_windows(
         rounded = values + (values.round() - values).detach()  # rounding has no slope
         coded = restored(code, rounded, step, drawn.kinds)
         noisy = values + torch.rand(values.shape, generator=generator) - 0.5
-        paid = (digital * step.square() * bits(code, noisy, step, drawn.kinds)).mean()
+        matters = torch.where(digital, (FINE / step).clamp_min(1), 1)
+        paid = (digital * matters * step.square() * bits(code, noisy, step, drawn.kinds)).mean()
         components, gains = (
             torch.where(digital[:, None], ours, theirs) for ours, theirs in zip(coded, analog, strict=True)
         )
         shown = code.decode(components, gains, surroundings(drawn.windows, generator), question).float()
-        error = (drawn.weight * (shown - drawn.windows).square()).sum() / (3 * drawn.weight.sum())
+        weight = matters[:, None, None, None] * drawn.weight
+        error = (weight * (shown - drawn.windows).square()).sum() / (3 * drawn.weight.sum())
         seen = shown.clamp(-0.2, 1.2)
         with torch.autocast(seen.device.type, enabled=False):  # depthwise convolutions are slow in half precision
             looks, meant = eyes.perceptual(seen, drawn.windows, drawn.weight), eyes.meaning(seen, drawn)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from taskwave.semantic.codec.placement import Window, around
-from taskwave.semantic.codec.quantiser import expected_snr_db, restored, scaled
+from taskwave.semantic.codec.quantiser import SNR_DB as QUANTISED_DB
+from taskwave.semantic.codec.quantiser import restored, scaled
 from taskwave.semantic.codec.windows import NUMBERS, SIGNS, SNR_DB, STEPS, Question, WindowCode
 from taskwave.semantic.data import Sample
 from taskwave.semantic.judges.reader import PatchNet, cut
@@ -94,7 +95,7 @@ class _Sign:
     def by_steps(self) -> torch.Tensor:
         """Return the worth [`STEPS`] as quantised components."""
         steps = torch.tensor(STEPS)
-        question = self._question(expected_snr_db(steps))
+        question = self._question(torch.full_like(steps, QUANTISED_DB))
         symbols = self.code.encode(self._windows(len(steps)), question)
         indices = scaled(self.code, symbols, steps, question.kinds).round()
         return self._worth(restored(self.code, indices, steps, question.kinds), question)

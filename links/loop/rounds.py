@@ -1,0 +1,101 @@
+"""The loop in rounds: the receiver says of which windows it is unsure, and gets those finer until it is sure."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import torch
+
+from taskwave.links.loop.content import REFINED
+from taskwave.links.loop.digital import Held, Turn
+from taskwave.links.loop.header import MOST_WINDOWS
+from taskwave.links.loop.link import LoopLink
+from taskwave.links.loop.receiver import Receiver
+from taskwave.links.loop.state import Asked, Shown, Wanted
+from taskwave.phy.channel.air import AirInterface
+from taskwave.phy.links.uci import UciLink
+from taskwave.phy.radio import Radio
+from taskwave.semantic.codec.windows import STEPS
+from taskwave.semantic.tasks.base import Task
+from taskwave.semantic.weights import Models
+
+ENOUGH = 0.9
+"""Share of the best expected worth for which a shorter message does, as another may follow."""
+
+
+class RoundsLink(LoopLink):
+    """Sends windows as bits in rounds, as many as the receiver asks for and the budget and the occasions allow.
+
+    The first message is as short as does; then the receiver, whose task network looked at the picture, says in a word
+    of six bits of which windows it is unsure, or that nothing came. The transmitter sends those windows by a step three
+    times as fine, as what that adds to what is there, or all anew. A word that is misread makes it send what the
+    receiver does not need, or cannot use. Where symbols promise more than bits, or the receiver's task is not about
+    objects, there is one round.
+
+    Args:
+        models: networks of both ends; `Models.judges` are the receiver's.
+        radio: the radio.
+
+    Raises:
+        ValueError: the models have no judges.
+    """
+
+    def __init__(self, models: Models, radio: Radio) -> None:
+        super().__init__(models, radio)
+        self.name += "-rounds"
+        if models.judges is None:
+            raise ValueError(f"the receiver of {self.name!r} looks at its picture, but these models have no judges")
+        self.receiver, self.reports = Receiver(models.judges), UciLink(radio)
+
+    def _asked(self, task: Task) -> Hashable:
+        """Return all that the link knows of a task: the receiver's end knows it."""
+        return task.name
+
+    def _send(
+        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, general: int, air: AirInterface
+    ) -> Shown:
+        asked, task = receiver
+        first = self.digital.plan(wanted, Turn(general), air)
+        if (
+            first is None
+            or not wanted.windows
+            or not self.receiver.can_tell(task)
+            or first.worth <= self.analog.plan(wanted, air.forward(1)).worth
+        ):
+            return super()._send(wanted, receiver, before, general, air)
+        sent: Held | None = None
+        theirs: Held | None = None
+        rows, start, end = list(range(MOST_WINDOWS)), int(before.channel_uses), air.fading.occasions
+        for occasion in range(1, end):
+            cost = self.reports.channel_uses(MOST_WINDOWS + 1, air.reverse(occasion)) if occasion + 1 < end else 0
+            left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start) - cost)
+            turn = Turn(general, occasion, ENOUGH)
+            plan = (
+                self.digital.plan(left, turn, air)
+                if sent is None
+                else self.digital.refine(left, sent, [row for row in rows if row < len(sent.windows)], turn, air)
+            )
+            if plan is None:
+                break
+            before, theirs = self.digital.send(plan, asked, (before, theirs), turn, air)
+            if not cost:
+                break
+            heard, before = self._report(before, theirs, task, air, occasion)
+            rows = [row for row in range(MOST_WINDOWS) if heard[row]]
+            sent = None if heard[MOST_WINDOWS] else plan.held
+            if not any(heard):
+                break
+        return before
+
+    def _report(
+        self, shown: Shown, theirs: Held | None, task: Task, air: AirInterface, occasion: int
+    ) -> tuple[list[bool], Shown]:
+        """Say of which windows the receiver is unsure, and last whether it has none; return what is heard of it."""
+        word = [False] * MOST_WINDOWS + [theirs is None]
+        if theirs is not None:
+            able = (theirs.steps + REFINED < len(STEPS)).tolist()
+            for row in self.receiver.unsure(shown.picture, task, theirs.windows):
+                word[row] = able[row]
+        reverse = air.reverse(occasion)
+        reception = self.reports.send(torch.tensor([word], dtype=torch.uint8), reverse)
+        slots = reception.slots + 2 * air.config.turnaround_slots
+        return reception.bits[0].bool().tolist(), shown.answered(reception.channel_uses, slots)
