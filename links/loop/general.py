@@ -13,7 +13,7 @@ from taskwave.semantic.codec.windows import ANYTHING, Question, WindowCode
 
 SHARE = 1 / 8
 """Largest share of the budget that the general part takes, if it can do with so little."""
-NUMBERS = (224, 192, 128, 96, 64, 48, 32)
+NUMBERS = (128, 96, 64, 48, 32)
 """Numbers of symbols that it may have."""
 
 

@@ -10,6 +10,8 @@ from taskwave.semantic.data.objects import overlaps
 
 FOUND = 0.6
 """Relevance from which a token shows what was asked for; chosen on `val`, as the locator has learnt `train`."""
+COVERED = 0.15
+"""Share of a box that relevant tokens cover at least, weighted by their relevance; also chosen on `val`."""
 SAME = 0.35
 """Overlap, intersection over union, from which two tokens show the same thing."""
 
@@ -18,7 +20,7 @@ def boxes_of(relevance: torch.Tensor, edges: torch.Tensor) -> list[Box]:
     """Return a box for each thing that relevant tokens show, the surest first.
 
     Tokens whose boxes overlap show one thing, and their boxes are averaged, each by its relevance and its overlap with
-    that of the surest.
+    that of the surest. A large box that few tokens speak for is nothing.
 
     Args:
         relevance: relevance [h, w] of tokens of 8 pixels.
@@ -33,7 +35,8 @@ def boxes_of(relevance: torch.Tensor, edges: torch.Tensor) -> list[Box]:
         same[best] = True
         weight = (sure * shared)[same].clamp_min(1e-6)
         left, upper, right, lower = ((weight[:, None] * boxes[same]).sum(0) / weight.sum()).tolist()
-        found.append((left, upper, right, lower))
+        if float(sure[same].sum()) * TOKEN**2 >= COVERED * (right - left) * (lower - upper):
+            found.append((left, upper, right, lower))
         sure, boxes = sure[~same], boxes[~same]
     return found
 

@@ -12,11 +12,11 @@ STEP = 4
 """Pixels to which places and sizes of windows are rounded."""
 SIDES = (4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 36, 48, 64, 84)
 """Sides that a window around an object may have, in steps of 4 pixels: four bits of a header."""
-MARGIN = 0.15
+MARGIN = 0.03
 """Share of its longer side that a window shows beyond an object on every side."""
 SQUARE = 1.6
 """Ratio of the sides of a box from which it takes several windows."""
-FEATHER = 4
+FEATHER = 2
 """Pixels at the edge of a window over which it fades into what is around it."""
 
 Box = tuple[float, float, float, float]
