@@ -28,20 +28,26 @@ class GeneralPart:
     def __init__(self, code: WindowCode, radio: Radio) -> None:
         self.code, self.data = code, SymbolLink(radio)
 
-    def number(self, budget: int, name: str) -> int:
+    def number(self, budget: int, prompt: int, name: str) -> int:
         """Return what both ends know the number of symbols of the general part to be for a budget.
 
+        Args:
+            budget: channel uses of everything.
+            prompt: channel uses of the prompt, which must find room.
+            name: of the link, for the error.
+
         Raises:
-            BudgetError: not even the smallest fits; the message begins with `name`.
+            BudgetError: not even the smallest fits.
         """
         numbers = [number for number in NUMBERS if number <= self.code.most] or [self.code.most]
         costs = [self.data.channel_uses(number) for number in numbers]
-        if costs[-1] > budget:
+        if costs[-1] + prompt > budget:
             raise BudgetError(
-                f"{name}: the general representation alone takes {costs[-1]} channel uses, the budget is {budget}; "
-                f"allow at least {costs[-1]}"
+                f"{name}: general representation and prompt alone take {costs[-1]} and {prompt} channel uses, the budget "
+                f"is {budget}; allow at least {costs[-1] + prompt}"
             )
-        fitting = [n for n, cost in zip(numbers, costs, strict=True) if cost <= SHARE * budget]
+        most = min(SHARE * budget, budget - prompt)
+        fitting = [n for n, cost in zip(numbers, costs, strict=True) if cost <= most]
         return fitting[0] if fitting else numbers[-1]
 
     def nominal_snr(self, number: int, air: AirInterface) -> float:

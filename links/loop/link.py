@@ -56,13 +56,20 @@ class LoopLink:
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; one general part serves all tasks."""
-        number = self.general.number(budget, self.name)
+        number = self.general.number(budget, self._prompt_uses(air), self.name)
         start = self.general.send(images, number, air)
         return serve_once(tasks, self._asked, lambda task: self._serve(images, task, (budget, number), start, air))
 
     def _asked(self, task: Task) -> Hashable:
         """Return all that the link knows of a task: what it is about."""
         return tuple(task.street_classes)
+
+    def _prompt_uses(self, air: AirInterface) -> int:
+        """Count the channel uses that are kept for the prompt.
+
+        Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
+        """
+        return self.prompts.least_uses(air, 0) if self.asks else 0
 
     def _serve(
         self, images: torch.Tensor, task: Task, known: tuple[int, int], start: Shown, air: AirInterface
@@ -71,8 +78,7 @@ class LoopLink:
         batch, (budget, number) = len(images), known
         nominal = self.general.nominal_snr(number, air)
         wish = naming(task.street_classes) if task.street_classes and self.asks else None
-        # Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
-        cost = self.prompts.least_uses(air, 0) if self.asks else 0
+        cost = self._prompt_uses(air)
         heard, spent = self.prompts.send([wish] * batch, start.quality, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
         (relevance, boxes), ended = self._found(images, texts, task), []
@@ -140,13 +146,13 @@ def _decibels(ratio: float) -> float:
 class OracleLoopLink(ToldPlaces, LoopLink):
     """Sends windows where the annotations say the answer lies, wherever the prompt was heard: a bound.
 
-    Arguments are those of `LoopLink`.
+    Arguments are those of `LoopLink`; it asks.
     """
 
     kind: LinkKind = "bound"
 
-    def __init__(self, models: Models, radio: Radio) -> None:
-        super().__init__(models, radio)
+    def __init__(self, models: Models, radio: Radio, carriage: Carriage = "better") -> None:
+        super().__init__(models, radio, carriage=carriage)
         self.name += "-oracle"
 
     def _asked(self, task: Task) -> Hashable:

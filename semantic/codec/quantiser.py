@@ -17,7 +17,7 @@ from taskwave.semantic.codec.windows import WindowCode
 SNR_DB = 20.0
 """SNR in dB that encoder and decoder are told for quantised windows, whatever the step, so that a window has the same
 components for all steps."""
-MOST = 255
+MOST = 1023
 """Largest index of a component."""
 Indices = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float64]
@@ -129,9 +129,8 @@ def _written(values: Indices, model: Model) -> bytes:
     encoder.encode(values, *model)
     coded: bytes = encoder.get_compressed().astype(">u4").tobytes()
     while coded:  # the coder fills whole words
-        shorter = [coded[:-1]]
-        if len(coded) > 1 and coded[-2] < 255:
-            shorter.append(coded[:-2] + bytes([coded[-2] + 1]))
+        size, first = len(coded) - 1, int.from_bytes(coded[:-1])
+        shorter = [each.to_bytes(size) for each in (first, first + 1) if each < 256**size]
         fitting = [each for each in shorter if _holds(each, values, model)]
         if not fitting:
             break
@@ -152,7 +151,7 @@ def _read(coded: bytes, model: Model) -> Indices:
     Raises:
         ValueError: the bytes were written by nobody.
     """
-    words = np.frombuffer(coded + bytes(-len(coded) % 4 + 8), ">u4").astype(np.uint32)
+    words = np.frombuffer(coded + bytes(-len(coded) % 4), ">u4").astype(np.uint32)
     try:
         values: Indices = constriction.stream.queue.RangeDecoder(words).decode(*model)
     except AssertionError as error:  # of the library
