@@ -43,7 +43,7 @@ class GeneralPart:
         costs = [self.data.channel_uses(number) for number in numbers]
         if costs[-1] + prompt > budget:
             raise BudgetError(
-                f"{name}: general representation and prompt alone take {costs[-1]} and {prompt} channel uses, the budget "
+                f"{name}: general representation and prompt take {costs[-1]} and {prompt} channel uses, the budget "
                 f"is {budget}; allow at least {costs[-1] + prompt}"
             )
         most = min(SHARE * budget, budget - prompt)
