@@ -60,7 +60,7 @@ def train_edges(
     """
     net.eval()
     config = FitConfig(steps, 2e-3, weight_decay=1e-2, seed=seed, validate_every=500, autocast=False, warmup=100)
-    fit = Fit(net.to_edges, config, folder)
+    fit = Fit(net.to_edges.requires_grad_(True), config, folder)
 
     def boxes(head: nn.Module, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the boxes found and true [N, 4] of the tokens of 8 crops that show something."""
@@ -86,4 +86,4 @@ def train_edges(
         return {"edges_loss": sum(float(edge_loss(*boxes(fit.averaged, generator))) for _ in range(8)) / 8}
 
     net.to_edges.load_state_dict(fit.run(loss, validate, monitor).state_dict())
-    return net
+    return net.eval()

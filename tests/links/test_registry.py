@@ -30,13 +30,23 @@ def test_links_whose_transmitter_owns_the_task_networks_are_marked(toys: ModuleT
     assert registry.owns_task_networks("toy"), "nobody knows what links of other packages look at"
 
 
-def test_only_links_that_own_the_task_networks_name_them() -> None:
+def test_links_whose_results_depend_on_all_judges_are_marked(toys: ModuleType) -> None:
+    """A receiver that looks at its picture before all has arrived has its own task networks."""
+    names = [name for name in registry.names() if "toy" not in name]
+    owners = [name for name in names if registry.owns_task_networks(name)]
+    depending = [name for name in names if registry.depends_on_judges(name)]
+    assert set(depending) == {*owners, "task-adaptive-windows-rounds"}
+    assert "owns the task networks" not in registry.about("task-adaptive-windows-rounds")
+    assert registry.depends_on_judges("toy")
+
+
+def test_only_links_that_own_the_task_networks_and_receivers_in_rounds_name_them() -> None:
     """No other file of the links reads the judges; whether one does all the same is seen in `test_contract`."""
     folder = Path(registry.__file__).parent
     readers = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if "models.judges" in path.read_text()
     }
-    assert {name for name in readers if not name.startswith("answers/")} == set()
+    assert {name for name in readers if not name.startswith("answers/")} == {"loop/rounds.py"}
 
 
 def test_codecs_whose_extra_is_missing_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch, radio: Radio) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from taskwave.links.base import BudgetError
 from taskwave.links.loop.analog import AnalogMessages
 from taskwave.links.loop.general import NUMBERS, SHARE, GeneralPart
 from taskwave.links.loop.plan import Portion
@@ -34,9 +35,20 @@ def general(code: WindowCode, clear_radio: Radio) -> GeneralPart:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_general_part_is_the_largest_that_fits_its_share(general: GeneralPart, number: int) -> None:
     budget = round(general.data.channel_uses(number) / SHARE)
-    assert general.number(budget, "") == number
+    assert general.number(budget, 0, "") == number
     smaller = [each for each in NUMBERS if each < number] or [number]
-    assert general.number(budget - 1, "") == max(smaller)
+    assert general.number(budget - 1, 0, "") == max(smaller)
+
+
+def test_the_prompt_finds_room_beside_the_general_part(general: GeneralPart) -> None:
+    """Where the budget is short the general part is small, and refused where the smallest leaves no room."""
+    largest, smallest = (general.data.channel_uses(each) for each in (NUMBERS[0], NUMBERS[-1]))
+    budget = round(largest / SHARE)
+    assert general.number(budget, budget - largest, "") == NUMBERS[0]
+    assert general.number(budget, budget - largest + 1, "") == NUMBERS[1]
+    assert general.number(smallest + 40, 40, "") == NUMBERS[-1]
+    with pytest.raises(BudgetError, match=rf"link: .* {smallest} and 41 .* {smallest + 40}; .* {smallest + 41}$"):
+        general.number(smallest + 40, 41, "link")
 
 
 @torch.no_grad()

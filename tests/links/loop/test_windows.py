@@ -2,11 +2,9 @@
 
 import pytest
 import torch
-from torch.nn import functional
 
 from taskwave.links.loop.header import COPIES, GAIN, MOST_WINDOWS, Header, HeaderCode
 from taskwave.links.loop.plan import Portion, enough, rest
-from taskwave.semantic.attention.boxes import boxes_of
 from taskwave.semantic.codec.placement import FEATHER, SIDES, Window, around, tiles
 from taskwave.semantic.codec.windows import NUMBERS, SNR_DB, WindowCode
 
@@ -28,7 +26,7 @@ def test_a_window_fades_into_its_neighbours_but_not_at_the_border_of_the_image()
     black, white = torch.zeros(1, 3, 96, 128), torch.ones(1, 3, 32, 32)
     inner, corner, last = (Window(*place, 8, 8).paste(black, white)[0, 0] for place in ((8, 12), (0, 0), (16, 24)))
     profile = inner[48, 48:80]
-    assert bool((profile[: FEATHER + 1].diff() > 0).all()) and float(profile[0]) < 0.25
+    assert bool((profile[: FEATHER + 1].diff() > 0).all()) and float(profile[0]) == 0.5 / FEATHER
     assert bool((profile[FEATHER:-FEATHER] == 1).all())
     assert torch.allclose(profile, profile.flip(0)) and torch.allclose(profile, inner[32:64, 64])
     assert float(inner[32, 48]) < float(profile[0]), "a corner has neighbours on two sides"
@@ -66,6 +64,14 @@ def test_a_long_box_takes_windows_side_by_side(box: tuple[float, float, float, f
     assert bool(held[box[1] : box[3], box[0] : box[2]].all())
 
 
+def test_points_lie_in_the_window_that_holds_them() -> None:
+    """Of two neighbours one holds a point on the line between them."""
+    points = torch.tensor([[48.0, 32.0], [79.9, 63.9], [80.0, 40.0], [47.9, 40.0], [60.0, 64.0], [60.0, 31.9]])
+    assert Window(8, 12, 8, 8).holds(points).tolist() == [True, True, False, False, False, False]
+    assert Window(8, 20, 8, 8).holds(points).tolist() == [False, False, True, False, False, False]
+    assert Window(8, 12, 8, 8).holds(torch.zeros(0, 2)).shape == (0,)
+
+
 @pytest.mark.parametrize("size", [(336, 448), (91, 125), (16, 16), (600, 33)])
 @pytest.mark.parametrize("grid", [(1, 1), (2, 3), (5, 7)])
 def test_tiles_cover_the_image(size: tuple[int, int], grid: tuple[int, int]) -> None:
@@ -73,32 +79,6 @@ def test_tiles_cover_the_image(size: tuple[int, int], grid: tuple[int, int]) -> 
     for window in tiles(*size, *grid):
         image = window.paste(image, torch.zeros(1, 3, 32, 32))
     assert bool((image < 2.0).all())
-
-
-def test_boxes_are_finer_than_tokens() -> None:
-    covered = torch.zeros(96, 160)
-    covered[13:45, 21:77] = 1
-    covered[60:80, 100:120] = 1
-    (one, other) = boxes_of(functional.avg_pool2d(covered[None], 8)[0])
-    assert one == pytest.approx((21, 13, 77, 45), abs=1.5)
-    assert other == pytest.approx((100, 60, 120, 80), abs=2.5)
-    assert boxes_of(torch.full((12, 20), 0.1)) == []
-
-
-@pytest.mark.parametrize(
-    "signs",
-    [
-        [(64, 16, 112, 40), (80, 40, 96, 64)],
-        [(16, 16, 40, 40), (40, 40, 64, 64)],
-        [(16, 16, 40, 40), (40, 40, 64, 64), (64, 64, 88, 88)],
-    ],
-    ids=["stacked", "diagonal", "three"],
-)
-def test_things_that_touch_have_boxes_of_their_own(signs: list[tuple[int, int, int, int]]) -> None:
-    relevance = torch.zeros(12, 20)
-    for left, upper, right, lower in signs:
-        relevance[upper // 8 : lower // 8, left // 8 : right // 8] = 1
-    assert sorted(boxes_of(relevance)) == [pytest.approx(sign) for sign in sorted(signs)]
 
 
 def test_headers_come_back() -> None:

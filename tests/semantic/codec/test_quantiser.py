@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.codec.quantiser import bits, expected_snr_db, from_bytes, restored, scaled, to_bytes
+from taskwave.semantic.codec.quantiser import (
+    SNR_DB,
+    bits,
+    from_bytes,
+    restored,
+    scaled,
+    to_bytes,
+)
 from taskwave.semantic.codec.windows import ANYTHING, KINDS, SIGNS, STEPS, Question, WindowCode
 
 
@@ -82,7 +89,7 @@ def test_bytes_of_nobody_are_indices_or_an_error_that_is_told(code: WindowCode) 
         except ValueError:
             refused += 1
     assert refused < 150
-    with pytest.raises(ValueError, match="8 bytes are no components of 1 windows"):
+    with pytest.raises(ValueError, match="8 bytes are no components of windows"):
         from_bytes(code, b"\xff" * 8, torch.tensor([STEPS[0]]), torch.tensor([SIGNS]))
 
 
@@ -106,10 +113,27 @@ def test_a_finer_step_costs_more_bits_and_shows_more(code: WindowCode, kind: int
     kinds, grey = torch.full((20,), kind), torch.full((20, 3, 32, 32), 0.5)
     for size in STEPS:
         step = torch.full((20,), size)
-        question = Question(torch.zeros(20, 128), expected_snr_db(step), kinds)
+        question = Question(torch.zeros(20, 128), torch.full((20,), SNR_DB), kinds)
         indices = scaled(code, code.encode(windows, question), step, kinds).round()
         spent.append(float(bits(code, indices, step, kinds).mean()))
         shown = code.decode(*restored(code, indices, step, kinds), grey, question)
         errors.append(float((shown - windows).square().mean()))
     assert spent == sorted(spent) and errors == sorted(errors, reverse=True)
     assert spent[-1] > 2 * spent[0] and errors[-1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("kind", [SIGNS, ANYTHING])
+@pytest.mark.parametrize("grey", [0.0, 1.0])
+def test_black_and_white_come_back_at_the_finest_step(code: WindowCode, kind: int, grey: float) -> None:
+    step, kinds = torch.tensor([STEPS[-1]]), torch.tensor([kind])
+    question = Question(torch.zeros(1, 128), torch.full((1,), SNR_DB), kinds)
+    flat = torch.full((1, 3, 32, 32), grey)
+    indices = scaled(code, code.encode(flat, question), step, kinds).round()
+    assert torch.equal(from_bytes(code, to_bytes(code, indices, step, kinds), step, kinds), indices)
+
+
+def test_bytes_are_never_longer_than_planned(code: WindowCode) -> None:
+    for seed in range(600):
+        indices, step, kinds = usual(code, 1, seed)
+        expected = float(bits(code, indices, step, kinds).sum()) / 8
+        assert len(to_bytes(code, indices, step, kinds)) <= expected + 2, seed
