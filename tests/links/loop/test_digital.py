@@ -81,10 +81,11 @@ def sent(
     plan: DigitalPlan | None,
     before: tuple[Shown, Held | None],
     air: AirInterface,
-    said: Asked,
+    asked: Asked,
 ) -> tuple[Shown, Held | None]:
+    """Send a plan at once."""
     assert plan is not None
-    return messages.send(plan, said, before, TURN, air)
+    return messages.send(plan, asked, before, TURN, air)
 
 
 @pytest.mark.parametrize(("windows", "allowed"), [(TWO, 150), (TWO, 1000), ((), 1000)])
@@ -182,8 +183,8 @@ def test_tiles_are_finer_where_more_of_them_would_be_coarse(
 
 @pytest.mark.parametrize(
     "payload",
-    [b"\x02" + b"\xff" * 8, b"\x02" + bytes(3) + b"\xff" * 30, b"\x03" + bytes(9), b"\x01" + bytes(9), b""],
-    ids=["places", "components", "refined", "none", "empty"],
+    [b"\x02" + b"\xff" * 8, b"\x02" + bytes(3) + b"\xff" * 30, b"\x03" + bytes(9), b"\x01" + bytes(9)],
+    ids=["places", "components", "refined", "none"],
 )
 def test_a_block_that_makes_no_sense_changes_nothing(
     messages: DigitalMessages, wanted: Wanted, before: Shown, air: AirInterface, payload: bytes
@@ -244,5 +245,5 @@ def test_a_later_occasion_is_expected_of_what_the_channel_has_become_by_then(
             for snr_db in (3.0, 9.0)
         )
         both = poor.keys() & good.keys()
-        apart.append(max(good[mcs] - poor[mcs] for mcs in both))
-    assert apart[0] != apart[1], apart
+        apart.append(sum(good[mcs] - poor[mcs] for mcs in both))
+    assert apart[0] > 1.1 * apart[1] > 0, apart

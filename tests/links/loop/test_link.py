@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
-from taskwave.links.base import InformedLink
+from taskwave.links.base import BudgetError, InformedLink
 from taskwave.links.loop.link import Carriage, LoopLink, OracleLoopLink
 from taskwave.links.loop.state import Shown
 from taskwave.phy.channel.air import AirInterface
@@ -28,9 +28,7 @@ def truth_with(box: tuple[float, float, float, float]) -> Truth:
 
 def told(models: Models, radio: Radio, carriage: Carriage) -> OracleLoopLink:
     """A link that knows the places and sends windows in one way."""
-    link = OracleLoopLink(models, radio)
-    link.carriage = carriage
-    return link.informed_by([truth_with(box) for box in BOXES])
+    return OracleLoopLink(models, radio, carriage).informed_by([truth_with(box) for box in BOXES])
 
 
 @pytest.fixture(params=["analog", "digital"])
@@ -170,3 +168,22 @@ def test_links_are_named_by_what_they_do(colour_models: Models, clear_radio: Rad
     names = {carriage: LoopLink(colour_models, clear_radio, asks, carriage).name for carriage in get_args(Carriage)}
     usual = "task-adaptive-windows" + ("" if asks else "-uniform")
     assert names == {"better": usual, "analog": f"{usual}-analog", "digital": f"{usual}-digital"}
+    if asks:
+        told = {carriage: OracleLoopLink(colour_models, clear_radio, carriage).name for carriage in names}
+        assert told == {carriage: f"{name}-oracle" for carriage, name in names.items()}
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_small_budgets_are_kept_or_refused(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage, asks: bool
+) -> None:
+    link, air = LoopLink(colour_models, clear_radio, asks, carriage), interface(clear_radio, 1, 20.0, 2)
+    kept = 0
+    for budget in range(40, 140, 12):
+        try:
+            (delivery,) = link.run(street_images[:1], [SIGNS], budget, air)
+        except BudgetError:
+            continue
+        kept += 1
+        assert int(delivery.channel_uses) <= budget
+    assert kept >= 3
