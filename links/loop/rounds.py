@@ -18,8 +18,8 @@ from taskwave.semantic.codec.windows import STEPS
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
-ENOUGH = 0.9
-"""Share of the best expected worth for which a shorter message does, as another may follow."""
+ENOUGH, LAST_ENOUGH = 0.95, 0.98
+"""Share of the best expected worth for which a shorter message does, as another may follow, and for the last one."""
 
 
 class RoundsLink(LoopLink):
@@ -68,7 +68,7 @@ class RoundsLink(LoopLink):
         for occasion in range(1, end):
             cost = self.reports.channel_uses(MOST_WINDOWS + 1, air.reverse(occasion)) if occasion + 1 < end else 0
             left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start) - cost)
-            turn = Turn(general, occasion, ENOUGH)
+            turn = Turn(general, occasion, ENOUGH if cost else LAST_ENOUGH)
             plan = (
                 self.digital.plan(left, turn, air)
                 if sent is None
