@@ -1,6 +1,7 @@
 """What every registered link owes, whatever it does inside (see `taskwave.links.base`)."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -20,7 +21,8 @@ from taskwave.phy.grid.allocation import Allocation
 from taskwave.phy.radio import Radio
 from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.judges.panel import Panel
-from taskwave.semantic.tasks.base import Task, Truth
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Answer, Detections, Task, Truth
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
@@ -35,13 +37,15 @@ RADIOS: dict[str, dict[str, Any]] = {
         "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
     },
 }
+ROUNDS = "task-adaptive-windows-rounds"
+"""A link whose receiver looks at its picture in between."""
 QUICK = (
     *("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "prompted-avif", "nothing"),
     *("answer", "prompted-answer", "all-answers"),
-    *("task-adaptive-windows-analog", "task-adaptive-windows-digital"),
+    *("task-adaptive-windows-analog", "task-adaptive-windows-digital", ROUNDS),
 )
 """One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
-slow tests, for the plain radio only. Windows are sent in two ways."""
+slow tests, for the plain radio only. Windows are sent in two ways, and in rounds."""
 CASES = [
     pytest.param((radio, name), id=f"{name}-{radio}", marks=[] if name in QUICK else [pytest.mark.slow])
     for radio in RADIOS
@@ -83,6 +87,27 @@ class Untouchable(Panel):
         raise AssertionError(f"a link reads {name} of the judges, which only receivers have")
 
 
+class Unsure:
+    """A judge that never finds anything, so that its receiver asks for all that it can get."""
+
+    name, digest, kinds = "unsure", "1", ("recognition",)
+
+    def answer(self, images: torch.Tensor, truths: Sequence[Truth]) -> list[Answer]:
+        assert not any(truth.is_known for truth in truths), "nobody tells what is true"
+        return [Detections.none() for _ in images]
+
+
+class TwoThings:
+    """A locator that finds two things in every image, whatever is asked."""
+
+    def locate(self, images: torch.Tensor, prompts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        relevance = torch.zeros(len(images), prompts.shape[1], 12, 16)
+        relevance[..., 2:5, 2:5], relevance[..., 6:10, 8:12] = 0.9, 0.8
+        edges = torch.tensor([64.0, 48, 96, 80])[:, None, None].repeat(len(images), 1, 12, 16)
+        edges[..., :6, :6] = torch.tensor([16.0, 16, 40, 40])[:, None, None]
+        return relevance, edges
+
+
 class Told:
     """A link that is shown annotations, as the evaluator of a sweep shows them: cars and ground in one place."""
 
@@ -104,12 +129,31 @@ def make(name: str, models: Models, radio: Radio) -> Link:
 @pytest.fixture(scope="module")
 def models(case: tuple[str, str], colour_models: Models) -> Models:
     """Models with the judges of the receivers."""
+    if case[1] == ROUNDS:
+        windows = deepcopy(colour_models.windows)
+        windows.worth.fill_(0.1)  # bits promise more than symbols, as rounds are of bits,
+        windows.step_worth.fill_(0.9)  # and coarse ones at first do
+        return replace(colour_models, judges=Panel([Unsure()]), windows=windows, locator=TwoThings())
     judges = Panel([colour_models.segmentation]) if case[1] in ANSWERS else Untouchable.__new__(Untouchable)
     return replace(colour_models, judges=judges)
 
 
 @pytest.fixture(scope="module")
+def tasks(case: tuple[str, str]) -> tuple[Task, Task]:
+    """Two tasks: label maps, but of a link in rounds objects, of which alone its receiver can be unsure."""
+    if case[1] == ROUNDS:
+        return questions.read("which cars are there?"), questions.read("which traffic signs are there?")
+    return CARS, GROUND
+
+
+@pytest.fixture(scope="module")
 def link(case: tuple[str, str], models: Models, radio: Radio) -> Link:
+    return make(case[1], models, radio)
+
+
+@pytest.fixture
+def anew(case: tuple[str, str], models: Models, radio: Radio) -> Link:
+    """The same link, made once more."""
     return make(case[1], models, radio)
 
 
@@ -119,8 +163,8 @@ def air(radio: Radio) -> AirInterface:
 
 
 @pytest.fixture(scope="module")
-def deliveries(link: Link, images: torch.Tensor, air: AirInterface) -> list[Delivery]:
-    return link.run(images, [CARS, GROUND], BUDGET, air)
+def deliveries(link: Link, images: torch.Tensor, air: AirInterface, tasks: tuple[Task, Task]) -> list[Delivery]:
+    return link.run(images, tasks, BUDGET, air)
 
 
 def assert_equal(one: Delivery, other: Delivery) -> None:
@@ -181,7 +225,12 @@ class Message:
 
 @pytest.fixture(scope="module")
 def watched(
-    link: Link, radio: Radio, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+    link: Link,
+    radio: Radio,
+    images: torch.Tensor,
+    air: AirInterface,
+    deliveries: list[Delivery],
+    tasks: tuple[Task, Task],
 ) -> tuple[Delivery, list[Message]]:
     """One more run and all its messages. `deliveries` has run already: calibrations are not sent again."""
     response, carry = Air.frequency_response, radio.medium.carry
@@ -205,7 +254,7 @@ def watched(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Air, "frequency_response", responding)
         patch.setattr(radio.medium, "carry", carried)
-        (delivery,) = link.run(images, [CARS], BUDGET, air)
+        (delivery,) = link.run(images, tasks[:1], BUDGET, air)
     return delivery, messages
 
 
@@ -238,6 +287,17 @@ def test_lasts_as_long_as_its_messages(radio: Radio, watched: tuple[Delivery, li
             assert lasted >= least + knowing * radio.config.precoding.csi_age_slots
 
 
+def test_a_link_in_rounds_hears_of_every_message_but_the_last(
+    case: tuple[str, str], watched: tuple[Delivery, list[Message]]
+) -> None:
+    """So the other tests of it here are of several rounds."""
+    if case[1] == ROUNDS:
+        for image in range(2):
+            mine = [m for m in watched[1] if image in m.air.images.tolist() and m.air.csi_age_s is None]
+            ways = {(m.air.occasion, m.air.direction) for m in mine}
+            assert ways == {(0, "forward"), (0, "reverse"), (1, "forward"), (1, "reverse"), (2, "forward")}
+
+
 def test_more_feedback_lasts_longer(deliveries: list[Delivery], radio: Radio) -> None:
     for delivery in deliveries:
         asked = delivery.feedback_uses > 0
@@ -245,24 +305,29 @@ def test_more_feedback_lasts_longer(deliveries: list[Delivery], radio: Radio) ->
 
 
 def test_repeats_itself(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], models: Models, radio: Radio
+    link: Link,
+    images: torch.Tensor,
+    air: AirInterface,
+    deliveries: list[Delivery],
+    anew: Link,
+    tasks: tuple[Task, Task],
 ) -> None:
-    for again in (link, make(link.name, models, radio)):
-        for one, other in zip(deliveries, again.run(images, [CARS, GROUND], BUDGET, air), strict=True):
+    for again in (link, anew):
+        for one, other in zip(deliveries, again.run(images, tasks, BUDGET, air), strict=True):
             assert_equal(one, other)
 
 
 def test_a_task_does_not_depend_on_the_others(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], tasks: tuple[Task, Task]
 ) -> None:
-    (alone,) = link.run(images, [GROUND], BUDGET, air)
+    (alone,) = link.run(images, tasks[1:], BUDGET, air)
     assert_equal(alone, deliveries[1])
 
 
 def test_an_image_does_not_depend_on_its_batch(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], tasks: tuple[Task, Task]
 ) -> None:
-    (alone,) = link.run(images[1:], [CARS], BUDGET, air.select(slice(1, 2)))
+    (alone,) = link.run(images[1:], tasks[:1], BUDGET, air.select(slice(1, 2)))
     whole = deliveries[0]
     assert torch.equal(alone.channel_uses, whole.channel_uses[1:])
     assert torch.equal(alone.outage, whole.outage[1:])
@@ -274,9 +339,9 @@ def test_an_image_does_not_depend_on_its_batch(
 
 
 def test_a_larger_budget_is_used(
-    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery]
+    link: Link, images: torch.Tensor, air: AirInterface, deliveries: list[Delivery], tasks: tuple[Task, Task]
 ) -> None:
-    (larger,) = link.run(images, [CARS], 2 * BUDGET, air)
+    (larger,) = link.run(images, tasks[:1], 2 * BUDGET, air)
     assert bool((larger.channel_uses <= 2 * BUDGET).all())
     assert bool((larger.channel_uses >= deliveries[0].channel_uses).all())
 
@@ -295,9 +360,9 @@ def deep_fade(radio: Radio) -> AirInterface:
 
 
 def test_an_outage_is_answered_from_the_prior(
-    link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models
+    link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models, tasks: tuple[Task, Task]
 ) -> None:
-    (delivery,) = link.run(images, [CARS], BUDGET, deep_fade)
+    (delivery,) = link.run(images, tasks[:1], BUDGET, deep_fade)
     prior = Prior(colour_models).image(91, 125)
     labels = colour_models.segmentation.predict(prior[None])[0]
     labels[~torch.isin(labels, torch.tensor(CARS.classes, dtype=torch.uint8))] = NO_ANSWER

@@ -5,9 +5,13 @@ import torch
 from torch.nn import functional
 
 from taskwave.semantic.codec.quantiser import (
+    MOST,
     SNR_DB,
     bits,
     from_bytes,
+    refined_bits,
+    refined_from_bytes,
+    refined_to_bytes,
     restored,
     scaled,
     to_bytes,
@@ -137,3 +141,64 @@ def test_bytes_are_never_longer_than_planned(code: WindowCode) -> None:
         indices, step, kinds = usual(code, 1, seed)
         expected = float(bits(code, indices, step, kinds).sum()) / 8
         assert len(to_bytes(code, indices, step, kinds)) <= expected + 2, seed
+
+
+def in_two(
+    code: WindowCode, count: int, seed: int
+) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    """Fine and coarse indices of windows as they are distributed by the code, and fine steps and kinds."""
+    fine, step, kinds = usual(code, count, seed, STEPS[2:])
+    return fine, (fine / 3).round(), (step, kinds)
+
+
+def test_every_second_step_is_a_third() -> None:
+    """So a coarse index says which three fine ones it may be, and fine ones say the coarse one."""
+    assert all(coarse / fine == pytest.approx(3) for coarse, fine in zip(STEPS, STEPS[2:], strict=False))
+    values = torch.linspace(-9, 9, 4001)
+    assert torch.equal((values / STEPS[1]).round(), ((values / STEPS[3]).round() / 3).round())
+
+
+@pytest.mark.parametrize("count", [1, 5, 30])
+def test_what_comes_in_two_is_about_as_long_as_at_once(code: WindowCode, count: int) -> None:
+    for seed in range(10):
+        fine, coarse, (step, kinds) = in_two(code, count, seed)
+        parts = to_bytes(code, coarse, 3 * step, kinds), refined_to_bytes(code, fine, coarse, step, kinds)
+        assert abs(sum(map(len, parts)) - len(to_bytes(code, fine, step, kinds))) <= 3
+        assert abs(len(parts[1]) - float(refined_bits(code, fine, coarse, step, kinds).sum()) / 8) <= 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 30])
+def test_thirds_come_back_whatever_zeros_follow(code: WindowCode, count: int) -> None:
+    """Also of indices that are not at all as the code expects them, so long as the coarse ones hold them."""
+    generator = torch.Generator().manual_seed(0)
+    for seed in range(10):
+        likely, coarse, (step, kinds) = in_two(code, count, seed)
+        shape = (count, 2 * code.most)
+        wild = torch.randint(-MOST // 3, MOST // 3 + 1, shape, generator=generator).float()
+        anywhere = 3 * wild + torch.randint(-1, 2, shape, generator=generator)
+        for fine, about in ((likely, coarse), (anywhere, wild)):
+            coded = refined_to_bytes(code, fine, about, step, kinds)
+            for zeros in (0, 1, 3, 4, 50):
+                assert torch.equal(refined_from_bytes(code, coded + bytes(zeros), about, step, kinds), fine)
+
+
+def test_thirds_take_the_bits_that_fine_indices_take_more_than_coarse_ones(code: WindowCode) -> None:
+    fine, coarse, (step, kinds) = in_two(code, 40, 0)
+    more = bits(code, fine, step, kinds) - bits(code, coarse, 3 * step, kinds)
+    taken = refined_bits(code, fine, coarse, step, kinds)
+    assert float(taken.sum()) == pytest.approx(float(more.sum()), rel=0.01)
+    torch.testing.assert_close(taken, more, rtol=0.01, atol=0.5)
+
+
+def test_bytes_of_nobody_are_thirds_or_an_error_that_is_told(code: WindowCode) -> None:
+    generator, refused = torch.Generator().manual_seed(0), 0
+    for seed in range(100):
+        _, coarse, (step, kinds) = in_two(code, 1 + seed % 5, seed)
+        length = int(torch.randint(120, (), generator=generator))
+        garbage = bytes(torch.randint(256, (length,), generator=generator).tolist())
+        try:
+            fine = refined_from_bytes(code, garbage, coarse, step, kinds)
+            assert float((fine - 3 * coarse).abs().max()) <= 1
+        except ValueError:
+            refused += 1
+    assert refused < 50
