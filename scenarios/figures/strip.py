@@ -1,5 +1,6 @@
 """The image strip: what each stage of a link and a baseline make of the same images, with their answers below."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import fill
@@ -20,10 +21,15 @@ from taskwave.scenarios.figures.style import channel_label
 from taskwave.scenarios.sweep.evaluation import Evaluator
 from taskwave.scenarios.sweep.judge import truths_or_agreed
 from taskwave.scenarios.sweep.points import SweepPoint
-from taskwave.semantic.tasks.base import Answer
+from taskwave.semantic.tasks.base import Answer, Task, Truth
+from taskwave.semantic.tasks.objects import AboutObjects
 
 _PLAIN = 244
 """Grey level of panels without content."""
+ROOM = 1.4
+"""Side of a close-up relative to the longer one of the object in it."""
+CLOSEUP = 0.5
+"""Height of a close-up relative to the image."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Strip:
     """Stages from left to right."""
     caption: str
     """Caption of the figure."""
+    closeups: torch.Tensor | None = None
+    """Part of each image that is also drawn enlarged, [B, 4] edges in pixels, nan for none; None: no image has one."""
 
 
 def evaluate_strip(evaluator: Evaluator, config: StripConfig) -> Strip:
@@ -92,7 +100,23 @@ def evaluate_strip(evaluator: Evaluator, config: StripConfig) -> Strip:
         columns.append(column(name, image, evaluator.jury.answers(delivery, task, batch.truths)[few]))
     where = f"{config.budget:,} channel uses each, $E_s/N_0$ = {config.es_n0_db:g} dB"
     caption = f"{config.task}: {where}, {channel_label(evaluator.scenario.radio.channel_name)}"
-    return Strip(tuple(columns), caption)
+    return Strip(tuple(columns), caption, _closeups(task, truths))
+
+
+def _closeups(task: Task, truths: Sequence[Truth]) -> torch.Tensor | None:
+    """Return a square around the largest true object of each image; None for questions that are not about objects."""
+    if not isinstance(task, AboutObjects):
+        return None
+    parts = torch.full((len(truths), 4), torch.nan)
+    for row, truth in enumerate(truths):
+        boxes = task.true(truth).boxes
+        if len(boxes):
+            sides = boxes[:, 2:] - boxes[:, :2]
+            largest = int(sides.prod(1).argmax())
+            middle = (boxes[largest, :2] + boxes[largest, 2:]) / 2
+            half = ROOM / 2 * sides[largest].max()
+            parts[row] = torch.cat([middle - half, middle + half])
+    return parts
 
 
 def strip_figure(strip: Strip) -> Figure:
@@ -109,6 +133,8 @@ def strip_figure(strip: Strip) -> Figure:
         axes[0][i].set_title(column.title, fontsize=9, fontweight="bold")
         for b in range(num_images):
             _draw_image(axes[2 * b][i], column, b, (height, width))
+            if strip.closeups is not None and column.heat is None and column.images is not None:
+                _draw_closeup(axes[2 * b][i], column.images[b], strip.closeups[b].tolist())
             _draw_answer(axes[2 * b + 1][i], column, b)
     figure.suptitle(strip.caption, fontsize=9, color="#555555")
     marks = [Patch(color=colour) for colour in (HIT, MISSED, FALSE)]
@@ -139,6 +165,19 @@ def _draw_image(axis: Axes, column: Column, b: int, size: tuple[int, int]) -> No
         span = heat.max() - heat.min()
         if span > 0:  # Else nothing was asked for.
             axis.imshow(((heat - heat.min()) / span).numpy(), cmap="inferno", alpha=0.6, interpolation="none")
+
+
+def _draw_closeup(axis: Axes, image: torch.Tensor, part: list[float]) -> None:
+    """Draw a part of an image [3, H, W] enlarged, in the lower corner that is farther from it."""
+    if any(math.isnan(edge) for edge in part):
+        return
+    left, upper, right, lower = part
+    height, width = image.shape[-2:]
+    share = CLOSEUP * height / width
+    inset = axis.inset_axes((0 if left + right > width else 1 - share, 0, share, CLOSEUP))
+    inset.imshow(image.permute(1, 2, 0).numpy().clip(0, 1), interpolation="none")
+    inset.set(xlim=(left - 0.5, right - 0.5), ylim=(lower - 0.5, upper - 0.5), xticks=[], yticks=[])
+    inset.spines[:].set(color="white", linewidth=1.2)
 
 
 def _draw_answer(axis: Axes, column: Column, b: int) -> None:

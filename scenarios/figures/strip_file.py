@@ -54,6 +54,8 @@ def _write(path: Path, strip: Strip, key: str) -> None:
             arrays[f"answers{i}"] = column.answers.numpy()
         if column.heat is not None:
             arrays[f"heat{i}"] = column.heat.numpy()
+    if strip.closeups is not None:
+        arrays["closeups"] = strip.closeups.numpy()
     texts = json.dumps({"key": key, "columns": columns, "caption": strip.caption})
     write_atomically(path, lambda file: np.savez_compressed(file, texts=np.array(texts), **arrays))
 
@@ -76,4 +78,4 @@ def _read(path: Path, key: str | None) -> Strip | None:
         images = None if pixels is None else pixels.float() / 255
         parts = arrays.get(f"answers{i}"), arrays.get(f"heat{i}")
         columns.append(Column(column["title"], images, *parts, tuple(column["notes"])))
-    return Strip(tuple(columns), texts["caption"])
+    return Strip(tuple(columns), texts["caption"], arrays.get("closeups"))

@@ -86,4 +86,5 @@ def train_edges(
         return {"edges_loss": sum(float(edge_loss(*boxes(fit.averaged, generator))) for _ in range(8)) / 8}
 
     net.to_edges.load_state_dict(fit.run(loss, validate, monitor).state_dict())
-    return net.eval()
+    net.eval()
+    return net
