@@ -20,7 +20,7 @@ def test_attention_is_drawn_only_where_something_was_asked() -> None:
 def test_a_part_of_every_image_is_drawn_enlarged_where_there_is_one() -> None:
     images, answers = torch.rand(3, 3, 40, 80), torch.zeros(3, 40, 80, 3, dtype=torch.uint8)
     columns = (
-        Column("original", images, answers),
+        Column("original", images, answers, None, ("",) * 3),
         Column("attention", images, None, torch.rand(3, 4, 4), ("signs",) * 3),
     )
     parts = torch.tensor([[60.0, 5, 70, 15], [10, 5, 20, 15], [torch.nan] * 4])
