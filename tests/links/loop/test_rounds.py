@@ -156,7 +156,7 @@ def test_a_lost_first_block_is_told_and_sent_anew(
     assert [content for _, content in again] == 2 * [sent[0][1]]
     assert usual.image is not None and late.image is not None
     assert torch.equal(usual.image, late.image)
-    assert int(late.channel_uses) > int(usual.channel_uses) and int(late.feedback_uses) > int(usual.feedback_uses)
+    assert int(late.channel_uses) > int(usual.channel_uses) and int(late.feedback_uses) >= int(usual.feedback_uses)
 
 
 @pytest.mark.parametrize("occasions", [2, 3])
