@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from taskwave.links.loop import digital
 from taskwave.links.loop.adaptation import _CALIBRATION, LinkAdaptation, Report
 from taskwave.links.loop.content import REFINED, Again, Content, read_payload
 from taskwave.links.loop.digital import LENGTHS, USUAL, DigitalMessages, DigitalPlan, Held, Turn
@@ -353,10 +354,19 @@ def test_a_thrifty_message_is_shorter_and_nearly_as_good(
     assert full is not None and short is not None
     assert full.allowed == 1000 and short.allowed < 500
     assert short.worth >= 0.9 * full.worth and short.held.windows == TWO
-    content = content_of(short)
-    assert content.grid is None, "what is saved is not for the whole image"
     smaller = messages.plan(replace(wanted, allowed=max(n for n in LENGTHS if n < short.allowed)), TURN, air)
     assert smaller is None or smaller.worth < 0.9 * full.worth, "no shorter one does"
+
+
+def test_what_a_thrifty_message_leaves_is_not_for_the_whole_image(
+    messages: DigitalMessages, wanted: Wanted, air: AirInterface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although tiles would find room where messages may only be long."""
+    monkeypatch.setattr(digital, "LENGTHS", (1000,))
+    full, thrifty = (messages.plan(wanted, replace(TURN, enough=enough), air) for enough in (1.0, 0.9))
+    assert full is not None and thrifty is not None and full.allowed == thrifty.allowed
+    assert content_of(full).grid is not None and content_of(thrifty).grid is None
+    assert content_of(thrifty).windows == TWO
 
 
 def test_a_thrifty_refinement_is_shorter_and_nearly_as_sure(
