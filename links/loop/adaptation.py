@@ -53,6 +53,7 @@ class LinkAdaptation:
             air: air that it is sent over, for its mean SNR.
         """
         prediction = arrival_prediction(self.radio.rehearsal or self.radio, air.es_n0_db, _CALIBRATION)
+        occasion = min(occasion, _CALIBRATION.occasions - 1)
         key, among = (air.es_n0_db, allowed, occasion), torch.arange(_CALIBRATION.draws)
         if key not in self._arrivals:
             self._arrivals[key] = self._expected(allowed, occasion, prediction)

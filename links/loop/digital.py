@@ -225,7 +225,8 @@ class DigitalMessages:
 
     def _lengths(self, allowed: int, turn: Turn) -> list[int]:
         """List how many channel uses a message may occupy, rising."""
-        return [allowed] if turn.enough == 1 else [length for length in LENGTHS if length <= allowed]
+        shorter = [] if turn.enough == 1 else [length for length in LENGTHS if length < allowed]
+        return [*shorter, allowed] if allowed > 0 else []
 
     def _components(self, wanted: Wanted, windows: Sequence[Window], *, about: bool = True) -> torch.Tensor:
         """Return the components [n, 2 S] of windows in units of pixels, for the question or for none."""

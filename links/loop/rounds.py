@@ -1,12 +1,12 @@
 """The loop in rounds: the receiver says of which windows it is unsure, and gets those finer until it is sure."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import torch
 
 from taskwave.links.loop.content import REFINED
-from taskwave.links.loop.digital import Held, Turn
+from taskwave.links.loop.digital import DigitalPlan, Held, Turn
 from taskwave.links.loop.header import MOST_WINDOWS
 from taskwave.links.loop.link import LoopLink
 from taskwave.links.loop.receiver import Receiver
@@ -67,35 +67,56 @@ class RoundsLink(LoopLink):
         rows, start, end = list(range(MOST_WINDOWS)), int(before.channel_uses), air.fading.occasions
         for occasion in range(1, end):
             cost = self.reports.channel_uses(MOST_WINDOWS + 1, air.reverse(occasion)) if occasion + 1 < end else 0
-            left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start) - cost)
-            turn = Turn(general, occasion, ENOUGH if cost else LAST_ENOUGH)
-            plan = (
-                self.digital.plan(left, turn, air)
-                if sent is None
-                else self.digital.refine(left, sent, [row for row in rows if row < len(sent.windows)], turn, air)
-            )
+            left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start))
+            turn, plan = Turn(general, occasion, ENOUGH), None
+            if cost:
+                plan = self._next(replace(left, allowed=left.allowed - cost), sent, rows, turn, air)
+            if plan is None or (occasion == 1 and plan.worth < ENOUGH * first.worth):
+                # A word would cost too much: this is the last message, of which nobody needs to hear.
+                cost, turn = 0, Turn(general, occasion, LAST_ENOUGH)
+                plan = self._next(left, sent, rows, turn, air)
             if plan is None:
                 break
+            if occasion > 1:
+                before = before.later(before.picture, 0, air.config.turnaround_slots)
+            held = theirs
             before, theirs = self.digital.send(plan, asked, (before, theirs), turn, air)
             if not cost:
                 break
-            heard, before = self._report(before, theirs, task, air, occasion)
+            heard, before = self._report(before, (held, theirs), task, air, occasion)
             rows = [row for row in range(MOST_WINDOWS) if heard[row]]
-            sent = None if heard[MOST_WINDOWS] else plan.held
+            sent = sent if heard[MOST_WINDOWS] else plan.held
             if not any(heard):
                 break
         return before
 
+    def _next(
+        self, wanted: Wanted, sent: Held | None, rows: Sequence[int], turn: Turn, air: AirInterface
+    ) -> DigitalPlan | None:
+        """Plan a message: finer windows for one who holds what was `sent`, or all of them."""
+        if sent is None:
+            return self.digital.plan(wanted, turn, air)
+        return self.digital.refine(wanted, sent, [row for row in rows if row < len(sent.windows)], turn, air)
+
     def _report(
-        self, shown: Shown, theirs: Held | None, task: Task, air: AirInterface, occasion: int
+        self, shown: Shown, held: tuple[Held | None, Held | None], task: Task, air: AirInterface, occasion: int
     ) -> tuple[list[bool], Shown]:
-        """Say of which windows the receiver is unsure, and last whether it has none; return what is heard of it."""
-        word = [False] * MOST_WINDOWS + [theirs is None]
+        """Say of which windows the receiver is unsure, and last whether nothing came; return what is heard of it.
+
+        Args:
+            shown: what it shows.
+            held: what it held before the last message, and holds.
+            task: its task.
+            air: air of this image alone.
+            occasion: forward occasion of the message.
+        """
+        before, theirs = held
+        word = [False] * MOST_WINDOWS + [theirs is before]
         if theirs is not None:
             able = (theirs.steps + REFINED < len(STEPS)).tolist()
             for row in self.receiver.unsure(shown.picture, task, theirs.windows):
                 word[row] = able[row]
         reverse = air.reverse(occasion)
         reception = self.reports.send(torch.tensor([word], dtype=torch.uint8), reverse)
-        slots = reception.slots + 2 * air.config.turnaround_slots
+        slots = reception.slots + air.config.turnaround_slots
         return reception.bits[0].bool().tolist(), shown.answered(reception.channel_uses, slots)

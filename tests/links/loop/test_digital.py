@@ -392,3 +392,14 @@ def test_a_message_meets_the_channel_of_its_occasion(
         turns = [replace(TURN, occasion=occasion) for occasion in (1, 8)]
         arrived.append([faded.send(plan, wanted.said, (before, None), turn, air)[1] is not None for turn in turns])
     assert {True, False} <= {one for one, _ in arrived} and any(one != other for one, other in arrived)
+
+
+def test_a_thrifty_message_is_nearly_as_good_whatever_is_allowed(
+    messages: DigitalMessages, wanted: Wanted, air: AirInterface
+) -> None:
+    """Also where all that is allowed is needed, and is none of the usual lengths."""
+    for allowed in range(40, 300, 9):
+        mine = replace(wanted, allowed=allowed)
+        full, short = (messages.plan(mine, replace(TURN, enough=enough), air) for enough in (1.0, 0.95))
+        assert (full is None) == (short is None), allowed
+        assert full is None or short is None or short.worth >= 0.95 * full.worth, allowed

@@ -86,7 +86,7 @@ def image(street_images: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def air(clear_radio: Radio, interface) -> AirInterface:
-    return interface(clear_radio, 1, 20.0, 3)
+    return interface(clear_radio, 1, 20.0, 4)
 
 
 def run(link: LoopLink, image: torch.Tensor, air: AirInterface, budget: int = BUDGET, task=SIGNS) -> Delivery:
@@ -122,14 +122,14 @@ def test_windows_of_which_the_receiver_is_unsure_come_finer_until_the_occasions_
         pictures.append(delivery.image[0])
     (first, content), *others = sent
     assert first == 1 and isinstance(content, Content) and content.step == 0 and len(content.windows) == 2
-    assert others == [(2, Again(rows))]
+    assert others == [(2, Again(rows)), (3, Again(rows))]
     for row, box in enumerate(BOXES):
         x0, y0, x1, y1 = (int(edge) for edge in box)
         errors = [float((each - image[0])[:, y0:y1, x0:x1].square().mean()) for each in pictures]
         assert errors[1] < 0.9 * errors[0] if row in rows else errors[1] == errors[0]
 
 
-@pytest.mark.parametrize(("last", "messages"), [(2, 1), (3, 2)])
+@pytest.mark.parametrize(("last", "messages"), [(2, 1), (3, 2), (5, 3), (7, 3)])
 def test_rounds_end_with_the_occasions_or_the_finest_step(
     colour_models: Models, clear_radio: Radio, image: torch.Tensor, interface, last: int, messages: int
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_lost_first_block_is_told_and_sent_anew(
     assert int(late.channel_uses) > int(usual.channel_uses) and int(late.feedback_uses) >= int(usual.feedback_uses)
 
 
-@pytest.mark.parametrize("occasions", [2, 3])
+@pytest.mark.parametrize("occasions", [2, 3, 5])
 def test_never_more_channel_uses_than_the_budget(
     colour_models: Models, radio: Radio, street_images: torch.Tensor, interface, occasions: int
 ) -> None:
@@ -232,3 +232,53 @@ def test_a_receiver_without_task_networks_is_told_so(colour_models: Models, clea
     with pytest.raises(ValueError, match=r"'task-adaptive-windows-rounds' looks at its picture, .* have no judges"):
         RoundsLink(replace(colour_models, judges=None), clear_radio)
     assert RoundsLink(models_with(colour_models, 0.2, 0.2), clear_radio).name == "task-adaptive-windows-rounds"
+
+
+def test_the_way_back_is_waited_for_only_where_a_message_comes(
+    colour_models: Models, clear_radio: Radio, image: torch.Tensor, interface
+) -> None:
+    """After the receiver's last word nothing turns around."""
+    air, turn = interface(clear_radio, 1, 20.0, 3), clear_radio.config.turnaround_slots
+    lasted = []
+    for sure in ((0.9, 0.9), (0.2, 0.2)):
+        link = RoundsLink(models_with(colour_models, *sure), clear_radio)
+        sent = watch(link)
+        lasted.append((int(run(link, image, air).airtime_slots), len(sent)))
+    (short, one), (long, two) = lasted
+    assert (one, two) == (1, 2)
+    word, prompt = link.reports.slots(MOST_WINDOWS + 1, air.reverse(1)), 1
+    assert short == 1 + turn + prompt + turn + 1 + turn + word, "general part, prompt, windows, word"
+    assert long == short + turn + 1
+
+
+@pytest.mark.parametrize("occasions", [2, 3])
+def test_small_budgets_are_for_one_message_without_a_word(
+    colour_models: Models, clear_radio: Radio, image: torch.Tensor, interface, occasions: int
+) -> None:
+    """Where a link of one round shows windows, one of several does."""
+    models, air, shown = models_with(colour_models, 0.2, 0.2), interface(clear_radio, 1, 20.0, occasions), 0
+    for budget in range(90, 190, 7):
+        try:
+            once = run(LoopLink(models, clear_radio), image, air, budget)
+        except BudgetError:
+            continue
+        rounds = run(RoundsLink(models, clear_radio), image, air, budget)
+        assert once.image is not None and rounds.image is not None
+        if not torch.equal(once.image, once.stages["coarse"]):
+            shown += 1
+            assert not torch.equal(rounds.image, rounds.stages["coarse"]), budget
+    assert shown >= 3
+
+
+def test_a_lost_refinement_is_told_and_sent_anew(
+    colour_models: Models, clear_radio: Radio, image: torch.Tensor, interface
+) -> None:
+    """Else the next one would refine what the receiver does not hold."""
+    models, pictures = models_with(colour_models, 0.9, 0.2), []
+    for occasions, lost in ((3, None), (4, 2)):
+        link = RoundsLink(models, clear_radio)
+        sent = watch(link, lost)
+        pictures.append(run(link, image, interface(clear_radio, 1, 20.0, occasions)).image)
+        assert [content for _, content in sent[1:]] == [Again((1,))] * (occasions - 2)
+    assert pictures[0] is not None and pictures[1] is not None
+    assert torch.equal(*pictures)
