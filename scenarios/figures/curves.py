@@ -163,10 +163,10 @@ def _distance_axis(axes: list[list[Axes]], table: pd.DataFrame) -> None:
 def _bandwidth_axis(axes: list[list[Axes]], table: pd.DataFrame) -> None:
     """Describe the axis of the bandwidth ratio, and of channel uses above where all images have one size."""
     table = table[table["bandwidth_ratio"] > 0]
-    wide = table["bandwidth_ratio"].max() > 10 * table["bandwidth_ratio"].min()
+    span = table["bandwidth_ratio"].max() / table["bandwidth_ratio"].min()
     for axis in (axis for row in axes for axis in row):
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 5, 7)))
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > 5 else (1, 1.5, 2, 3, 5, 7)))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[-1]:
@@ -174,7 +174,7 @@ def _bandwidth_axis(axes: list[list[Axes]], table: pd.DataFrame) -> None:
     num_values = table["channel_uses"] / table["bandwidth_ratio"]
     if num_values.max() / num_values.min() < 1.001:
         for axis in axes[0]:
-            _uses_on_top(axis, float(num_values.median()), wide=wide)
+            _uses_on_top(axis, float(num_values.median()), wide=span > 10)
 
 
 def _uses_on_top(axis: Axes, num_values: float, *, wide: bool) -> None:
