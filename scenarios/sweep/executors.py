@@ -3,14 +3,16 @@
 import os
 import pickle
 import signal
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 import loky
 import torch
@@ -50,8 +52,9 @@ def compute(evaluator: Evaluator, point: SweepPoint, store: PointStore, key: str
 def in_this_process(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Path) -> Iterator[Task]:
     """Compute tasks in their order in one thread, and yield each before it is computed."""
     store = PointStore(out)
-    with _one_thread():
+    with _one_thread(), interrupts_kept() as check:
         for task in tasks:
+            check()
             yield task
             compute(evaluators[task.grid], task.point, store, task.key)
 
@@ -73,7 +76,7 @@ def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Pa
         return
     store, theirs = PointStore(out), set[Future[list[Task]]]()
     try:
-        with _started(evaluators, out, others) as pool, _one_thread():
+        with _started(evaluators, out, others) as pool, _one_thread(), interrupts_kept() as check:
 
             def finished() -> Iterator[Task]:
                 """Yield what the others have finished, and give them more: one group each ahead of what they do."""
@@ -87,6 +90,7 @@ def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Pa
             yield from finished()
             while groups:
                 for task in groups.pop():
+                    check()
                     compute(evaluators[task.grid], task.point, store, task.key)
                     yield task
                     yield from finished()
@@ -97,6 +101,32 @@ def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Pa
             f"one of the {jobs} processes ended by itself, perhaps for want of memory: finished points are kept; give "
             "fewer --jobs and run the same command again to continue"
         ) from error
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[Callable[[], None]]:
+    """Give a function that raises an interrupt again if one was lost: Python drops what falls into a destructor.
+
+    Where interrupts are ignored, or another thread handles them, it does nothing.
+    """
+    before, seen = signal.getsignal(signal.SIGINT), list[int]()
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: None
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        before(number, frame)
+
+    def check() -> None:
+        if seen:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
