@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,8 @@ def in_processes(evaluators: Sequence[Evaluator], tasks: Sequence[Task], out: Pa
 def interrupts_kept() -> Iterator[Callable[[], None]]:
     """Give a function that raises an interrupt again if one was lost: Python drops what falls into a destructor.
 
+    Of what it drops it would tell at length, and of an interrupt it does not.
+
     Where interrupts are ignored, or another thread handles them, it does nothing.
     """
     before, seen = signal.getsignal(signal.SIGINT), list[int]()
@@ -122,11 +125,17 @@ def interrupts_kept() -> Iterator[Callable[[], None]]:
         if seen:
             raise KeyboardInterrupt
 
+    def tell(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            told(dropped)
+
+    told, sys.unraisablehook = sys.unraisablehook, tell
     signal.signal(signal.SIGINT, remember)
     try:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = told
 
 
 @contextmanager
