@@ -125,7 +125,7 @@ def interrupts_kept() -> Iterator[Callable[[], None]]:
         if seen:
             raise KeyboardInterrupt
 
-    def tell(dropped: sys.UnraisableHookArgs) -> None:
+    def tell(dropped: "sys.UnraisableHookArgs") -> None:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):
             told(dropped)
 
