@@ -58,22 +58,28 @@ class TaskNetworks:
         return self._answer(judge, image, found or Detections.none())
 
     def everything(self, image: torch.Tensor) -> Everything:
-        """Return the answers to all questions about an image [3, H, W] in [0, 1].
-
-        Objects are those of the judge of recognition, or else of finding, with the texts of the judge of reading.
-        """
+        """Return the answers to all questions about an image [3, H, W] in [0, 1]; objects with their texts."""
         labels, word = (self._of_kind(w.name, image) for w in (segmentation.WORDING, classification.WORDING))
-        objects, reader = self._found(image), self.panel.of_kind(READING.name)
-        if objects is not None and len(objects) and reader is not None:
-            read = self._answer(reader, image, objects)
-            if isinstance(read, Detections):
-                objects = _with_texts(objects, read)
+        objects = self.objects(image, read=True)
         return Everything(
             labels if isinstance(labels, torch.Tensor) else None, objects, word if isinstance(word, str) else None
         )
 
+    def objects(self, image: torch.Tensor, *, read: bool) -> Detections | None:
+        """Return the objects of an image [3, H, W] in [0, 1]; None where no judge looks for any.
+
+        They are those of the judge of recognition, or else of finding; if they are to be `read`, with the texts of the
+        judge of reading.
+        """
+        objects, reader = self._found(image), self.panel.of_kind(READING.name)
+        if read and objects is not None and len(objects) and reader is not None:
+            texts = self._answer(reader, image, objects)
+            if isinstance(texts, Detections):
+                return _with_texts(objects, texts)
+        return objects
+
     def _found(self, image: torch.Tensor) -> Detections | None:
-        """Return the objects of an image; None where no judge looks for any."""
+        """Return the objects of an image without their texts; None where no judge looks for any."""
         for wording in (RECOGNITION, FINDING):
             found = self._of_kind(wording.name, image)
             if isinstance(found, Detections):
@@ -126,7 +132,7 @@ def task_networks(models: Models, name: str) -> TaskNetworks:
     panel = models.judges
     if panel is None:
         raise ValueError(
-            f"the transmitter of {name!r} owns the task networks, but these models have none: give Models.judges, or "
-            "name another link"
+            f"{name!r} uses the task networks of receivers, but these models have none: give Models.judges, or name "
+            "another link"
         )
     return _SHARED.get(id(panel), lambda: TaskNetworks(panel))  # the value keeps `panel` alive

@@ -266,13 +266,12 @@ class DigitalMessages:
         for grid in range(len(GRIDS)) if tiled else ():
             tiles = Content((), 0, grid).tiles(wanted.size)
             components, finest = self._components(wanted, tiles, about=False), None
-            for step in range(len(STEPS)) if grid == 0 else range(USUAL, len(STEPS)):
+            for step in reversed(range(0 if grid == 0 else USUAL, len(STEPS))):
                 more = replace(content, grid=grid, tile_step=step)
                 indices = torch.cat([(components / STEPS[step]).round(), held.indices])
-                found = self._payload(wanted, more, indices, limit)
-                if found is None:
+                finest = self._payload(wanted, more, indices, limit)
+                if finest is not None:
                     break
-                finest = found
             if finest is None:
                 break
             payload = finest
@@ -282,10 +281,8 @@ class DigitalMessages:
         """Return a new message as at most `limit` bytes; None where they do not do."""
         tiles = len(indices) - len(content.windows)
         steps = torch.tensor([STEPS[content.tile_step]] * tiles + [STEPS[content.step]] * len(content.windows))
-        kinds, head = (
-            question_of(wanted.said, tiles, len(content.windows)).kinds,
-            header_bytes(content.bits(wanted.size)),
-        )
+        kinds = question_of(wanted.said, tiles, len(content.windows)).kinds
+        head = header_bytes(content.bits(wanted.size))
         if len(head) + float(bits(self.code, indices, steps, kinds).sum()) / 8 - _SLACK > limit:
             return None  # the coder is slower than this sum
         payload = head + to_bytes(self.code, indices, steps, kinds)

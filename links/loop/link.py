@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from taskwave.links.base import Delivery, LinkKind, serve_once
 from taskwave.links.loop.analog import AnalogMessages
-from taskwave.links.loop.digital import DigitalMessages, Turn
+from taskwave.links.loop.digital import DigitalMessages, DigitalPlan, Turn
 from taskwave.links.loop.general import GeneralPart
 from taskwave.links.loop.header import MOST_WINDOWS
 from taskwave.links.loop.state import Asked, Shown, Wanted
@@ -75,7 +75,7 @@ class LoopLink:
         self, images: torch.Tensor, task: Task, known: tuple[int, int], start: Shown, air: AirInterface
     ) -> Delivery:
         """Exchange prompt and windows for one task; both ends know the budget and the size of the general part."""
-        batch, (budget, number) = len(images), known
+        batch, size, (budget, number) = len(images), (images.shape[-2], images.shape[-1]), known
         nominal = self.general.nominal_snr(number, air)
         wish = naming(task.street_classes) if task.street_classes and self.asks else None
         cost = self._prompt_uses(air)
@@ -86,9 +86,7 @@ class LoopLink:
         for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
             said = Asked(*end(text), _decibels(nominal if hint is None else hint.snr), measured=hint is not None)
             asked = Asked(*end(wish), _decibels(float(start.quality[i])))
-            windows = tuple(window for box in boxes[i] for window in around(box, (images.shape[-2], images.shape[-1])))[
-                :MOST_WINDOWS
-            ]
+            windows = tuple(window for box in boxes[i] for window in around(box, size))[:MOST_WINDOWS]
             left = budget - int(start.channel_uses[i]) - cost
             wanted, alone = Wanted(images[i : i + 1], windows, said, left), air.select(torch.tensor([i]))
             ended.append(self._send(wanted, (asked, task), start.select(i), number, alone))
@@ -121,10 +119,21 @@ class LoopLink:
         analog, turn = self.analog.plan(wanted, air.forward(1)), Turn(general)
         digital = None if self.carriage == "analog" else self.digital.plan(wanted, turn, air)
         if digital is not None and (self.carriage == "digital" or digital.worth > analog.worth):
-            return self.digital.send(digital, asked, (before, None), turn, air)[0]
+            return self._send_bits(digital, (wanted, turn), receiver, before, air)
         if self.carriage == "digital":
             return before
         return self.analog.send(wanted, analog, asked, before, air.forward(1))
+
+    def _send_bits(
+        self,
+        plan: DigitalPlan,
+        made_for: tuple[Wanted, Turn],
+        receiver: tuple[Asked, Task],
+        before: Shown,
+        air: AirInterface,
+    ) -> Shown:
+        """Send a planned message as bits, which was `made_for` what is wanted at its turn; see `_send`."""
+        return self.digital.send(plan, receiver[0], (before, None), made_for[1], air)[0]
 
     def _end(self, text: str | None) -> tuple[torch.Tensor, int]:
         """Return what a prompt that one end heard or sent means: its embedding [1, E] and the kind of its windows."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from taskwave.links.answers.networks import task_networks
 from taskwave.links.loop.content import REFINED
 from taskwave.links.loop.digital import DigitalPlan, Held, Turn
 from taskwave.links.loop.header import MOST_WINDOWS
@@ -42,50 +43,49 @@ class RoundsLink(LoopLink):
     def __init__(self, models: Models, radio: Radio) -> None:
         super().__init__(models, radio)
         self.name += "-rounds"
-        if models.judges is None:
-            raise ValueError(f"the receiver of {self.name!r} looks at its picture, but these models have no judges")
-        self.receiver, self.reports = Receiver(models.judges), UciLink(radio)
+        self.receiver, self.reports = Receiver(task_networks(models, self.name)), UciLink(radio)
 
     def _asked(self, task: Task) -> Hashable:
         """Return all that the link knows of a task: the receiver's end knows it."""
         return task.name
 
-    def _send(
-        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, general: int, air: AirInterface
+    def _send_bits(
+        self,
+        plan: DigitalPlan,
+        made_for: tuple[Wanted, Turn],
+        receiver: tuple[Asked, Task],
+        before: Shown,
+        air: AirInterface,
     ) -> Shown:
-        asked, task = receiver
-        first = self.digital.plan(wanted, Turn(general), air)
-        if (
-            first is None
-            or not wanted.windows
-            or not self.receiver.can_tell(task)
-            or first.worth <= self.analog.plan(wanted, air.forward(1)).worth
-        ):
-            return super()._send(wanted, receiver, before, general, air)
+        """Send bits in rounds, of which `plan`, which takes all that is allowed, is the measure."""
+        first, (wanted, turn), (asked, task) = plan, made_for, receiver
+        if not self.receiver.can_tell(task):
+            return super()._send_bits(plan, made_for, receiver, before, air)
+        general = turn.general
         sent: Held | None = None
         theirs: Held | None = None
         rows, start, end = list(range(MOST_WINDOWS)), int(before.channel_uses), air.fading.occasions
         for occasion in range(1, end):
             cost = self.reports.channel_uses(MOST_WINDOWS + 1, air.reverse(occasion)) if occasion + 1 < end else 0
             left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start))
-            turn, plan = Turn(general, occasion, ENOUGH), None
+            turn, following = Turn(general, occasion, ENOUGH), None
             if cost:
-                plan = self._next(replace(left, allowed=left.allowed - cost), sent, rows, turn, air)
-            if plan is None or (occasion == 1 and plan.worth < ENOUGH * first.worth):
+                following = self._next(replace(left, allowed=left.allowed - cost), sent, rows, turn, air)
+            if following is None or (occasion == 1 and following.worth < ENOUGH * first.worth):
                 # A word would cost too much: this is the last message, of which nobody needs to hear.
                 cost, turn = 0, Turn(general, occasion, LAST_ENOUGH)
-                plan = self._next(left, sent, rows, turn, air)
-            if plan is None:
+                following = self._next(left, sent, rows, turn, air)
+            if following is None:
                 break
             if occasion > 1:
                 before = before.later(before.picture, 0, air.config.turnaround_slots)
             held = theirs
-            before, theirs = self.digital.send(plan, asked, (before, theirs), turn, air)
+            before, theirs = self.digital.send(following, asked, (before, theirs), turn, air)
             if not cost:
                 break
             heard, before = self._report(before, (held, theirs), task, air, occasion)
             rows = [row for row in range(MOST_WINDOWS) if heard[row]]
-            sent = sent if heard[MOST_WINDOWS] else plan.held
+            sent = sent if heard[MOST_WINDOWS] else following.held
             if not any(heard):
                 break
         return before

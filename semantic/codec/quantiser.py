@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from taskwave.semantic.codec.windows import WindowCode
+from taskwave.semantic.codec.windows import WindowCode, components_of
 
 SNR_DB = 20.0
 """SNR in dB that encoder and decoder are told for quantised windows, whatever the step, so that a window has the same
@@ -30,8 +30,7 @@ _LEAST = 1e-9
 
 def scaled(code: WindowCode, symbols: torch.Tensor, step: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
     """Return the components [B, 2 S] of symbols [B, S], in units of steps [B]; rounded, they are indices."""
-    components = torch.stack([symbols.real, symbols.imag], dim=2).flatten(1) * 2**0.5
-    return components * code.deviation[kinds] / step[:, None]
+    return components_of(symbols) * code.deviation[kinds] / step[:, None]
 
 
 def restored(

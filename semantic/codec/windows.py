@@ -195,8 +195,7 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         amplitude, missing = self.amplitude(kinds)[:, : values.shape[1]], 2 * (self.most - values.shape[1])
         gain = 1 / (1 + noise / amplitude.square())
-        seen = values / amplitude * gain
-        components = torch.stack([seen.real, seen.imag], dim=2).flatten(1) * 2**0.5
+        components = components_of(values / amplitude * gain)
         return functional.pad(components, (0, missing)), functional.pad(gain.repeat_interleave(2, dim=1), (0, missing))
 
     def decode(
@@ -257,6 +256,11 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         spectrum[:, 1:, :_COLOUR, :_COLOUR] = values[:, _LIGHT**2 :].unflatten(1, (2, _COLOUR, _COLOUR))
         planes = torch.einsum("uh,bouv,vw->bohw", self._dct, spectrum, self._dct)
         return torch.einsum("oc,bohw->bchw", functional.normalize(_OPPONENT.to(planes), dim=1), planes)
+
+
+def components_of(symbols: torch.Tensor) -> torch.Tensor:
+    """Return the components [B, 2 n] of unit power that complex symbols [B, n] of unit power carry, two each."""
+    return torch.view_as_real(symbols).flatten(1) * 2**0.5
 
 
 def _half(num_in: int, num_out: int) -> nn.Conv2d:

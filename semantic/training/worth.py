@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -24,9 +25,9 @@ class Worth:
     """Holds the worth of all that can be sent of a window, 0…1."""
 
     of_symbols: torch.Tensor
-    """By number of symbols and SNR, [`NUMBERS`, `SNR_DB`]."""
+    """Worth of a window for each number of symbols and SNR, [len(`NUMBERS`), len(`SNR_DB`)] float32."""
     of_steps: torch.Tensor
-    """By step of the quantiser, [`STEPS`]."""
+    """Worth of a window for each step of the quantiser, [len(`STEPS`)] float32."""
 
 
 @torch.no_grad()
@@ -70,10 +71,16 @@ class _Sign:
     surrogate: PatchNet
     prompt: torch.Tensor
     image: torch.Tensor
-    """[1, 3, H, W]."""
+    """Photograph [1, 3, H, W] float32 in [0, 1]."""
     box: torch.Tensor
-    """[1, 4]."""
+    """Edges of the sign [1, 4] in pixels: left, upper, right and lower one."""
     window: Window
+
+    @cached_property
+    def _target(self) -> torch.Tensor:
+        """Answer of the surrogate on the original, probabilities [1, K]."""
+        answer: torch.Tensor = self.surrogate(cut(self.image[0], self.box)).softmax(1)
+        return answer
 
     def by_symbols(self, generator: torch.Generator) -> torch.Tensor:
         """Return the worth [`NUMBERS`, `SNR_DB`] as so many symbols at so much noise, zero for those there are not."""
@@ -111,9 +118,8 @@ class _Sign:
         grey = torch.full_like(self.image, 0.5).expand(len(question.kinds), -1, -1, -1)
         shown = self.code.decode(*known, self.window.cut(grey), question).clamp(0, 1)
         pictures, there = self.window.paste(grey, shown), self._windows(len(shown))
-        target = self.surrogate(cut(self.image[0], self.box)).softmax(1)
         answers = self.surrogate(torch.cat([cut(picture, self.box) for picture in pictures])).softmax(1)
         variance = there.var((1, 2, 3), correction=0).clamp_min(1e-6)
         right = (1 - (shown - there).square().mean((1, 2, 3)) / variance).clamp_min(0)
-        agreement: torch.Tensor = answers.minimum(target).sum(1) * right
+        agreement: torch.Tensor = answers.minimum(self._target).sum(1) * right
         return agreement

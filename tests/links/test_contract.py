@@ -153,7 +153,7 @@ def link(case: tuple[str, str], models: Models, radio: Radio) -> Link:
 
 @pytest.fixture
 def anew(case: tuple[str, str], models: Models, radio: Radio) -> Link:
-    """The same link, made once more."""
+    """Return a second link of the same name, models and radio."""
     return make(case[1], models, radio)
 
 

@@ -120,7 +120,9 @@ def test_an_outage_is_answered_by_the_judge_on_the_prior(
 
 def test_models_without_judges_are_refused(colour_models: Models, awgn: Radio) -> None:
     for name in LINKS:
-        with pytest.raises(ValueError, match=f"'{name}' owns the task networks, but these models have none"):
+        with pytest.raises(
+            ValueError, match=f"'{name}' uses the task networks of receivers, but these models have none"
+        ):
             registry.create(name, colour_models, awgn)
     segmenting = replace(colour_models, judges=Panel([colour_models.segmentation]))
     with pytest.raises(ValueError, match="no judge answers 'what is this"):

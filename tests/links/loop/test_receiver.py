@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from taskwave.links.answers.networks import TaskNetworks
 from taskwave.links.loop.receiver import SURE, Receiver
 from taskwave.semantic.codec.placement import Window
 from taskwave.semantic.judges.panel import Panel
@@ -62,7 +63,7 @@ def unsure(found: list[tuple[int, str, float]], texts: tuple[str, ...] | None = 
     """Windows of which a receiver is unsure that finds objects in windows, as (window, class, confidence)."""
     finder = Finder(tuple((PLACES[row], name, confidence) for row, name, confidence in found))
     judges = [finder] if texts is None else [finder, Reader(texts)]
-    return Receiver(Panel(judges)).unsure(PICTURE, task, WINDOWS)
+    return Receiver(TaskNetworks(Panel(judges))).unsure(PICTURE, task, WINDOWS)
 
 
 def test_windows_without_a_sure_object_are_named() -> None:
@@ -74,8 +75,9 @@ def test_windows_without_a_sure_object_are_named() -> None:
 
 def test_an_object_lies_where_its_middle_lies() -> None:
     wide = Finder((((36.0, 12.0, 66.0, 36.0), "stop", 0.9), ((120.0, 80.0, 127.0, 90.0), "stop", 0.9)))
-    assert Receiver(Panel([wide])).unsure(PICTURE, SIGNS, WINDOWS) == [0, 1, 2], "between two windows, and far away"
-    assert Receiver(Panel([wide])).unsure(PICTURE, SIGNS, ()) == []
+    receiver = Receiver(TaskNetworks(Panel([wide])))
+    assert receiver.unsure(PICTURE, SIGNS, WINDOWS) == [0, 1, 2], "between two windows, and far away"
+    assert receiver.unsure(PICTURE, SIGNS, ()) == []
 
 
 def test_numbers_must_be_read_as_they_were_recognised() -> None:
@@ -108,5 +110,5 @@ def test_what_is_read_counts_for_tasks_that_read_only() -> None:
     ],
 )
 def test_questions_about_objects_can_be_told(prompt: str, can: bool) -> None:
-    assert Receiver(Panel([Finder(())])).can_tell(questions.read(prompt)) == can
-    assert not Receiver(Panel([Reader(())])).can_tell(questions.read(prompt)), "it must recognise objects"
+    assert Receiver(TaskNetworks(Panel([Finder(())]))).can_tell(questions.read(prompt)) == can
+    assert not Receiver(TaskNetworks(Panel([Reader(())]))).can_tell(questions.read(prompt)), "it must recognise objects"

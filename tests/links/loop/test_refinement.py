@@ -173,7 +173,7 @@ def test_a_thrifty_refinement_is_shorter_and_nearly_as_sure(
 def test_a_message_meets_the_channel_of_its_occasion(
     faded: DigitalMessages, radio: Radio, wanted: Wanted, before: Shown, interface
 ) -> None:
-    """Of many channels some are good at one occasion only."""
+    """Some of twelve channels carry the block at one of the two occasions only."""
     arrived = []
     for seed in range(12):
         air = AirInterface(radio.config, radio.draw(1, 9, seed), 3.0, 6)

@@ -229,7 +229,10 @@ def test_a_word_that_is_misread_makes_no_picture_worse(
 
 
 def test_a_receiver_without_task_networks_is_told_so(colour_models: Models, clear_radio: Radio) -> None:
-    with pytest.raises(ValueError, match=r"'task-adaptive-windows-rounds' looks at its picture, .* have no judges"):
+    with pytest.raises(
+        ValueError,
+        match="'task-adaptive-windows-rounds' uses the task networks of receivers, but these models have none",
+    ):
         RoundsLink(replace(colour_models, judges=None), clear_radio)
     assert RoundsLink(models_with(colour_models, 0.2, 0.2), clear_radio).name == "task-adaptive-windows-rounds"
 

@@ -65,7 +65,7 @@ def test_a_long_box_takes_windows_side_by_side(box: tuple[float, float, float, f
 
 
 def test_points_lie_in_the_window_that_holds_them() -> None:
-    """Of two neighbours one holds a point on the line between them."""
+    """A point on the line between two windows lies in one of them."""
     points = torch.tensor([[48.0, 32.0], [79.9, 63.9], [80.0, 40.0], [47.9, 40.0], [60.0, 64.0], [60.0, 31.9]])
     assert Window(8, 12, 8, 8).holds(points).tolist() == [True, True, False, False, False, False]
     assert Window(8, 20, 8, 8).holds(points).tolist() == [False, False, True, False, False, False]
