@@ -1,6 +1,5 @@
 """What a receiver answers when nothing arrives: the image of its prior alone, and the link that sends nothing."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -8,9 +7,8 @@ import torch
 from taskwave.links.base import Delivery, LinkKind
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
-from taskwave.semantic.codec.analog import CELL
-from taskwave.semantic.codec.detail import Holding
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.codec.placement import tiles
+from taskwave.semantic.codec.windows import ANYTHING, Question
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
@@ -19,14 +17,13 @@ class Prior:
     """Shows what a receiver has of an image when nothing arrives; each size of images is computed once."""
 
     def __init__(self, models: Models) -> None:
-        self._models = models
+        self._code = models.windows
         self._known: dict[tuple[int, int], torch.Tensor] = {}
 
     def image(self, height: int, width: int) -> torch.Tensor:
-        """Return the posterior mean [3, height, width] in [0, 1] of the prior, with every noise variance infinite.
+        """Return what is expected of an image [3, height, width] in [0, 1] of which no symbol arrived.
 
-        Sides that are no multiple of a cell (32 pixels) show the upper left part of the next larger image. Callers must
-        not change it.
+        Callers must not change it.
         """
         if (height, width) not in self._known:
             self._known[height, width] = self._compute(height, width)
@@ -34,11 +31,12 @@ class Prior:
 
     @torch.no_grad()
     def _compute(self, height: int, width: int) -> torch.Tensor:
-        models, device = self._models, self._models.channel_weights.device
-        rows, columns = (math.ceil(side / (TOKEN * CELL)) for side in (height, width))
-        symbols = torch.zeros(1, sum(models.general.code_layers), rows, columns, dtype=torch.complex64, device=device)
-        latents = torch.zeros(1, models.codec.channels, rows * CELL, columns * CELL, device=device)
-        return models.codec.decode(models.regenerate(Holding.empty(symbols, latents)))[0, :, :height, :width]
+        code, grey = self._code, torch.full((1, 3, height, width), 0.5)
+        (window,) = tiles(height, width, 1, 1)
+        nothing = torch.zeros(1, 2 * code.most)
+        question = Question(torch.zeros(1, int(code.config.embedding)), torch.zeros(1), torch.tensor([ANYTHING]))
+        shown = code.decode(nothing, nothing, window.cut(grey), question).clamp(0, 1)
+        return window.paste(grey, shown)[0]
 
 
 class NothingLink:

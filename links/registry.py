@@ -41,17 +41,16 @@ class _BuiltIn(NamedTuple):
     """Whether its receiver uses its task networks (`Models.judges`) before all has arrived."""
 
 
-_PRIOR = ("codec", "general", "index", "prior")
-"""Networks of links that send no latents: the receiver's prior for what does not arrive."""
+_PRIOR = ("windows",)
+"""Networks of links that send no windows: what the receiver expects of an image of which nothing arrives."""
 _WEIGHING = (*_PRIOR, "surrogate")
 """Networks of image codecs."""
 _PROMPTED = (*_WEIGHING, "locator", "text")
 """Networks of image codecs after a prompt."""
-_WINDOWS = ("windows", "locator", "text")
+_ADAPTIVE = ("windows", "locator", "text")
 """Networks of links that send windows."""
-_BLIND = "mean SNR and task network, not the task"
 _WEIGHED = "mean SNR and surrogate, not the task"
-_ASKED = "mean SNR and task network, then task and channel quality as the prompt tells them"
+_ASKED = "mean SNR, then task and channel quality as the prompt tells them"
 _CODECS = {
     "jpeg": "JPEG",
     "jpeg2000": "JPEG 2000",
@@ -78,11 +77,7 @@ _ADAPTATIONS = {
 
 
 def _task_adaptive(summary: str, knows: str, **options: str | int) -> _BuiltIn:
-    return _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", options, summary, knows)
-
-
-def _windows(summary: str, knows: str, **options: str | int) -> _BuiltIn:
-    return _BuiltIn("loop.link", "LoopLink", options, summary, knows, _WINDOWS)
+    return _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", options, summary, knows, _ADAPTIVE)
 
 
 def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
@@ -115,37 +110,27 @@ def _answers(module: str, factory: str, summary: str, knows: str) -> _BuiltIn:
 
 
 _BUILT_IN = {
-    "task-adaptive": _task_adaptive("general part, prompt, attended detail", _ASKED, selection="attention"),
-    "task-adaptive-uniform": _task_adaptive("general part, detail spread evenly", _BLIND, selection="uniform"),
-    "task-adaptive-random": _task_adaptive("general part, detail at random", _BLIND, selection="random"),
-    "task-adaptive-2-rounds": _task_adaptive("task-adaptive with two rounds of prompt and detail", _ASKED, rounds=2),
-    "task-adaptive-8-steps": _task_adaptive("task-adaptive with eight steps of diffusion", _ASKED, steps=8),
-    "task-adaptive-windows": _windows(
-        "general part, prompt, windows made for it", "mean SNR, then task and channel quality as the prompt tells them"
+    "task-adaptive": _task_adaptive("general part, prompt, windows made for it", _ASKED),
+    "task-adaptive-analog": _task_adaptive("task-adaptive with windows as symbols only", _ASKED, carriage="analog"),
+    "task-adaptive-digital": _task_adaptive(
+        "task-adaptive with windows as bits only, over LDPC and QAM", _ASKED, carriage="digital"
     ),
-    "task-adaptive-windows-analog": _windows(
-        "task-adaptive-windows with windows as symbols only",
-        "mean SNR, then task and channel quality as the prompt tells them",
-        carriage="analog",
-    ),
-    "task-adaptive-windows-digital": _windows(
-        "task-adaptive-windows with windows as bits only, over LDPC and QAM",
-        "mean SNR, then task and channel quality as the prompt tells them",
-        carriage="digital",
-    ),
-    "task-adaptive-windows-rounds": _BuiltIn(
-        *("loop.rounds", "RoundsLink", {}, "task-adaptive-windows in rounds, until the receiver is sure"),
-        "mean SNR, then task and channel quality as the prompt tells them, and of which windows the receiver is unsure",
-        _WINDOWS,
+    "task-adaptive-rounds": _BuiltIn(
+        *("task_adaptive.rounds", "RoundsLink", {}, "task-adaptive in rounds, until the receiver is sure"),
+        f"{_ASKED}, and of which windows the receiver is unsure",
+        _ADAPTIVE,
         answers_within=True,
     ),
-    "task-adaptive-windows-uniform": _windows(
-        "general part, then the whole image", "mean SNR, not the task", asks=False
-    ),
-    "task-adaptive-windows-oracle": _BuiltIn(
-        *("loop.link", "OracleLoopLink", {}, "bound: the same with windows where the annotations have the answer"),
-        "mean SNR, then task and channel quality as the prompt tells them, and the true place of the answer",
-        _WINDOWS,
+    "task-adaptive-uniform": _task_adaptive("general part, then the whole image", "mean SNR, not the task", asks=False),
+    "task-adaptive-oracle": _BuiltIn(
+        *(
+            "task_adaptive.link",
+            "OracleTaskAdaptiveLink",
+            {},
+            "bound: task-adaptive told the true places of the answer",
+        ),
+        f"{_ASKED}, and the true place of the answer",
+        _ADAPTIVE,
     ),
     **{codec: _image_codec(codec) for codec in _CODECS},
     **{f"{code}-{codec}": _ideal(codec, code) for codec in _CODECS for code in _CODES},

@@ -18,15 +18,12 @@ from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.phy.receiver.neural.tensorflow_bridge import import_tensorflow
 from taskwave.semantic.attention.locator import Locator
-from taskwave.semantic.attention.prompt import PromptAttention
 from taskwave.semantic.classes import CLASSES
-from taskwave.semantic.codec.analog import GeneralCode
-from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
 from taskwave.semantic.codec.windows import KINDS, WindowCode
 from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
-from taskwave.semantic.diffusion.prior import RegenerationPipeline, build_unet
-from taskwave.semantic.diffusion.scheduler import TokenScheduler
+from taskwave.semantic.diffusion.posterior import WindowPosterior
+from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.surrogates.networks import SegmentationSurrogate
@@ -66,7 +63,7 @@ def street_images() -> torch.Tensor:
 
 @pytest.fixture(scope="session")
 def tiny_models(street_images: torch.Tensor) -> Models:
-    """Real networks, small and untrained but for the codec's linear start and the bundled text encoder."""
+    """Real networks, small and untrained but for the linear start of the window code and the bundled text encoder."""
     torch.manual_seed(1)
     windows = WindowCode(symbols=48, widths=(8, 8, 8))
     every = street_images.unfold(2, 32, 16).unfold(3, 32, 16).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
@@ -76,22 +73,15 @@ def tiny_models(street_images: torch.Tensor) -> Models:
     windows.worth.copy_(numbers[:, None] * snrs)
     windows.step_worth.copy_(torch.linspace(0.2, 1, len(windows.step_worth)))
     torch.manual_seed(0)
-    vae = PatchAutoencoder(encoder_width=8, encoder_depth=1, decoder_width=8, decoder_depth=1)
-    vae.start_linear(street_images * 2 - 1)
-    segmentation = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
+    locator = Locator(width=8)
     return Models(
         name="tiny",
-        codec=LatentCodec(vae, torch.zeros(16), torch.ones(16)).eval(),
-        general=GeneralCode(widths=(16, 16, 16)).eval(),
-        prior=RegenerationPipeline(build_unet(16, 27, (32, 32)).eval(), TokenScheduler()),
-        segmentation=segmentation,
-        attention=PromptAttention(width=16).eval(),
-        text_encoder=TextEncoder.load(),
-        locator=Locator(width=8).eval(),
         windows=windows.eval(),
-        surrogate=SegmentationSurrogate(segmentation, "tiny"),
-        channel_weights=torch.ones(1, 16, 1, 1),
-        digests={"segmentation": "tiny", "prior": "tiny"},
+        posterior=WindowPosterior(widths=(8, 8, 8)).eval(),
+        text_encoder=TextEncoder.load(),
+        locator=locator.eval(),
+        surrogate=SegmentationSurrogate(Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1))), "tiny"),
+        digests={"windows": "tiny", "posterior": "tiny"},
     )
 
 
@@ -106,8 +96,9 @@ class NearestColour(nn.Module):
 
 @pytest.fixture(scope="session")
 def colour_models(tiny_models: Models) -> Models:
-    segmentation = Segmenter(NearestColour())
-    return replace(tiny_models, segmentation=segmentation, surrogate=SegmentationSurrogate(segmentation, "colours"))
+    segmenter = Segmenter(NearestColour(), "colours")
+    surrogate = SegmentationSurrogate(segmenter, "colours")
+    return replace(tiny_models, surrogate=surrogate, judges=Panel([segmenter]))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from taskwave.links.answers.messages import SMALLEST, ListMessage, MapMessage, M
 from taskwave.links.answers.networks import Everything
 from taskwave.links.answers.object_coder import ListFormat
 from taskwave.links.base import BudgetError, Delivery
-from taskwave.links.task_adaptive.prompts import PromptTransfer
+from taskwave.links.transport.prompts import PromptTransfer
 from taskwave.links.transport.rate import Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio

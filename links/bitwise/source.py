@@ -109,7 +109,7 @@ class CodecSource:
         """
         key = (payload.rstrip(b"\0"), height, width)
         pixels = self._decoded.get(key, lambda: restore(self.codec, payload, height, width))
-        return to_image(pixels).to(self.models.channel_weights.device)
+        return to_image(pixels)
 
     def smallest(self, height: int, width: int) -> int:
         """Count the bytes of the smallest message."""

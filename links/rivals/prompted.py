@@ -22,11 +22,11 @@ from taskwave.links.rivals.regions import (
     whole,
 )
 from taskwave.links.rivals.relevance import ToldPlaces, located
-from taskwave.links.task_adaptive.prompts import PromptTransfer
+from taskwave.links.transport.prompts import PromptTransfer
 from taskwave.links.transport.rate import CodedTransport, Offer, OfferWithin
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import TOKEN
 from taskwave.semantic.language.lexicon import naming
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models

@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import binary_dilation, find_objects, label
 
 from taskwave.links.bitwise.image_codecs import Pixels
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import TOKEN
 
 MOST_REGIONS = 4
 """Largest number of regions of one message."""

@@ -7,8 +7,7 @@ from typing import Self
 import torch
 
 from taskwave.semantic.attention.boxes import boxes_of, boxes_of_parts
-from taskwave.semantic.attention.locator import OUTLINED
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import OUTLINED, TOKEN
 from taskwave.semantic.codec.placement import Box
 from taskwave.semantic.language.lexicon import parse
 from taskwave.semantic.tasks.base import Task, Truth

@@ -1,7 +1,8 @@
-"""The task-adaptive link: general part, coarse image, textual prompt, attended detail, answer.
+"""The task-adaptive link: a general part, the receiver's prompt, windows that answer it, and a picture fused of all.
 
-In order of knowledge: `plan` (which detail formats for how many cells promise most at an SNR and budget), `scores`
-(what every cell is worth), `prompts` (the receiver's question on the reverse link), `reception` (detail at the
-receiver, from nothing but what it knows), `detail` (the chosen cells and their header on the forward link) and `link`
-(the rounds that both ends go through).
+In order of knowledge: `state` (what the ends know of a question, and how far an image has come), `header` and `content`
+(what is said of the windows of a message, as symbols and as bytes), `plan` (how many symbols of each), `general` (the
+part that nobody asks for), `analog` and `digital` (windows as symbols and as bits; `adaptation` chooses MCS and rate),
+`link` (the exchange that both ends go through), `receiver` (of what a receiver is unsure) and `rounds` (exchanges until
+it is sure).
 """

@@ -1,260 +1,178 @@
-"""The system of the project: general representation, coarse image, textual prompt, attended detail, answer."""
+"""The loop: a general part, the receiver's prompt, and windows of the image that are made for what it asks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Hashable, Sequence
+from functools import cache
+from typing import Literal
 
 import torch
 from torch.nn import functional
 
-from taskwave.links.base import BudgetError, Delivery, LinkKind, serve_once
-from taskwave.links.task_adaptive.detail import DetailOrder, DetailTransfer, EncodedImages, Holdings
-from taskwave.links.task_adaptive.prompts import MOST_CLASSES, Expense, PromptTransfer, effective_snr, reported_snr
-from taskwave.links.task_adaptive.scores import Attender, Selection, View, blind_scores, refined
+from taskwave.links.base import Delivery, LinkKind, serve_once
+from taskwave.links.rivals.relevance import ToldPlaces, located
+from taskwave.links.task_adaptive.analog import AnalogMessages
+from taskwave.links.task_adaptive.digital import DigitalMessages, DigitalPlan, Turn
+from taskwave.links.task_adaptive.general import GeneralPart
+from taskwave.links.task_adaptive.header import MOST_WINDOWS
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
+from taskwave.links.transport.prompts import PromptTransfer
 from taskwave.phy.channel.air import AirInterface
-from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
-from taskwave.phy.seeds import generator
-from taskwave.semantic.codec.analog import pad_to_cells
-from taskwave.semantic.codec.detail import Holding
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.boxes import boxes_around
+from taskwave.semantic.attention.locator import TOKEN
+from taskwave.semantic.classes import SIGN
+from taskwave.semantic.codec.placement import Box, around
+from taskwave.semantic.codec.windows import ANYTHING, SIGNS
+from taskwave.semantic.language.lexicon import naming, parse
 from taskwave.semantic.tasks.base import Task
-from taskwave.semantic.tasks.demand import demand
 from taskwave.semantic.weights import Models
 
-_DIFFUSION_STREAM = 2**20
-"""Sets the noise that diffusion starts from apart from other draws of the same seed."""
-
-
-@dataclass(frozen=True)
-class _State:
-    """Says how far a batch of B images has come."""
-
-    held: Holdings
-    image: torch.Tensor
-    """[B, 3, H, W] float32, regenerated from what was received."""
-    quality: torch.Tensor
-    """[B] float32, SNR after equalisation (linear) that the receiver measured on the general part."""
-    spent: Expense
-    """What it took so far, both directions, turnarounds included."""
-    feedback: torch.Tensor
-    """[B] int64, the channel uses of the reverse link among it."""
-
-
-@dataclass(frozen=True)
-class _Outlook:
-    """Says what a round may cost and what both ends know before it."""
-
-    occasion: int
-    """Reverse occasion of the prompts; detail follows on the next forward one."""
-    allowed: int
-    """Number of channel uses."""
-    asks: bool
-    """Whether prompts pay for themselves."""
-    view: View | None
-    """What was sent as the transmitter sees it; None where nobody asks."""
-    logits: torch.Tensor | None
-    """[B, 11, H, W] float32, what the receiver's task network makes of the image; None where nobody asks."""
-
-
-@dataclass(frozen=True)
-class _Exchange:
-    """Holds what a round said and cost, and what both ends hold after it."""
-
-    held: Holdings
-    asked: list[str]
-    """Prompts that were sent; "" where none was."""
-    heard: list[str | None]
-    relevance: torch.Tensor
-    """[B, h, w] float32, relevance of tokens in [0, 1]."""
-    spent: Expense
-    """What it took, both directions, turnarounds included."""
-    feedback: torch.Tensor
-    """[B] int64, the channel uses of the reverse link among it."""
+Carriage = Literal["better", "analog", "digital"]
 
 
 class TaskAdaptiveLink:
-    """Sends the general part first, then detail in rounds of prompt and answer.
+    """Sends a general part, hears what the receiver's task is about, and sends windows that answer it.
+
+    The transmitter finds what the prompt names by the locator. What of the budget windows do not need shows the whole
+    image anew. Where the prompt is lost, the task names nothing or nothing is found, the message is all for the image.
 
     Args:
         models: networks of both ends.
         radio: the radio.
-        selection: with "attention" the receiver's prompt steers the detail, wherever so much of the budget is left that
-            asking pays (both ends compute whether it does). "uniform" and "random" send the detail blindly, at
-            positions both ends know beforehand: they save prompt and header.
-        rounds: number of rounds of prompt and detail.
-        steps: number of reverse diffusion steps (1: the posterior mean).
+        asks: whether the receiver asks; else all is for the whole image.
+        carriage: how windows are sent: as analog symbols, as bits, or as whichever of them promises more.
     """
 
     kind: LinkKind = "semantic"
 
-    def __init__(
-        self, models: Models, radio: Radio, selection: Selection = "attention", rounds: int = 1, steps: int = 1
-    ) -> None:
-        options = (selection, selection != "attention"), (f"{rounds}-rounds", rounds > 1), (f"{steps}-steps", steps > 1)
-        self.name = "-".join(["task-adaptive", *(name for name, differs in options if differs)])
-        self.models, self.rounds, self.steps, self.selection = models, rounds, steps, selection
-        self.general_link = SymbolLink(radio)
-        self.prompts = PromptTransfer(radio)
-        self.named = DetailTransfer(radio, models.general.code_layers, named=True)
-        self.blind = DetailTransfer(radio, models.general.code_layers, named=False)
-        self.attender = Attender(models)
+    def __init__(self, models: Models, radio: Radio, asks: bool = True, carriage: Carriage = "better") -> None:
+        self.name = "task-adaptive" + ("" if asks else "-uniform")
+        if carriage != "better":
+            self.name += f"-{carriage}"
+        self.models, self.asks, self.carriage = models, asks, carriage
+        self.general, self.prompts = GeneralPart(models.windows, radio), PromptTransfer(radio)
+        self.analog, self.digital = AnalogMessages(models.windows, radio), DigitalMessages(models.windows, radio)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
-        """Implement `taskwave.links.base.Link.run`; what does not depend on the task is computed once."""
-        height, width = images.shape[-2:]
-        images = pad_to_cells(images)
-        latents, scenes = self.models.look(images)
-        encoded = EncodedImages(scenes, latents, self.models.general.encode(scenes))
-        start = self._send_general(encoded, budget, air)
-        allowed = (budget - int(start.spent.uses[0])) // self.rounds
-        outlook = self._look_ahead(encoded, start, allowed, air, 0)
-        if self.selection == "attention" and (outlook.asks or self.rounds > 1):
-            return serve_once(
-                tasks,
-                lambda task: tuple(task.street_classes),
-                lambda task: _cut(self._serve(encoded, task, air, start, outlook), height, width),
-            )
-        every = _cut(self._serve(encoded, tasks[0], air, start, outlook), height, width)
-        return [replace(every, messages=list(every.messages), heard=list(every.heard)) for _ in tasks]
+        """Implement `taskwave.links.base.Link.run`; one general part serves all tasks."""
+        number = self.general.number(budget, self._prompt_uses(air), self.name)
+        start = self.general.send(images, number, air)
+        return serve_once(tasks, self._asked, lambda task: self._serve(images, task, (budget, number), start, air))
+
+    def _asked(self, task: Task) -> Hashable:
+        """Return all that the link knows of a task: what it is about."""
+        return tuple(task.street_classes)
+
+    def _prompt_uses(self, air: AirInterface) -> int:
+        """Count the channel uses that are kept for the prompt.
+
+        Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
+        """
+        return self.prompts.least_uses(air, 0) if self.asks else 0
 
     def _serve(
-        self, images: EncodedImages, task: Task, air: AirInterface, start: _State, outlook: _Outlook
+        self, images: torch.Tensor, task: Task, known: tuple[int, int], start: Shown, air: AirInterface
     ) -> Delivery:
-        """Go through the rounds of prompt and detail for one task, and answer."""
-        state, exchanges = start, list[_Exchange]()
-        for occasion in range(self.rounds):
-            if occasion:
-                outlook = self._look_ahead(images, state, outlook.allowed, air, occasion)
-            named = any(any(exchange.asked) for exchange in exchanges)
-            exchange = self._exchange(images, task, state, outlook, named, air)
-            exchanges.append(exchange)
-            state = self._regenerate(replace(state, held=exchange.held), images, air)
-            spent = Expense(state.spent.uses + exchange.spent.uses, state.spent.slots + exchange.spent.slots)
-            state = replace(state, spent=spent, feedback=state.feedback + exchange.feedback)
-        never = self.selection != "attention"
-        return Delivery(
-            channel_uses=state.spent.uses,
-            feedback_uses=state.feedback,
-            airtime_slots=state.spent.slots,
-            outage=torch.zeros(len(state.image), dtype=torch.bool),
-            image=state.image,
-            stages={"coarse": start.image, "attention": _at_pixels(exchanges[-1].relevance)},
-            messages=[] if never else [_joined(said) or "" for said in zip(*(e.asked for e in exchanges), strict=True)],
-            heard=[] if never else [_joined(said) for said in zip(*(e.heard for e in exchanges), strict=True)],
-        )
-
-    def _send_general(self, images: EncodedImages, budget: int, air: AirInterface) -> _State:
-        """Send the general part and regenerate the coarse image from it."""
-        symbols = images.symbols[:, : self.models.general.code_layers[0]]
-        needed = self.general_link.channel_uses(symbols[0].numel())
-        if needed > budget:
-            raise BudgetError(
-                f"{self.name}: the general representation alone takes {needed} channel uses, the budget is {budget}; "
-                f"allow at least {needed}"
-            )
-        reception = self.general_link.send(symbols.flatten(1), air.forward(0))
-        nothing = Holding.empty(images.symbols, images.latents)
-        variance = reception.noise_variance.view_as(symbols)
-        received = nothing.with_general(reception.symbols.view_as(symbols), variance)
-        sent = nothing.with_general(symbols, torch.full_like(variance, self._nominal_noise(images, air)))
-        none = Expense.nothing(len(symbols))
-        spent = none.plus(list(range(len(symbols))), reception.channel_uses, reception.slots)
-        unseen = images.latents.new_zeros(0)
-        state = _State(Holdings(received, sent), unseen, effective_snr(variance), spent, none.uses)
-        return self._regenerate(state, images, air)
-
-    def _regenerate(self, state: _State, images: EncodedImages, air: AirInterface) -> _State:
-        """Regenerate the image from what arrived, by reverse diffusion."""
-        noise = None
-        if self.steps > 1:
-            shape = images.latents.shape[1:]
-            rows = air.forward(0).images.tolist()
-            draws = [torch.randn(shape, generator=generator(air.seed, row, _DIFFUSION_STREAM)) for row in rows]
-            noise = torch.stack(draws).to(images.latents)
-        image = self.models.codec.decode(self.models.regenerate(state.held.received, noise, self.steps))
-        return replace(state, image=image)
-
-    def _look_ahead(
-        self, images: EncodedImages, state: _State, allowed: int, air: AirInterface, occasion: int
-    ) -> _Outlook:
-        """Look ahead to round `occasion` of `allowed` channel uses.
-
-        Every round has an equal share: what an earlier one has left over is known to one end only, as a header may have
-        been lost.
-        """
-        asks = self.selection == "attention" and self._asking_pays(allowed, images, air, occasion)
-        view = self.attender.view(images.scenes, state.held.sent) if asks else None
-        logits = self.models.segmentation.logits(state.image) if asks else None
-        return _Outlook(occasion, allowed, asks, view, logits)
-
-    def _exchange(
-        self, images: EncodedImages, task: Task, state: _State, outlook: _Outlook, named: bool, air: AirInterface
-    ) -> _Exchange:
-        """Send prompts back and detail forward; `named` says whether an earlier round has named its cells."""
-        batch, occasion, cost = len(state.quality), outlook.occasion, 0
-        wishes: list[str | None] = [None] * batch
-        if outlook.logits is not None:
-            if task.street_classes:
-                wishes = [*demand(outlook.logits, task.street_classes, MOST_CLASSES)]
-            # The transmitter, which may hear nothing, knows what a prompt costs: all are of the smallest size.
-            cost = self.prompts.least_uses(air, occasion)
-        heard, prompts = self.prompts.send(wishes, state.quality, air, occasion, torch.full((batch,), cost))
-        scores, relevance = blind_scores(self.selection, images.grid, batch), torch.ones_like(images.latents[:, 0])
+        """Exchange prompt and windows for one task; both ends know the budget and the size of the general part."""
+        batch, size, (budget, number) = len(images), (images.shape[-2], images.shape[-1]), known
+        nominal = self.general.nominal_snr(number, air)
+        wish = naming(task.street_classes) if task.street_classes and self.asks else None
+        cost = self._prompt_uses(air)
+        heard, spent = self.prompts.send([wish] * batch, start.quality, air, 0, torch.full((batch,), cost))
         texts = [None if h is None else h.text for h in heard]
-        if outlook.view is not None:
-            scores, relevance = self.attender.scores(outlook.view, texts)
-        # What an earlier round has refined comes last, unless only one end knows it: a header may have been lost.
-        if outlook.view is not None or not named:
-            scores = torch.where(refined(state.held.sent, self.models.general.code_layers[0]), 0.0, scores)
-        order = DetailOrder(
-            scores=scores,
-            allowed=torch.full((batch,), outlook.allowed - cost),
-            nominal=1 / self._nominal_noise(images, air),
-            reported=[reported_snr(quality) for quality in state.quality.tolist()],
-            heard=[None if h is None else h.snr for h in heard],
+        (relevance, boxes), ended = self._found(images, texts, task), []
+        end = cache(self._end)  # most images have the same prompt
+        for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
+            said = Asked(*end(text), _decibels(nominal if hint is None else hint.snr), measured=hint is not None)
+            asked = Asked(*end(wish), _decibels(float(start.quality[i])))
+            windows = tuple(window for box in boxes[i] for window in around(box, size))[:MOST_WINDOWS]
+            left = budget - int(start.channel_uses[i]) - cost
+            wanted, alone = Wanted(images[i : i + 1], windows, said, left), air.select(torch.tensor([i]))
+            ended.append(self._send(wanted, (asked, task), start.select(i), number, alone))
+        slots = torch.cat([each.slots for each in ended])
+        turns = (spent.uses > 0) * (1 + (slots > start.slots).long()) * air.config.turnaround_slots
+        return Delivery(
+            channel_uses=torch.cat([each.channel_uses for each in ended]) + spent.uses,
+            feedback_uses=torch.cat([each.feedback_uses for each in ended]) + spent.uses,
+            airtime_slots=slots + spent.slots + turns,
+            outage=torch.zeros(batch, dtype=torch.bool),
+            image=torch.cat([each.picture for each in ended]),
+            stages={"coarse": start.picture, "attention": relevance},
+            messages=[wish or ""] * batch,
+            heard=texts,
         )
-        transfer = self.named if outlook.asks else self.blind
-        held, detail = transfer.send(images, state.held, order, air, occasion + 1)
-        # The turn to the prompt, and the one back to the detail.
-        turns = (prompts.uses > 0) * (1 + (detail.uses > 0).long())
-        slots = prompts.slots + detail.slots + turns * air.config.turnaround_slots
-        asked = [(wish or "") if spent else "" for wish, spent in zip(wishes, prompts.uses.tolist(), strict=True)]
-        return _Exchange(held, asked, texts, relevance, Expense(prompts.uses + detail.uses, slots), prompts.uses)
 
-    def _asking_pays(self, allowed: int, images: EncodedImages, air: AirInterface, occasion: int) -> bool:
-        """Decide whether prompt and header pay for themselves, from what both ends know."""
-        cells = images.symbols[0, 0].numel()
-        prompt, snr = self.prompts.least_uses(air, occasion), 1 / self._nominal_noise(images, air)
-        plan = self.named.plan(allowed - prompt, cells, snr, air, occasion + 1)
-        if not plan.options:
-            return False
-        heard = self.prompts.arrival(air, occasion)
-        asking = heard * plan.promise() + (1 - heard) * plan.promise(heard=False)
-        blind = self.blind.plan(allowed, cells, snr, air, occasion + 1).promise()
-        return self.named.arrival(plan, air, occasion + 1) * asking > blind
+    def _send(
+        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, general: int, air: AirInterface
+    ) -> Shown:
+        """Send what is wanted in the way that promises most.
 
-    def _nominal_noise(self, images: EncodedImages, air: AirInterface) -> float:
-        """Expect the noise variance after equalisation of a message as wide as the general part."""
-        general = self.models.general.code_layers[0] * images.symbols[0, 0].numel()
-        return self.general_link.nominal_noise(air.forward(0), general)
+        Args:
+            wanted: what to send.
+            receiver: what the receiver asked, and its task, which the transmitter does not know.
+            before: what the receiver shows before.
+            general: number of symbols of the general part.
+            air: air of this image alone.
+        """
+        asked, _ = receiver
+        analog, turn = self.analog.plan(wanted, air.forward(1)), Turn(general)
+        digital = None if self.carriage == "analog" else self.digital.plan(wanted, turn, air)
+        if digital is not None and (self.carriage == "digital" or digital.worth > analog.worth):
+            return self._send_bits(digital, (wanted, turn), receiver, before, air)
+        if self.carriage == "digital":
+            return before
+        return self.analog.send(wanted, analog, asked, before, air.forward(1))
+
+    def _send_bits(
+        self,
+        plan: DigitalPlan,
+        made_for: tuple[Wanted, Turn],
+        receiver: tuple[Asked, Task],
+        before: Shown,
+        air: AirInterface,
+    ) -> Shown:
+        """Send a planned message as bits, which was `made_for` what is wanted at its turn; see `_send`."""
+        return self.digital.send(plan, receiver[0], (before, None), made_for[1], air)[0]
+
+    def _end(self, text: str | None) -> tuple[torch.Tensor, int]:
+        """Return what a prompt that one end heard or sent means: its embedding [1, E] and the kind of its windows."""
+        if text is None:
+            return torch.zeros(1, int(self.models.windows.config.embedding)), ANYTHING
+        return self.models.text_encoder.embed([text]), SIGNS if SIGN in parse(text).classes else ANYTHING
+
+    def _found(
+        self, images: torch.Tensor, texts: Sequence[str | None], task: Task
+    ) -> tuple[torch.Tensor, list[list[Box]]]:
+        """Return the relevance of tokens [B, h, w] to the prompts, and boxes of what they name, the surest first."""
+        return located(self.models, images, texts)
 
 
-def _at_pixels(relevance: torch.Tensor) -> torch.Tensor:
-    """Return the relevance of tokens [B, h, w] at pixels, [B, 8h, 8w]."""
-    return functional.interpolate(relevance[:, None].float(), scale_factor=TOKEN, mode="bilinear")[:, 0]
+def _decibels(ratio: float) -> float:
+    return 10 * math.log10(max(ratio, 1e-6))
 
 
-def _cut(delivery: Delivery, height: int, width: int) -> Delivery:
-    """Return what belongs to the upper left `height` x `width` pixels of padded images."""
-    assert delivery.image is not None, "the link delivers images"
-    return replace(
-        delivery,
-        image=delivery.image[..., :height, :width],
-        stages={name: stage[..., :height, :width] for name, stage in delivery.stages.items()},
-    )
+class OracleTaskAdaptiveLink(ToldPlaces, TaskAdaptiveLink):
+    """Sends windows where the annotations say the answer lies, wherever the prompt was heard: a bound.
 
+    Arguments are those of `TaskAdaptiveLink`; it asks.
+    """
 
-def _joined(said: Sequence[str | None]) -> str | None:
-    """Join the prompts of all rounds of one image; None where none of them was."""
-    return " | ".join(text for text in said if text) or None
+    kind: LinkKind = "bound"
+
+    def __init__(self, models: Models, radio: Radio, carriage: Carriage = "better") -> None:
+        super().__init__(models, radio, carriage=carriage)
+        self.name += "-oracle"
+
+    def _asked(self, task: Task) -> Hashable:
+        """Return all that the link knows of a task: where its answer lies."""
+        return task.name
+
+    def _found(
+        self, images: torch.Tensor, texts: Sequence[str | None], task: Task
+    ) -> tuple[torch.Tensor, list[list[Box]]]:
+        """Return the share of tokens that holds a part of the answer, and boxes of the answer where a prompt came."""
+        held = self.held(task, texts)
+        boxes = [[] if text is None else boxes_around(mine) for mine, text in zip(held, texts, strict=True)]
+        down, right = (-n % TOKEN for n in held.shape[-2:])
+        return functional.avg_pool2d(functional.pad(held.float(), (0, right, 0, down)), TOKEN), boxes

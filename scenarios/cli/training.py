@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +13,9 @@ from taskwave.scenarios.cli.app import app, console, messages
 if TYPE_CHECKING:  # Help must not wait for pydantic.
     from taskwave.scenarios.cli.training_display import Display
     from taskwave.semantic.training.plan import StagePlan
-    from taskwave.semantic.training.recipe import Recipe
 
 JUDGES = "gtsdb, gtsdb-second, roadsigns, carla, streets, streets-second, streets-maps, camvid, camvid-second, cifar10"
 """Names of the recipes in `semantic.training.judges`, in their order, for the help."""
-STAGES = "codec, segmentation, general, prior, finetune, joint, attention"
-"""Names of the stages in `semantic.training.stages`, in their order, for the help."""
-
 train = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(
     train,
@@ -56,7 +51,7 @@ def train_text(
     folder: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/text"),
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N, or auto.")] = "cpu",
 ) -> None:
-    """Train the text encoder. The attention of every set of weights must be trained again after it."""
+    """Train the text encoder. Locator, window code and posterior must be trained again after it."""
     from taskwave.scenarios.cli.training_display import show
 
     plan = _tell("text encoder", folder, steps, 48)
@@ -70,35 +65,6 @@ def train_text(
             metrics = train_text_encoder(out, folder, TextPlan(steps, seed), _device(device), display)
     typer.echo(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     typer.echo(f"wrote {out}")
-
-
-@train.command("set")
-def train_set(
-    recipe: Annotated[str, typer.Argument(help="A bundled recipe (tiny, streets, camvid) or a TOML file.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints and logs; default runs/train/RECIPE.")] = None,
-    start: Annotated[str | None, typer.Option(help="Go on from this set of weights (name or folder).")] = None,
-    stage: Annotated[list[str] | None, typer.Option(help=f"Only these of: {STAGES}.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N, or auto.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)] = None,
-    export: Annotated[Path | None, typer.Option(help="Write the finished set to this new folder.")] = None,
-) -> None:
-    """Train the networks of one set of weights, stage by stage."""
-    from taskwave.scenarios.cli.training_display import show
-    from taskwave.semantic.training import plan as planning
-    from taskwave.semantic.training.recipe import STAGES as ALL
-    from taskwave.semantic.training.recipe import load_recipe
-
-    chosen, loaded = tuple(stage or ALL), load_recipe(recipe)
-    folder = out or Path("runs/train") / Path(recipe).stem
-    plan = planning.make_plan(loaded, folder, chosen)
-    planning.check_order(folder, chosen, start is not None, export is not None)
-    messages.print(f"recipe {recipe}, seed {loaded.seed}, folder {folder}", markup=False, soft_wrap=True)
-    for each in plan:
-        messages.print(f"  {each}", markup=False, soft_wrap=True)
-    with show(plan) as display:
-        _train_set(_Choice(loaded, folder, start, export, device, threads), [each.name for each in plan], display)
-    if export is not None:
-        typer.echo(f"wrote {export}")
 
 
 NewFolder = Annotated[Path, typer.Option("--export", help="Write the finished network to this new folder.")]
@@ -141,19 +107,33 @@ def train_judge(
 
 @train.command("surrogate")
 def train_surrogate(
+    name: Annotated[str, typer.Argument(help="signs, streets or camvid.")],
     export: NewFolder,
-    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/surrogate"),
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoints; default runs/train/surrogate/NAME.")] = None,
     seed: Seed = 1,
     threads: Threads = None,
 ) -> None:
-    """Train the surrogate of signs, by which transmitters weigh what to send. Needs the image sets gtsdb and gtsrb."""
-    from taskwave.semantic.training.judges.recipes import SURROGATE
+    """Train a surrogate, by which codecs weigh what to send: signs (needs gtsdb and gtsrb), or maps of streets."""
+    from taskwave.semantic.training.judges.recipes import MAPS, SURROGATE
 
-    with _alone(out, export, threads, _tell("reader", out / "reader", SURROGATE.reader_steps, 64)) as display:
-        from taskwave.semantic.training.judges.workshop import JudgeWorkshop
+    allowed = ("signs", *MAPS)
+    if name not in allowed:
+        raise ValueError(f"train surrogate {name!r}: allowed are {', '.join(allowed)}")
+    folder, recipe = out or Path("runs/train/surrogate") / name, MAPS.get(name)
+    part, steps, batch = (
+        ("reader", SURROGATE.reader_steps, 64) if recipe is None else ("map", recipe.steps, recipe.batch)
+    )
+    with _alone(folder, export, threads, _tell(part, folder / part, steps, batch)) as display:
         from taskwave.semantic.weights import save_network
 
-        save_network(JudgeWorkshop("surrogate", SURROGATE, out, seed, display).reader(), export)
+        if recipe is None:
+            from taskwave.semantic.training.judges.workshop import JudgeWorkshop
+
+            save_network(JudgeWorkshop("surrogate", SURROGATE, folder, seed, display).reader(), export)
+        else:
+            from taskwave.semantic.training.segmentation import map_surrogate
+
+            save_network(map_surrogate(recipe, folder / part, seed, display), export)
     typer.echo(f"wrote {export}")
 
 
@@ -193,6 +173,26 @@ def train_windows(
     typer.echo(f"wrote {export}")
 
 
+@train.command("posterior")
+def train_posterior(
+    windows: Annotated[Path, typer.Argument(help="Folder of the window code whose windows it is to know.")],
+    export: NewFolder,
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/posterior"),
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 9000,
+    scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Train the diffusion that says what windows may show. Needs the extra `train` and the image set gtsdb."""
+    with _alone(out, export, threads, _tell("posterior", out, steps, 24)) as display:
+        from taskwave.semantic.training.posterior import posterior_from_sets
+        from taskwave.semantic.weights import save_network
+
+        display.note(f"drawing {scenes} street scenes …")
+        save_network(posterior_from_sets(windows, out, (steps, seed, scenes), display), export)
+    typer.echo(f"wrote {export}")
+
+
 @contextmanager
 def _alone(folder: Path, export: Path, threads: int | None, plan: "tuple[StagePlan, ...]") -> "Iterator[Display]":
     """Show a training that is alone in its folder and whose result has a new folder."""
@@ -210,44 +210,6 @@ def _alone(folder: Path, export: Path, threads: int | None, plan: "tuple[StagePl
             torch.set_num_threads(threads)
         with alone(folder):
             yield display
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """Holds what the options of `taskwave train set` chose."""
-
-    recipe: "Recipe"
-    folder: Path
-    start: str | None
-    export: Path | None
-    device: str
-    threads: int | None
-
-
-def _train_set(choice: _Choice, stages: list[str], display: "Display") -> None:
-    """Check everything, train `stages` in order and export the set."""
-    display.note("loading PyTorch …")
-    import torch
-
-    from taskwave.semantic.training.record import alone
-    from taskwave.semantic.training.stages import Workshop
-    from taskwave.semantic.weights import check_target, load_models, quiet_libraries
-
-    device = _device(choice.device)
-    if choice.threads is not None:
-        torch.set_num_threads(choice.threads)
-    display.note(f"device {device}, {torch.get_num_threads()} threads")
-    if choice.export is not None:
-        check_target(choice.export)
-    with quiet_libraries(), alone(choice.folder):
-        workshop = Workshop(choice.recipe, choice.folder, device, display)
-        workshop.check(stages)
-        if choice.start is not None:
-            workshop.start_from(load_models(choice.start), stages)
-        for name in stages:
-            workshop.train(name)
-        if choice.export is not None:
-            workshop.export(choice.export)
 
 
 @train.command("receiver")

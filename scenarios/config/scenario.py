@@ -143,18 +143,18 @@ class Scenario(Table):
     """One line for `taskwave list`."""
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed from which channels and noise of all points are derived."""
-    weights: str = Field(default="streets", min_length=1)
-    """Name of a bundled set (`streets`, `camvid`) or path of a folder with trained weights."""
+    weights: str = Field(default="roads", min_length=1)
+    """Name of a bundled set (`roads`) or path of a folder with trained weights, `windows` and `posterior`."""
     text_encoder: str | None = Field(default=None, min_length=1)
     """Folder or Hugging Face id of a pretrained text encoder (CLIP, BERT, MiniLM …). None: the bundled one."""
     surrogate: SurrogateName | None = None
-    """What transmitters weigh rungs and rates by, as they know no task: `segmentation` (the segmentation network in
-    `weights`), `signs` (what a locator and a reader see at small places) or `psnr`. None: `signs` for photographs with
-    boxes of signs, else `segmentation`."""
+    """What image codecs weigh rungs and rates by, as they know no task: `signs` (what a locator and a reader see at
+    small places), `streets` or `camvid` (what a segmentation network of drawn or of real streets sees) or `psnr`. None:
+    `signs` for photographs with boxes of signs, `camvid` for those of that set, else `streets`."""
     judge: PathLike | None = None
     """Name (`gtsdb`, `rapidocr`), folder or ONNX file (see docs/judges.md) of a judge that answers what it can on the
-    images of all links. None, and for all else: those of the image set, and for segmentation the task network in
-    `weights`."""
+    images of all links. None, and for all else: those of the image set, and for images of none those of photographs of
+    streets."""
     tasks: Annotated[tuple[Prompt, ...], ListToTuple, Field(min_length=1)]
     """Questions of the tasks, one each, in free wording."""
     images: ImageConfig = ImageConfig()
@@ -169,7 +169,11 @@ class Scenario(Table):
     @property
     def weighed_by(self) -> SurrogateName:
         """Return the name of the surrogate."""
-        return self.surrogate or ("signs" if self.images.source in ("gtsdb", "roadsigns") else "segmentation")
+        if self.surrogate is not None:
+            return self.surrogate
+        if self.images.source in ("gtsdb", "roadsigns"):
+            return "signs"
+        return "camvid" if self.images.source == "camvid" else "streets"
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

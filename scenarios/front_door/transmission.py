@@ -41,7 +41,8 @@ class ReadyLink:
         models: networks of both ends.
         config: configuration of the radio.
         seed: seed of channels and noise.
-        judge: name or folder of a judge that answers the questions it can; None: the task network segments.
+        judge: name or folder of a judge that answers the questions it can; None, and for all else: those of
+            photographs of streets.
 
     Raises:
         ValueError: there is no link of that name.
@@ -98,10 +99,10 @@ class ReadyLink:
 def load_link(
     name: str = "task-adaptive",
     *,
-    weights: str | Path = "streets",
+    weights: str | Path = "roads",
     text_encoder: str | None = None,
     judge: str | Path | None = None,
-    surrogate: SurrogateName = "segmentation",
+    surrogate: SurrogateName = "signs",
     seed: int = 0,
     **radio: Any,
 ) -> ReadyLink:
@@ -109,11 +110,11 @@ def load_link(
 
     Args:
         name: name of the link, see `taskwave list`.
-        weights: name of a bundled set of weights ("streets", "camvid") or path of a folder.
+        weights: name of a bundled set of weights ("roads") or path of a folder.
         text_encoder: folder or Hugging Face id of a pretrained text encoder; None: the bundled one.
         judge: name, folder or ONNX file of a judge that answers the questions it can, such as "gtsdb" for traffic
-            signs; None: the task network of `weights` segments.
-        surrogate: what transmitters weigh by, see the key of this name: "segmentation", "signs" or "psnr".
+            signs; None, and for all else: those of photographs of streets, of which some are for research use.
+        surrogate: what transmitters weigh by, see the key of this name: "signs", "streets", "camvid" or "psnr".
         seed: seed of channels and noise.
         radio: keys of the table `[radio]`, such as `channel="cdl-c"`, `num_rx_ant=2`, `csi="lmmse"`; tables within it
             are dictionaries.

@@ -22,6 +22,7 @@ from taskwave.scenarios.live.requirements import NO_FLOWGRAPH
 from taskwave.scenarios.live.session import LiveReport, LiveSession, panorama
 from taskwave.scenarios.live.states import StateTeller
 from taskwave.scenarios.live.terminal import Terminal
+from taskwave.scenarios.sweep.judge import Jury
 from taskwave.semantic.tasks import segmentation
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models, load_models
@@ -148,9 +149,9 @@ def replay(name: str, out: Path | None, console: Console, messages: Console) -> 
 
 def make_session(models: Models, scenario: Scenario, exchange: BurstExchange) -> LiveSession:
     """Return a session of the first link, SNR and budget of a scenario's sweep."""
-    sweep = scenario.sweep
+    sweep, jury = scenario.sweep, Jury(models, scenario.judge, scenario.images.source)
     return LiveSession(
-        models, scenario.radio, exchange, sweep.links[0], scenario.conditions[0].es_n0_db, sweep.budgets[0]
+        jury, scenario.radio, exchange, sweep.links[0], scenario.conditions[0].es_n0_db, sweep.budgets[0]
     )
 
 

@@ -1,7 +1,7 @@
 """A session of the live link: one image after another through a running flowgraph, each for a task of its own."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,9 +16,8 @@ from taskwave.phy.gnuradio.exchange import BurstExchange
 from taskwave.phy.gnuradio.medium import HeardBurst, LiveMedium
 from taskwave.phy.gnuradio.wire import Message, Pixels
 from taskwave.phy.radio import Radio
-from taskwave.semantic.judges.panel import Panel
+from taskwave.scenarios.sweep.judge import Jury
 from taskwave.semantic.tasks.segmentation import Segmentation
-from taskwave.semantic.weights import Models
 
 _ANSWER_COLOUR = np.array([0, 150, 120])
 _MOST_SYMBOLS = 1000
@@ -53,7 +52,7 @@ class LiveSession:
     """Runs transmitter and receiver of one link, joined by nothing but the samples that a flowgraph carries.
 
     Args:
-        models: networks of both ends.
+        jury: the judges, which answer for the receiver, with the networks of both ends.
         config: configuration of the radio, without a flowgraph of its own and with synchronisation charged.
         exchange: exchange of samples that the flowgraph joins.
         link: name of the link.
@@ -62,7 +61,7 @@ class LiveSession:
     """
 
     def __init__(
-        self, models: Models, config: RadioConfig, exchange: BurstExchange, link: str, es_n0_db: float, budget: int
+        self, jury: Jury, config: RadioConfig, exchange: BurstExchange, link: str, es_n0_db: float, budget: int
     ) -> None:
         self.exchange, self.es_n0_db, self.budget = exchange, es_n0_db, budget
         self._radio, self._radio.rehearsal = Radio(config), Radio(config)
@@ -70,8 +69,7 @@ class LiveSession:
         self._radio.medium = self._medium
         self._radio.tap = self._take
         self._fading = self._radio.draw(1, _OCCASIONS, 0)
-        self._link = registry.create(link, replace(models, judges=Panel([models.segmentation])), self._radio)
-        self._judge = models.segmentation
+        self._link, self._jury = registry.create(link, jury.models, self._radio), jury
         self._symbols: list[torch.Tensor] = []
 
     def send(self, image: torch.Tensor, task: Segmentation) -> LiveReport:
@@ -89,7 +87,7 @@ class LiveSession:
         (delivery,) = self._link.run(image[None], [task], self.budget, air)
         if delivery.answers is None:
             assert delivery.image is not None, "a delivery holds images or answers"
-            delivery.answers = self._judge.answer(delivery.image, [])
+            delivery.answers = self._jury.panel.of(task).answer(delivery.image, [])
         seconds = time.monotonic() - start
         found = [r for r in self._medium.receptions if bool(r.found.all())]
         noise = [float(r.no.mean()) for r in found]

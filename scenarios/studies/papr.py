@@ -19,6 +19,8 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.seeds import generator
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.phy.waveform.transmitter import Transmitter, exceedance, papr_db
+from taskwave.semantic.codec.placement import tiles
+from taskwave.semantic.codec.windows import ANYTHING, Question
 from taskwave.semantic.weights import Models
 
 BACKOFFS_DB = (-3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
@@ -42,13 +44,11 @@ _COLOURS = {
 def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> Iterator[tuple[str, str, torch.Tensor]]:
     """Yield the name of a message, the kind of its symbols, and its grids [B, L, S, F].
 
-    Messages are the general part of `images` [B, 3, H, W], and all code layers of its detail, in their own order and
-    interleaved. Others of the same allocation hold random QAM or complex Gaussian symbols.
+    Messages are `images` [B, 3, H, W] as one window and as nine, their symbols in their own order and interleaved.
+    Others of the same allocation hold random QAM or complex Gaussian symbols.
     """
-    _, scenes = models.look(images)
-    symbols, first = models.general.encode(scenes), models.general.code_layers[0]
-    for name, part in (("general part", symbols[:, :first]), ("detail", symbols[:, first:])):
-        analog = part.flatten(1)
+    for name, part in (("general part", _windows(models, images, 1)), ("windows", _windows(models, images, 3))):
+        analog = part
         analog = analog / analog.abs().square().mean(1, keepdim=True).sqrt()
         (allocation,) = radio.allocator(radio.config.num_layers).allocate(analog.shape[1])
         slot = SlotTransceiver(radio, allocation)
@@ -62,6 +62,18 @@ def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> I
             yield name, kind, _data(slot, Modulation(order).map(bits), allocation)
         gaussian = torch.randn(shape, dtype=torch.complex64, generator=generator(seed, 0))
         yield name, "Gaussian", _data(slot, gaussian, allocation)
+
+
+def _windows(models: Models, images: torch.Tensor, across: int) -> torch.Tensor:
+    """Return the symbols [B, N] of images, as windows that lie so many across and down."""
+    code, (height, width) = models.windows, images.shape[-2:]
+    rows = []
+    for window in tiles(height, width, across, across):
+        batch = len(images)
+        kinds = torch.full((batch,), ANYTHING)
+        question = Question(torch.zeros(batch, int(code.config.embedding)), torch.full((batch,), 10.0), kinds)
+        rows.append(code.encode(window.cut(images), question) * code.amplitude(kinds))
+    return torch.cat(rows, dim=1)
 
 
 def _data(slot: SlotTransceiver, symbols: torch.Tensor, allocation: Allocation) -> torch.Tensor:

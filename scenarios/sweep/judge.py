@@ -8,7 +8,6 @@ import torch
 
 from taskwave.links.base import Delivery
 from taskwave.semantic.judges.panel import Panel
-from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks.base import Answer, Task, Truth
 from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.judges import BESIDE, load_judge
@@ -33,9 +32,9 @@ class Jury:
     Its `models` are the networks for links: with the judges, which links of kind `answer` own at their transmitter.
 
     Args:
-        models: networks, whose task network segments where no judge does.
+        models: networks for links.
         judge: name or folder of the judge that answers the kinds it can, or None.
-        source: image set, whose own judges answer what that one cannot.
+        source: image set, whose own judges answer what that one cannot; "" is none.
 
     Raises:
         FileNotFoundError: there is no such judge.
@@ -43,15 +42,14 @@ class Jury:
     """
 
     def __init__(self, models: Models, judge: Path | None, source: str = "") -> None:
-        own = Segmenter(models.segmentation.net, models.digests.get("segmentation", ""))
         chosen = [] if judge is None else [load_judge(judge)]
         missing = []
-        for name in BESIDE.get(source, ()):
+        for name in BESIDE.get(source, BESIDE[""]):
             try:
                 chosen.append(load_judge(name))
             except (ModuleNotFoundError, FileNotFoundError) as error:  # Only a task that needs it must have it.
                 missing.append(f"{name}: {error}")
-        self.panel = Panel([*chosen, own], missing)
+        self.panel = Panel(chosen, missing)
         self.models = replace(models, judges=self.panel)
         self._image: torch.Tensor | None = None
         self._seen: dict[str, list[Answer]] = {}

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.ndimage import find_objects, label
 
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import TOKEN
 from taskwave.semantic.codec.placement import Box
 from taskwave.semantic.data.objects import overlaps
 

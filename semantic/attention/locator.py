@@ -6,8 +6,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from taskwave.semantic.backbone import Backbone, Pyramid, separable
-from taskwave.semantic.codec.latents import TOKEN
 
+TOKEN = 8
+"""Pixels per side of a token."""
 OUTLINED = (6, 8, 10)
 """Ids of the street classes whose outlines it has learnt: signs and lights, cars and people on bicycles."""
 

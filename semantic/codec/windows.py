@@ -11,7 +11,7 @@ The same components are sent by digital links, quantised: to the decoder a quant
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -20,8 +20,6 @@ from diffusers.models.modeling_utils import ModelMixin
 from scipy.fft import dct
 from torch import nn
 from torch.nn import functional
-
-from taskwave.semantic.codec.latents import zeroed
 
 SIDE = 32
 """Pixels per side of a window as it is coded."""
@@ -40,6 +38,16 @@ _LIGHT, _COLOUR = 26, 9
 _VALUES = _LIGHT**2 + 2 * _COLOUR**2
 _OPPONENT = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]])
 """Lightness and two colours, of the three primaries."""
+
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Set the last layer of a residual to zero, so that the residual starts at zero, and return it."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(cast(torch.Tensor, layer.bias))
+    return layer
 
 
 @dataclass(frozen=True)

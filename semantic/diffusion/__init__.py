@@ -1,5 +1,4 @@
-"""The diffusion that regenerates latents from what was received of them.
+"""The diffusion that says what windows of an image may show, given what arrived of them.
 
-In order of knowledge: `scheduler` (noise levels of tokens and the steps of the reverse process), `prior` (the denoising
-network and the pipeline that runs it).
+In order of knowledge: `posterior` (the network), `sampling` (how samples are drawn with it).
 """

@@ -5,8 +5,9 @@ from typing import Literal, Protocol
 
 import torch
 
-SurrogateName = Literal["segmentation", "signs", "psnr"]
-"""Names of the surrogates: street classes of all pixels, what stands at small places, or the squared error alone."""
+SurrogateName = Literal["signs", "streets", "camvid", "psnr"]
+"""Names of the surrogates: what stands at small places, street classes of all pixels as a network of drawn or of real
+streets sees them, or the squared error alone."""
 
 Agreement = Callable[[torch.Tensor], float]
 """Function from an image [3, H, W] in [0, 1] to its agreement with the original, at most 1; for it, exactly 1."""

@@ -4,8 +4,7 @@ import hashlib
 
 import torch
 
-from taskwave.semantic.attention.locator import Locator
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import TOKEN, Locator
 from taskwave.semantic.judges.reader import PatchNet, cut
 from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.metrics import confusion_matrix, mean_iou

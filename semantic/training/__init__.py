@@ -1,9 +1,8 @@
 """The training of every network of the project, resumable, on CPU or GPU. `docs/training.md` describes its use.
 
-In order of knowledge: `recipe` (the files of `recipes/`), `record` (what made the results in a folder) and `plan` (what
-is to do, and how long it takes), which load no torch; `monitor` (progress and signals), `batches` (images in memory,
-cropped at random), `images` (their cache), `fit` (the training loop), `networks` (their sizes), `reception` (random
-receptions), `damage` (random damage of images); then one file for each network: `codec`, `segmentation`, `analog`,
-`prior`, `joint` (analog code and prior together), `attention` and `text`; at last `stages`, which trains a set of
-weights from its recipe. To add a stage, enter it in `recipe.NEEDS`, `plan.COST` and `stages.Workshop`.
+In order of knowledge: `record` (what made the results in a folder) and `plan` (how long a training takes), which load
+no torch; `monitor` (progress and signals), `batches` (images in memory, cropped at random), `fit` (the training loop),
+`damage` (random damage of images); then a file for each network: `text`, `locator` with `edges` (boxes), `segmentation`
+(surrogates of maps), `windows` with `window_pool` (random windows), `perceptual` (how alike they look) and `worth`,
+`posterior`; `judges` trains the judges.
 """

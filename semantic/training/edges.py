@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from taskwave.semantic.attention.locator import Locator
-from taskwave.semantic.codec.latents import TOKEN
+from taskwave.semantic.attention.locator import TOKEN, Locator
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.judges.augmentation import vary
 from taskwave.semantic.training.judges.pools import BoxPool

@@ -7,14 +7,12 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from taskwave.semantic.attention.locator import OUTLINED, Locator
+from taskwave.semantic.attention.locator import OUTLINED, TOKEN, Locator
 from taskwave.semantic.classes import NUM_CLASSES, SIGN
-from taskwave.semantic.codec.latents import TOKEN
 from taskwave.semantic.data import open_images
 from taskwave.semantic.language.lexicon import Meaning, phrase
 from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.tasks.objects import CONCEPTS
-from taskwave.semantic.training.attention import token_shares
 from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.edges import train_edges
 from taskwave.semantic.training.fit import Fit, FitConfig
@@ -54,6 +52,15 @@ class Wordings:
         """Return a random wording of each of `classes`, [len(classes), E]."""
         which = torch.randint(WORDINGS, (len(classes),), generator=generator)
         return self.embeddings[list(classes), which]
+
+
+def token_shares(labels: torch.Tensor) -> torch.Tensor:
+    """Return the share of each class in each token, [B, 11, H/8, W/8], of labels [B, H, W].
+
+    Ignored pixels count for no class.
+    """
+    onehot = torch.stack([(labels == c).float() for c in range(NUM_CLASSES)], dim=1)
+    return functional.avg_pool2d(onehot, TOKEN)
 
 
 def box_shares(boxes: torch.Tensor, kinds: Sequence[int], size: tuple[int, int]) -> torch.Tensor:

@@ -6,21 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskwave.semantic.training.recipe import EXPORTED, NEEDS, STAGES, Recipe
-from taskwave.semantic.training.record import CHECKPOINT
-
-COST = {
-    "codec": 0.23,
-    "segmentation": 1.0,
-    "general": 0.86,
-    "prior": 1.6,
-    "finetune": 1.3,
-    "joint": 3.7,
-    "attention": 0.64,
-    "reader": 0.06,
-}
-"""Time of one image in each stage relative to `segmentation`, with the networks of the recipe `streets` on one core.
-That of a patch of the reader is relative to a crop of the detector."""
+COST = {"reader": 0.06}
+"""Time of one image in a stage relative to that in others: a patch of the reader to a crop of the detector."""
 
 
 @dataclass(frozen=True)
@@ -51,34 +38,6 @@ class StagePlan:
     def __str__(self) -> str:
         state = "finished" if self.finished else f"{self.done} done" if self.done else "to do"
         return f"{self.name:<13} {self.steps:>6} steps of {self.batch:>3} images   {state}"
-
-
-def make_plan(recipe: Recipe, folder: Path, stages: Sequence[str]) -> tuple[StagePlan, ...]:
-    """Return what `stages` have to do in `folder`, in the order of training.
-
-    Raises:
-        ValueError: there is no such stage.
-    """
-    for name in stages:
-        if name not in STAGES:
-            raise ValueError(f"unknown stage '{name}': allowed are {', '.join(STAGES)}")
-    return tuple(_plan(recipe, folder, name) for name in STAGES if name in stages)
-
-
-def check_order(folder: Path, stages: Sequence[str], given: bool = False, export: bool = False) -> None:
-    """Refuse stages, or an export, whose earlier stages are neither chosen, nor in `folder`, nor `given` by a set.
-
-    Raises:
-        FileNotFoundError: an earlier stage is missing.
-    """
-    readers = {f"stage '{name}'": NEEDS[name] for name in stages} | ({"--export": EXPORTED} if export else {})
-    for reader, needs in readers.items():
-        for need in needs:
-            if need not in stages and not given and not (folder / need / "final").is_dir():
-                raise FileNotFoundError(
-                    f"{folder / need / 'final'} does not exist, and {reader} needs it: train it with --stage {need}, "
-                    "too, or take it from a finished set with --start"
-                )
 
 
 def steps_in(checkpoint: Path) -> int:
@@ -159,10 +118,3 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _plan(recipe: Recipe, folder: Path, name: str) -> StagePlan:
-    stage = recipe.stage(name)
-    finished = (folder / name / "final").is_dir()
-    done = min(steps_in(folder / name / CHECKPOINT), stage.steps)
-    return StagePlan(name, stage.steps, stage.batch, done, finished)

@@ -186,6 +186,41 @@ def train_windows(
     return fit.run(loss, validate, monitor)  # type: ignore[return-value]
 
 
+def pools_of_sets(seed: int, scenes: int) -> tuple[WindowPool, WindowPool]:
+    """Return the windows of GTSDB, of its photographs without boxes and of drawn scenes, to train with and to validate.
+
+    Args:
+        seed: seed of the wordings.
+        scenes: number of drawn scenes.
+
+    Raises:
+        FileNotFoundError: images are missing.
+    """
+    wordings, pools = Wordings(TextEncoder.load(None), seed + 1), []
+    for split, count in (("train", scenes), ("val", min(scenes, 20))):
+        scenery, photographs = open_images("streets", split, size=(320, 448)), open_images("gtsdb", split)
+        plain = open_images("folder", "train", find_folder("gtsdb", None) / "unlabelled") if split == "train" else None
+        pools.append(
+            WindowPool(
+                [photographs[i] for i in range(len(photographs))],
+                [scenery[i] for i in range(count)],
+                [] if plain is None else [plain[i] for i in range(len(plain))],
+                wordings,
+            )
+        )
+    return pools[0], pools[1]
+
+
+def eyes_of_training() -> Eyes:
+    """Return the networks that say how well windows arrive.
+
+    Raises:
+        ModuleNotFoundError: the weights of the perceptual distance are not installed.
+    """
+    surrogate = load_network(PatchNet, BUNDLED / "surrogate" / "signs").eval().requires_grad_(False)
+    return Eyes(PerceptualDistance(), surrogate)
+
+
 def window_code_from_sets(folder: Path, steps: int, seed: int, scenes: int, monitor: Monitor) -> WindowCode:
     """Train a window code with GTSDB, its signs and its photographs without boxes, and with drawn street scenes.
 
@@ -201,31 +236,18 @@ def window_code_from_sets(folder: Path, steps: int, seed: int, scenes: int, moni
         ModuleNotFoundError: the weights of the perceptual distance are not installed.
     """
     torch.manual_seed(seed)
-    encoder = TextEncoder.load(None)
-    wordings, pools = Wordings(encoder, seed + 1), []
-    for split, count in (("train", scenes), ("val", min(scenes, 20))):
-        scenery, photographs = open_images("streets", split, size=(320, 448)), open_images("gtsdb", split)
-        plain = open_images("folder", "train", find_folder("gtsdb", None) / "unlabelled") if split == "train" else None
-        pools.append(
-            WindowPool(
-                [photographs[i] for i in range(len(photographs))],
-                [scenery[i] for i in range(count)],
-                [] if plain is None else [plain[i] for i in range(len(plain))],
-                wordings,
-            )
-        )
+    pools, eyes = pools_of_sets(seed, scenes), eyes_of_training()
     net = WindowCode()
     if not (folder / CHECKPOINT).exists():
         generator = torch.Generator().manual_seed(seed)
         for kind in range(len(KINDS)):
             net.start_linear(pools[0].draw(COMPONENTS, generator, kind).windows, kind)
-    surrogate = load_network(PatchNet, BUNDLED / "surrogate").eval().requires_grad_(False)
-    eyes = Eyes(PerceptualDistance(), surrogate)
     config = FitConfig(steps, 1e-3, weight_decay=1e-4, seed=seed, validate_every=1000, averaging=0.999)
-    trained = train_windows(net, Fit(net, config, folder), (pools[0], pools[1]), eyes, monitor)
+    trained = train_windows(net, Fit(net, config, folder), pools, eyes, monitor)
     photographs = open_images("gtsdb", "train")
     chosen = [photographs[i] for i in range(min(WEIGHED, len(photographs)))]
-    worth = measure_worth(trained, surrogate, chosen, encoder.embed([naming((SIGN,))]), monitor)
+    signs = TextEncoder.load(None).embed([naming((SIGN,))])
+    worth = measure_worth(trained, eyes.surrogate, chosen, signs, monitor)
     trained.worth.copy_(worth.of_symbols)
     trained.step_worth.copy_(worth.of_steps)
     return trained

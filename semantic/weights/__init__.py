@@ -1,8 +1,8 @@
 """Trained weights and their loading.
 
-Each set of weights is a folder: `streets` (the default, under the licence of the code) and `camvid` (real streets,
-research use only). The folder `text` holds the text encoder that all sets share. `bundle` loads and
-saves sets, `judges` loads judges, and `storage` says how networks lie on the disk.
+A set of weights is a folder with the code of windows and their posterior: `roads`. The folders `locator`, `text` and
+`surrogate` hold what all sets share. `bundle` loads them, `judges` loads judges, and `storage` says how networks lie on
+the disk.
 """
 
 from taskwave.semantic.weights.bundle import (
@@ -14,7 +14,6 @@ from taskwave.semantic.weights.bundle import (
     load_models,
     load_task_network,
     quiet_libraries,
-    save_models,
 )
 from taskwave.semantic.weights.storage import load_network, save_network
 
@@ -28,6 +27,5 @@ __all__ = [
     "load_network",
     "load_task_network",
     "quiet_libraries",
-    "save_models",
     "save_network",
 ]

@@ -30,6 +30,7 @@ INDEX = "judge.json"
 OCR = "rapidocr"
 """Name of the judge of texts."""
 BESIDE: dict[str, tuple[str, ...]] = {
+    "": ("gtsdb", OCR, "camvid"),
     "streets": ("streets", "streets-maps", OCR, "streets-second"),
     "gtsdb": ("gtsdb", OCR, "gtsdb-second"),
     "roadsigns": ("roadsigns", OCR),
@@ -38,7 +39,8 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "cifar10": ("cifar10",),
     "boxes": (OCR,),
 }
-"""Judges of the image sets: of several for one kind of task the first one answers, the others confirm."""
+"""Judges of the image sets, and of "" for images of none: of several for one kind of task the first one answers, the
+others confirm."""
 
 
 def bundled_judges() -> tuple[str, ...]:

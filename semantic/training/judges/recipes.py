@@ -64,6 +64,20 @@ class SceneRecipe:
     """Seed of data and weights."""
 
 
+@dataclass(frozen=True)
+class MapRecipe:
+    """Describes how a surrogate of maps is trained, a small segmentation network."""
+
+    images: Images
+    """Images to train with. The split val of the set is the validation."""
+    widths: tuple[int, int, int, int] = (24, 64, 128, 192)
+    """Channels of the network."""
+    steps: int = 1700
+    """Number of steps."""
+    batch: int = 12
+    """Number of crops per step."""
+
+
 _DRAWN = (320, 448)
 """Height and width of drawn street scenes."""
 
@@ -121,3 +135,10 @@ def judge_recipe(name: str) -> JudgeRecipe | SceneRecipe:
     if name not in RECIPES:
         raise ValueError(f"there is no judge {name!r}: choose one of {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+MAPS = {
+    "streets": MapRecipe(Images("streets", (192, 256), 0, 700), (16, 48, 96, 128), 650),
+    "camvid": MapRecipe(Images("camvid", (360, 480)), steps=2000),
+}
+"""Recipes of the surrogates of maps, by name."""

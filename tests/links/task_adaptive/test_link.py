@@ -1,188 +1,191 @@
-"""The task-adaptive link and its parts over a real radio."""
+"""The loop link: where its windows fall, as what they are sent, and what a lost prompt leaves."""
 
+from copy import deepcopy
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 
-from taskwave.links.base import BudgetError
-from taskwave.links.task_adaptive.detail import EncodedImages
-from taskwave.links.task_adaptive.link import TaskAdaptiveLink
-from taskwave.links.task_adaptive.prompts import MESSAGE_BITS, MOST_CLASSES, PromptTransfer, effective_snr, reported_snr
-from taskwave.links.task_adaptive.scores import Attender, Selection, View
+from taskwave.links.base import BudgetError, InformedLink
+from taskwave.links.task_adaptive.link import Carriage, OracleTaskAdaptiveLink, TaskAdaptiveLink
+from taskwave.links.task_adaptive.state import Shown
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.config.radio import RadioConfig
 from taskwave.phy.radio import Radio
-from taskwave.semantic.attention.prompt import PromptAttention
-from taskwave.semantic.language.lexicon import parse
-from taskwave.semantic.tasks.segmentation import Segmentation
+from taskwave.semantic.data.objects import Objects
+from taskwave.semantic.tasks import questions
+from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.weights import Models
 
-CARS, GROUND = Segmentation("cars", (8,)), Segmentation("road and pavement", (3, 4))
+SIGNS = questions.read("which traffic signs are there?")
+BOXES = [(40.0, 16.0, 72.0, 48.0), (160.0, 96.0, 200.0, 136.0), (64.0, 72.0, 96.0, 104.0)]
 
 
-@pytest.fixture(scope="module")
-def radio() -> Radio:
-    return Radio(RadioConfig(channel="rayleigh"))
+def truth_with(box: tuple[float, float, float, float]) -> Truth:
+    return Truth(torch.full((192, 256), 8, dtype=torch.uint8), Objects.of([(box, "stop", "")]))
 
 
-def air_at(radio: Radio, es_n0_db: float, batch: int = 3) -> AirInterface:
-    return AirInterface(radio.config, radio.draw(batch, 3, seed=1), es_n0_db, seed=2)
+def told(models: Models, radio: Radio, carriage: Carriage) -> OracleTaskAdaptiveLink:
+    """A link that knows the places and sends windows in one way."""
+    return OracleTaskAdaptiveLink(models, radio, carriage).informed_by([truth_with(box) for box in BOXES])
 
 
-CELLS = 48
+@pytest.fixture(params=["analog", "digital"])
+def carriage(request: pytest.FixtureRequest) -> Carriage:
+    return request.param
 
 
-def test_asking_does_not_pay_where_little_or_nearly_everything_can_be_sent(radio: Radio, tiny_models: Models) -> None:
-    link = TaskAdaptiveLink(tiny_models, radio)
-    latents = torch.zeros(1, 16, 24, 32)
-    images = EncodedImages(latents, latents, torch.zeros(1, 56, 6, 8, dtype=torch.complex64))
-    pays = [link._asking_pays(allowed, images, air_at(radio, 15.0), 0) for allowed in (60, 700, 12000)]
-    assert pays == [False, True, False]
-
-
-def test_prompts_are_heard_or_charged_as_lost(radio: Radio) -> None:
-    transfer = PromptTransfer(radio)
-    asked = ["cars on the left", "cars and " + "unbeknownst " * 6, "poles"]
-    allowed, quality = torch.full((3,), 9000), torch.tensor([0.2, 3.0, 50.0])
-    heard, expense = transfer.send(asked, quality, air_at(radio, 30.0), 0, allowed)
-    assert [h.text for h in heard if h] == [text.strip() for text in asked]
-    assert [h.snr for h in heard if h] == [reported_snr(snr) for snr in quality.tolist()]
-    assert [h.snr for h in heard if h] == pytest.approx(quality.tolist(), rel=10**0.1 - 1)
-    uses = expense.uses
-    assert len(set(uses.tolist())) > 1, "longer prompts cost more"
-    some, cost = transfer.send([None, asked[1], None], quality, air_at(radio, 30.0), 0, allowed)
-    assert some == [None, heard[1], None] and cost.uses.tolist() == [0, int(uses[1]), 0]
-    lost, charged = transfer.send(asked, quality, air_at(radio, -25.0), 0, allowed)
-    assert lost == [None] * 3 and bool((charged.uses > uses).all()), "a lower SNR takes a lower code rate"
-    silent, free = transfer.send(asked, quality, air_at(radio, 30.0), 0, torch.zeros(3, dtype=torch.int64))
-    assert silent == [None] * 3 and not bool(free.uses.any())
-
-
-def test_attention_scores_what_was_asked_for_and_what_is_taken_for_it(tiny_models: Models) -> None:
-    """Concept 3 (road) is in one cell, and in another the receiver believes it is; errors are equal everywhere."""
-    attention = PromptAttention(width=16).eval()
-    for layer in (attention.to_concepts, attention.to_columns):
-        torch.nn.init.zeros_(layer.weight)
-    with torch.no_grad():
-        attention.to_concepts.bias.fill_(-9)[3] = 9
-        attention.to_columns.bias.fill_(9)
-    scenes, believed = (torch.zeros(2, 27, 24, 32) for _ in range(2))
-    believed[:, :16] = 1
-    scenes[:, 16], believed[:, 16] = 1, 1
-    for shares, row in ((scenes, 0), (believed, 20)):
-        shares[:, 16, row : row + 4, :4], shares[:, 19, row : row + 4, :4] = 0, 1
-    attender = Attender(replace(tiny_models, attention=attention))
-    with torch.no_grad():
-        scores, relevance = attender.scores(View(scenes, believed), ["road", None])
-    assert set(scores[0].topk(2).indices.tolist()) == {0, 40} and float(scores[0].median()) < 0.05
-    assert float(relevance[0, 0, 0]) > 0.9 and float(relevance[0, 20, 0]) > 0.9
-    torch.testing.assert_close(scores[1], torch.ones(CELLS), msg="an unheard prompt leaves the error alone")
-
-
-def test_the_effective_snr_of_even_noise_is_its_snr_and_of_uneven_noise_less_than_the_mean() -> None:
-    torch.testing.assert_close(effective_snr(torch.full((2, 8, 6, 8), 0.1)), torch.full((2,), 10.0))
-    uneven = torch.cat([torch.full((1, 50), 0.01), torch.full((1, 50), 1.0)], dim=1)
-    lost = (0.01 / 1.01 + 1 / 2) / 2
-    assert float(effective_snr(uneven)) == pytest.approx((1 - lost) / lost)
-
-
-@pytest.mark.parametrize("selection", ["attention", "uniform", "random"])
-def test_every_channel_use_is_counted(
-    tiny_models: Models, radio: Radio, street_images: torch.Tensor, selection: Selection
+def test_windows_fall_on_the_true_places_and_make_them_better(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage
 ) -> None:
-    link = TaskAdaptiveLink(tiny_models, radio, selection)
-    cars, ground = link.run(street_images, [CARS, GROUND], 1200, air_at(radio, 10.0))
-    general = link.general_link.channel_uses(384)
-    for delivery in (cars, ground):
-        assert bool((delivery.channel_uses <= 1200).all()) and bool((delivery.channel_uses > 1080).all())
-        assert delivery.image is not None and delivery.image.shape == (3, 3, 192, 256) and delivery.answers is None
-        details = delivery.channel_uses - delivery.feedback_uses - general
-        assert bool((details > 0).all())
-        if selection == "attention":
-            assert bool((delivery.feedback_uses > 0).all()) and len(delivery.messages) == 3
-        else:
-            assert not bool(delivery.feedback_uses.any()) and not delivery.messages and not delivery.heard
+    link = told(colour_models, clear_radio, carriage)
+    assert isinstance(link, InformedLink)
+    (delivery,) = link.run(street_images, [SIGNS], 280, interface(clear_radio, 3, 20.0, 2))
+    coarse = delivery.stages["coarse"]
+    assert delivery.image is not None
+    for i, (x0, y0, x1, y1) in enumerate((int(v) for v in box) for box in BOXES):
+        changed = (delivery.image[i] != coarse[i]).any(0)
+        now, before = (
+            float((each[i] - street_images[i])[:, y0:y1, x0:x1].square().mean()) for each in (delivery.image, coarse)
+        )
+        assert now < 0.5 * before
+        changed[max(0, y0 - 16) : y1 + 16, max(0, x0 - 16) : x1 + 16] = False
+        assert not bool(changed.any()), "with so few uses nothing is left for the whole image"
 
 
-def test_what_was_asked_and_what_was_heard(tiny_models: Models, street_images: torch.Tensor) -> None:
-    """The prompt is what was sent, lost or not; nothing is heard where nothing is asked."""
-    radio = Radio(RadioConfig(channel="rayleigh", control_code_rate=0.75))
-    link, lost = TaskAdaptiveLink(tiny_models, radio), 0
-    for seed in range(4):
-        air = AirInterface(radio.config, radio.draw(3, 3, seed), 8.0, seed)
-        (delivery,) = link.run(street_images, [CARS], 1200, air)
-        assert all(delivery.messages) and bool((delivery.feedback_uses > 0).all())
-        assert all(heard in (None, asked) for asked, heard in zip(delivery.messages, delivery.heard, strict=True))
-        lost += delivery.heard.count(None)
-    assert 1 <= lost < 12
-    (silent,) = link.run(street_images, [CARS], link.general_link.channel_uses(384) + 60, air)
-    assert silent.messages == [""] * 3 and silent.heard == [None] * 3 and not bool(silent.feedback_uses.any())
+def test_the_oracle_wants_annotations(colour_models: Models, clear_radio: Radio, street_images, interface) -> None:
+    link, air = OracleTaskAdaptiveLink(colour_models, clear_radio), interface(clear_radio, 3, 20.0, 2)
+    with pytest.raises(ValueError, match="annotations of the images, and there are none"):
+        link.run(street_images, [SIGNS], 1000, air)
+    with pytest.raises(ValueError, match="annotations of 1 images, but 3"):
+        link.informed_by([truth_with(BOXES[0])]).run(street_images, [SIGNS], 1000, air)
 
 
-def test_every_prompt_costs_the_same_so_that_a_lost_one_can_be_reckoned_with(
-    tiny_models: Models, radio: Radio, street_images: torch.Tensor
+def test_a_lost_prompt_leaves_all_to_the_whole_image(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage
 ) -> None:
-    """Also where a task has more classes than a sentence of the phrase book."""
-    link, air = TaskAdaptiveLink(tiny_models, radio), air_at(radio, 10.0)
-    (delivery,) = link.run(street_images, [Segmentation("everything", tuple(range(11)))], 1200, air)
-    assert all(delivery.messages)
-    assert all(len(parse(message).classes) <= MOST_CLASSES for message in delivery.messages)
-    assert set(delivery.feedback_uses.tolist()) == {link.prompts.link.channel_uses(MESSAGE_BITS[0], air.reverse(0))}
+    """An image whose prompt is lost is sent as by a link that never asks, but for what the prompt cost."""
+    deaf = RadioConfig(**{**clear_radio.config.model_dump(), "feedback_es_n0_offset_db": -40.0})
+    air = interface(clear_radio, 3, 8.0, 2)
+    lost = AirInterface(deaf, air.fading, air.es_n0_db, air.seed)
+    (delivery,) = told(colour_models, Radio(deaf), carriage).run(street_images, [SIGNS], 3000, lost)
+    assert delivery.heard == [None] * 3 and bool((delivery.feedback_uses > 0).all())
+    blind = TaskAdaptiveLink(colour_models, Radio(deaf), asks=False, carriage=carriage)
+    (other,) = blind.run(street_images, [SIGNS], 3000 - int(delivery.feedback_uses[0]), lost)
+    assert bool((other.feedback_uses == 0).all()) and other.heard == [None] * 3
+    assert delivery.image is not None and other.image is not None
+    errors = [float((each - street_images).square().mean()) for each in (delivery.image, other.image)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.15)
+    assert errors[0] < 0.7 * float((delivery.stages["coarse"] - street_images).square().mean())
 
 
-def test_what_does_not_depend_on_the_task_is_computed_once(
-    tiny_models: Models, radio: Radio, street_images: torch.Tensor
+def test_the_question_changes_the_message_only_through_the_prompt(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage
 ) -> None:
-    """The answers of blind links are one tensor; those of the others share the coarse image."""
-    tasks, air = [CARS, GROUND, CARS], air_at(radio, 10.0)
-    small = TaskAdaptiveLink(tiny_models, radio).general_link.channel_uses(384) + 60
-    for selection, budget in (("uniform", 1200), ("random", 1200), ("attention", small)):
-        link = TaskAdaptiveLink(tiny_models, radio, selection)  # type: ignore[arg-type]
-        first, *others = link.run(street_images, tasks, budget, air)
-        assert all(_shared(other.image, first.image) and other is not first for other in others)
-    first, *others = TaskAdaptiveLink(tiny_models, radio).run(street_images, tasks, 1200, air)
-    assert all(_shared(other.stages["coarse"], first.stages["coarse"]) for other in others)
-    assert not _shared(others[0].image, first.image), "another question"
-    assert _shared(others[1].image, first.image), "the same question"
+    """Two questions about the same classes get the same picture; so the transmitter knows no more than the prompt."""
+    link = TaskAdaptiveLink(colour_models, clear_radio, carriage=carriage)
+    air = interface(clear_radio, 3, 15.0, 2)
+    tasks = [SIGNS, questions.read("what is the speed limit?"), questions.read("how many vehicles are there?")]
+    which, limit, vehicles = link.run(street_images, tasks, 2000, air)
+    assert which.image is not None and limit.image is not None and vehicles.image is not None
+    assert torch.equal(which.image, limit.image)
+    assert which.messages != vehicles.messages
 
 
-def _shared(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
-    """Return whether two tensors are the same memory."""
-    assert one is not None and other is not None
-    return one.data_ptr() == other.data_ptr()
+def test_the_windows_are_of_signs_where_the_prompt_names_signs_and_only_there(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage
+) -> None:
+    """A code with another map of signs shows the signs asked for otherwise, and all else as before."""
+    other = deepcopy(colour_models.windows)
+    other.basis.copy_(other.basis.flip(0))
+    objects = Objects.of([(BOXES[0], "stop", ""), (BOXES[1], "car", "")])
+    truths = [Truth(torch.full((192, 256), 8, dtype=torch.uint8), objects)] * 3
+    tasks, air = [SIGNS, questions.read("how many vehicles are there?")], interface(clear_radio, 3, 20.0, 2)
+    first, second = (
+        told(models, clear_radio, carriage).informed_by(truths).run(street_images, tasks, 280, air)
+        for models in (colour_models, replace(colour_models, windows=other))
+    )
+    for (left, upper, right, lower), before, after, same in zip(BOXES, first, second, (False, True), strict=False):
+        assert before.image is not None and after.image is not None
+        changed = (before.image != before.stages["coarse"])[..., int(upper) : int(lower), int(left) : int(right)]
+        assert bool(changed.any()), "there is a window"
+        assert torch.equal(before.image, after.image) == same
 
 
-def test_airtime_is_slots_and_turnarounds(tiny_models: Models, radio: Radio, street_images: torch.Tensor) -> None:
-    """General part and blind detail follow each other; a prompt takes its slot and two turns."""
-    turn, air = radio.config.turnaround_slots, air_at(radio, 10.0)
-    (blind,) = TaskAdaptiveLink(tiny_models, radio, "uniform").run(street_images, [CARS], 1200, air)
-    assert blind.airtime_slots.tolist() == [2] * 3
-    (asking,) = TaskAdaptiveLink(tiny_models, radio).run(street_images, [CARS], 1200, air)
-    assert asking.airtime_slots.tolist() == [3 + 2 * turn] * 3
-    (twice,) = TaskAdaptiveLink(tiny_models, radio, rounds=2).run(street_images, [CARS], 2400, air)
-    assert twice.airtime_slots.tolist() == [5 + 4 * turn] * 3 and all(" | " in asked for asked in twice.messages)
+def weighed(models: Models, of_symbols: float, of_steps: float) -> Models:
+    """The same with a code to which all symbols are worth the same, and all steps."""
+    windows = deepcopy(models.windows)
+    windows.worth.fill_(of_symbols)
+    windows.step_worth.fill_(of_steps)
+    return replace(models, windows=windows)
 
 
-def test_an_image_does_not_depend_on_its_batch(tiny_models: Models, radio: Radio, street_images: torch.Tensor) -> None:
-    link = TaskAdaptiveLink(tiny_models, radio, steps=2)
-    air = air_at(radio, 5.0)
-    (whole,) = link.run(street_images, [CARS], 1000, air)
-    (alone,) = link.run(street_images[1:2], [CARS], 1000, air.select(torch.tensor([1])))
-    assert torch.equal(whole.channel_uses[1:2], alone.channel_uses)
-    assert whole.messages[1] == alone.messages[0]
-    assert whole.image is not None and alone.image is not None
-    torch.testing.assert_close(whole.image[1:2], alone.image, atol=2e-3, rtol=1e-3)
+def refuse(*_: object) -> Shown:
+    pytest.fail("this is not to be sent")
 
 
-def test_two_rounds_stay_within_the_budget(tiny_models: Models, radio: Radio, street_images: torch.Tensor) -> None:
-    link = TaskAdaptiveLink(tiny_models, radio, rounds=2)
-    (delivery,) = link.run(street_images, [CARS], 1500, air_at(radio, 10.0))
-    one = TaskAdaptiveLink(tiny_models, radio).run(street_images, [CARS], 1500, air_at(radio, 10.0))[0]
-    assert bool((delivery.channel_uses <= 1500).all())
-    assert bool((delivery.feedback_uses > one.feedback_uses).all())
+@pytest.mark.parametrize(("worth", "better"), [((0.5, 0.6), "digital"), ((0.6, 0.5), "analog"), ((0.5, 0.5), "analog")])
+def test_windows_are_sent_as_what_promises_most(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, worth, better: Carriage
+) -> None:
+    """Over a channel on which all arrives the worth alone decides."""
+    models, air = weighed(colour_models, *worth), interface(clear_radio, 3, 20.0, 2)
+    pictures = {
+        carriage: told(models, clear_radio, carriage).run(street_images, [SIGNS], 600, air)[0].image
+        for carriage in get_args(Carriage)
+    }
+    assert torch.equal(pictures["better"], pictures[better])
+    assert not torch.equal(pictures["analog"], pictures["digital"])
 
 
-def test_a_hopeless_budget_is_an_error(tiny_models: Models, radio: Radio, street_images: torch.Tensor) -> None:
-    with pytest.raises(BudgetError, match="100"):
-        TaskAdaptiveLink(tiny_models, radio).run(street_images, [CARS], 100, air_at(radio, 10.0))
+def test_what_promises_most_counts_how_likely_it_arrives(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface
+) -> None:
+    """Bits that would be worth more are not sent where they hardly ever arrive."""
+    link = told(weighed(colour_models, 0.5, 1.0), clear_radio, "better")
+    link.digital.send = refuse
+    link.run(street_images, [SIGNS], 600, interface(clear_radio, 3, -8.0, 2))
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_link_of_one_carriage_sends_nothing_as_the_other(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage, asks: bool
+) -> None:
+    """Not even where the other promises more, or where nothing of its own fits."""
+    models = weighed(colour_models, float(carriage == "digital"), float(carriage == "analog"))
+    link, air = told(models, clear_radio, carriage), interface(clear_radio, 3, 20.0, 2)
+    link.asks = asks
+    other = link.analog if carriage == "digital" else link.digital
+    other.send = refuse
+    small, large = (link.run(street_images, [SIGNS], budget, air)[0] for budget in (100, 600))
+    assert small.image is not None and torch.equal(small.image, small.stages["coarse"])
+    assert large.image is not None and not torch.equal(large.image, large.stages["coarse"])
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_links_are_named_by_what_they_do(colour_models: Models, clear_radio: Radio, asks: bool) -> None:
+    names = {
+        carriage: TaskAdaptiveLink(colour_models, clear_radio, asks, carriage).name for carriage in get_args(Carriage)
+    }
+    usual = "task-adaptive" + ("" if asks else "-uniform")
+    assert names == {"better": usual, "analog": f"{usual}-analog", "digital": f"{usual}-digital"}
+    if asks:
+        told = {carriage: OracleTaskAdaptiveLink(colour_models, clear_radio, carriage).name for carriage in names}
+        assert told == {carriage: f"{name}-oracle" for carriage, name in names.items()}
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_small_budgets_are_kept_or_refused(
+    colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage, asks: bool
+) -> None:
+    link, air = TaskAdaptiveLink(colour_models, clear_radio, asks, carriage), interface(clear_radio, 1, 20.0, 2)
+    kept = 0
+    for budget in range(40, 140, 12):
+        try:
+            (delivery,) = link.run(street_images[:1], [SIGNS], budget, air)
+        except BudgetError:
+            continue
+        kept += 1
+        assert int(delivery.channel_uses) <= budget
+    assert kept >= 3
