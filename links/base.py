@@ -33,6 +33,9 @@ class Delivery:
     answers: list[Answer] | None = None
     """Answers of the receiver, one per image, where the link sends answers; for an image in outage what the receiver
     answers from its prior alone (see `taskwave.links.nothing`). None: the judges answer on `image`."""
+    samples: torch.Tensor | None = None
+    """[B, K, 3, H, W] float in [0, 1], pictures that agree with what arrived, where the receiver answers from several;
+    None: it answers from `image`."""
     stages: dict[str, torch.Tensor] = field(default_factory=dict)
     """Inner signals for figures: `coarse` [B, 3, H, W] float in [0, 1], the image before any detail; `attention`
     [B, h, w] float, the relevance that the transmitter gave to parts of the image, on a grid of any size."""

@@ -47,7 +47,7 @@ _WEIGHING = (*_PRIOR, "surrogate")
 """Networks of image codecs."""
 _PROMPTED = (*_WEIGHING, "locator", "text")
 """Networks of image codecs after a prompt."""
-_ADAPTIVE = ("windows", "locator", "text")
+_ADAPTIVE = ("windows", "posterior", "locator", "text")
 """Networks of links that send windows."""
 _WEIGHED = "mean SNR and surrogate, not the task"
 _ASKED = "mean SNR, then task and channel quality as the prompt tells them"
@@ -122,6 +122,15 @@ _BUILT_IN = {
         answers_within=True,
     ),
     "task-adaptive-uniform": _task_adaptive("general part, then the whole image", "mean SNR, not the task", asks=False),
+    **{
+        f"task-adaptive-{count}-samples": _task_adaptive(
+            f"task-adaptive, answers from {count} samples of the diffusion together", _ASKED, samples=count
+        )
+        for count in (1, 4, 8)
+    },
+    "task-adaptive-4-samples-4-steps": _task_adaptive(
+        "task-adaptive, answers from 4 samples of 4 steps each", _ASKED, samples=4, steps=4
+    ),
     "task-adaptive-oracle": _BuiltIn(
         *(
             "task_adaptive.link",

@@ -6,7 +6,7 @@ import torch
 
 from taskwave.links.task_adaptive.header import COPIES, GAIN, Header, HeaderCode
 from taskwave.links.task_adaptive.plan import Portion, enough, rest, worth_of
-from taskwave.links.task_adaptive.state import Asked, Shown, Wanted, redrawn
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
 from taskwave.phy.channel.air import Air
 from taskwave.phy.links.control import ControlLink
 from taskwave.phy.links.symbol import SymbolLink
@@ -80,7 +80,7 @@ class AnalogMessages:
         bits = torch.tensor([code.encode(named)], dtype=torch.uint8)
         heading, body = self.headers.send(bits, air), self.data.send(message / power.sqrt(), air)
         header = code.decode(heading.bits[0].tolist()) if bool(heading.ok[0]) else None
-        picture = before.picture
+        shown = before
         if header is not None and header.number <= self.code.most:
             chosen = Portion(header.windows, header.number, header.copies) if header.windows else None
             portions = self._portions(wanted.size, chosen, plan.free)
@@ -90,8 +90,8 @@ class AnalogMessages:
             noise = (body.noise_variance * strength).split(sizes, dim=1)
             # The whole image comes first: windows lie on it.
             for portion, value, variance in reversed(list(zip(portions, values, noise, strict=True))):
-                picture = self._shown(picture, portion, (value, variance), asked, about=portion is chosen)
-        return before.later(picture, heading.channel_uses + body.channel_uses, max(heading.slots, body.slots))
+                shown = self._shown(shown, portion, (value, variance), asked, about=portion is chosen)
+        return shown.later(heading.channel_uses + body.channel_uses, max(heading.slots, body.slots))
 
     def _portions(self, size: tuple[int, int], chosen: Portion | None, free: int) -> list[Portion]:
         """Return the parts of a message of `free` symbols, as both ends know them from its header."""
@@ -111,17 +111,17 @@ class AnalogMessages:
 
     def _shown(
         self,
-        picture: torch.Tensor,
+        shown: Shown,
         portion: Portion,
         arrived: tuple[torch.Tensor, torch.Tensor],
         asked: Asked,
         *,
         about: bool,
-    ) -> torch.Tensor:
-        """Return a picture [1, 3, H, W] with what arrived of a portion."""
+    ) -> Shown:
+        """Return what is shown with what arrived of a portion."""
         values, noise = (part.reshape(portion.shape) for part in arrived)
         weight = 1 / noise  # copies are combined by their noise (maximum-ratio combining)
         values, noise = (weight * values).sum(1) / weight.sum(1), 1 / weight.sum(1)
         question = asked.question(len(portion.windows), about=about)
         known = self.code.received(values, noise, question.kinds)
-        return redrawn(self.code, picture, portion.windows, known, question)
+        return shown.drawn(self.code, portion.windows, known, question)

@@ -20,7 +20,7 @@ from taskwave.links.task_adaptive.content import (
     question_of,
     read_payload,
 )
-from taskwave.links.task_adaptive.state import Asked, Shown, Wanted, redrawn
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
 from taskwave.links.transport.rate import RateOption
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
@@ -172,23 +172,20 @@ class DigitalMessages:
         """
         reception = self.adaptation.links[plan.option.mcs].send([plan.payload], [plan.allowed], air, turn.occasion)
         (shown, held), (payload,) = before, reception.payloads
-        picture = shown.picture
         if payload is not None:
             try:
-                picture, held = self._drawn(payload, asked, picture, held)
+                shown, held = self._drawn(payload, asked, shown, held)
             except ValueError:  # an error that the CRC did not see
-                picture, held = shown.picture, before[1]
-        return shown.later(picture, reception.channel_uses, reception.slots), held
+                shown, held = before
+        return shown.later(reception.channel_uses, reception.slots), held
 
-    def _drawn(
-        self, payload: bytes, asked: Asked, picture: torch.Tensor, held: Held | None
-    ) -> tuple[torch.Tensor, Held | None]:
-        """Return a picture with what arrived, and what is held of windows then.
+    def _drawn(self, payload: bytes, asked: Asked, shown: Shown, held: Held | None) -> tuple[Shown, Held | None]:
+        """Return what is shown with what arrived, and what is held of windows then.
 
         Raises:
             ValueError: the payload makes no sense, as after an error that its CRC did not see.
         """
-        size = (picture.shape[-2], picture.shape[-1])
+        size = (shown.picture.shape[-2], shown.picture.shape[-1])
         content, coded = read_payload(payload, size)
         if isinstance(content, Again):
             rows = list(content.rows)
@@ -200,7 +197,7 @@ class DigitalMessages:
             question, coarse = question_of(asked, 0, len(rows)), held.indices[rows]
             fine = refined_from_bytes(self.code, coded, coarse, torch.tensor(STEPS)[steps], question.kinds)
             held = _finer(held, rows, fine)
-            return self._redrawn(picture, Held(tuple(held.windows[row] for row in rows), steps, fine), question), held
+            return self._redrawn(shown, Held(tuple(held.windows[row] for row in rows), steps, fine), question), held
         tiles, windows = content.tiles(size), content.windows
         steps = torch.tensor([content.tile_step] * len(tiles) + [content.step] * len(windows), dtype=torch.long)
         question = question_of(asked, len(tiles), len(windows))
@@ -208,15 +205,15 @@ class DigitalMessages:
         every = Held(tiles + windows, steps, indices)
         for some in (slice(len(tiles)), slice(len(tiles), None)):  # windows lie on tiles
             part = Held(every.windows[some], steps[some], indices[some])
-            picture = self._redrawn(picture, part, question.select(some))
-        return picture, Held(windows, steps[len(tiles) :], indices[len(tiles) :])
+            shown = self._redrawn(shown, part, question.select(some))
+        return shown, Held(windows, steps[len(tiles) :], indices[len(tiles) :])
 
-    def _redrawn(self, picture: torch.Tensor, held: Held, question: Question) -> torch.Tensor:
-        """Return a picture with windows as they are held."""
+    def _redrawn(self, shown: Shown, held: Held, question: Question) -> Shown:
+        """Return what is shown with windows as they are held."""
         if not held.windows:
-            return picture
+            return shown
         known = restored(self.code, held.indices, held.sizes(), question.kinds)
-        return redrawn(self.code, picture, held.windows, known, question)
+        return shown.drawn(self.code, held.windows, known, question)
 
     def _options(self, wanted: Wanted, allowed: int, turn: Turn, air: AirInterface) -> list[RateOption]:
         """List what can be sent, by falling success, given what the transmitter knows of the channel."""

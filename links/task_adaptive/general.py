@@ -3,13 +3,14 @@
 import torch
 
 from taskwave.links.base import BudgetError
-from taskwave.links.task_adaptive.state import Shown
+from taskwave.links.task_adaptive.state import Layer, Shown
 from taskwave.links.transport.prompts import effective_snr
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.placement import tiles
 from taskwave.semantic.codec.windows import ANYTHING, Question, WindowCode
+from taskwave.semantic.diffusion.posterior import Arrived, lost_of
 
 SHARE = 1 / 8
 """Largest share of the budget that the general part takes, if it can do with so little."""
@@ -69,6 +70,7 @@ class GeneralPart:
         usual = amplitude.square().mean(1, keepdim=True)
         known = self.code.received(reception.symbols * usual.sqrt(), reception.noise_variance * usual, kinds)
         question = Question(nothing, 10 * quality.log10(), kinds)
-        shown = self.code.decode(*known, window.cut(grey), question).clamp(0, 1)
+        mean = self.code.decode(*known, window.cut(grey), question)
+        layer = Layer((window,), Arrived(mean, lost_of(self.code, known[1], kinds), question))
         uses, slots = (torch.full((batch,), each) for each in (reception.channel_uses, reception.slots))
-        return Shown(window.paste(grey, shown), quality, uses, slots, torch.zeros_like(uses))
+        return Shown(window.paste(grey, mean.clamp(0, 1)), quality, uses, slots, torch.zeros_like(uses), (layer,))

@@ -11,11 +11,12 @@ from torch.nn import functional
 from taskwave.links.base import Delivery, LinkKind, serve_once
 from taskwave.links.rivals.relevance import ToldPlaces, located
 from taskwave.links.task_adaptive.analog import AnalogMessages
+from taskwave.links.task_adaptive.asking import Asking, unasked
 from taskwave.links.task_adaptive.digital import DigitalMessages, DigitalPlan, Turn
 from taskwave.links.task_adaptive.general import GeneralPart
 from taskwave.links.task_adaptive.header import MOST_WINDOWS
+from taskwave.links.task_adaptive.samples import Sampler
 from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
-from taskwave.links.transport.prompts import PromptTransfer
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.attention.boxes import boxes_around
@@ -34,29 +35,44 @@ class TaskAdaptiveLink:
     """Sends a general part, hears what the receiver's task is about, and sends windows that answer it.
 
     The transmitter finds what the prompt names by the locator. What of the budget windows do not need shows the whole
-    image anew. Where the prompt is lost, the task names nothing or nothing is found, the message is all for the image.
+    image anew. Where the prompt is lost twice, the task names nothing or nothing is found, the message is all for the
+    image.
 
     Args:
         models: networks of both ends.
         radio: the radio.
         asks: whether the receiver asks; else all is for the whole image.
         carriage: how windows are sent: as analog symbols, as bits, or as whichever of them promises more.
+        samples: number of samples of its picture that the receiver answers from; 0: it answers from what it expects.
+        steps: number of steps of the diffusion that draws them.
     """
 
     kind: LinkKind = "semantic"
 
-    def __init__(self, models: Models, radio: Radio, asks: bool = True, carriage: Carriage = "better") -> None:
+    def __init__(
+        self,
+        models: Models,
+        radio: Radio,
+        *,
+        asks: bool = True,
+        carriage: Carriage = "better",
+        samples: int = 0,
+        steps: int = 1,
+    ) -> None:
         self.name = "task-adaptive" + ("" if asks else "-uniform")
         if carriage != "better":
             self.name += f"-{carriage}"
+        self.sampler = Sampler(models.posterior, samples, steps) if samples else None
+        if samples:
+            self.name += f"-{samples}-samples" + (f"-{steps}-steps" if steps > 1 else "")
         self.models, self.asks, self.carriage = models, asks, carriage
-        self.general, self.prompts = GeneralPart(models.windows, radio), PromptTransfer(radio)
+        self.general, self.asking = GeneralPart(models.windows, radio), Asking(radio)
         self.analog, self.digital = AnalogMessages(models.windows, radio), DigitalMessages(models.windows, radio)
 
     @torch.no_grad()
     def run(self, images: torch.Tensor, tasks: Sequence[Task], budget: int, air: AirInterface) -> list[Delivery]:
         """Implement `taskwave.links.base.Link.run`; one general part serves all tasks."""
-        number = self.general.number(budget, self._prompt_uses(air), self.name)
+        number = self.general.number(budget, self.asking.uses(air) if self.asks else 0, self.name)
         start = self.general.send(images, number, air)
         return serve_once(tasks, self._asked, lambda task: self._serve(images, task, (budget, number), start, air))
 
@@ -64,47 +80,43 @@ class TaskAdaptiveLink:
         """Return all that the link knows of a task: what it is about."""
         return tuple(task.street_classes)
 
-    def _prompt_uses(self, air: AirInterface) -> int:
-        """Count the channel uses that are kept for the prompt.
-
-        Whether its task names anything, the receiver alone knows: it must not change what the transmitter may spend.
-        """
-        return self.prompts.least_uses(air, 0) if self.asks else 0
-
     def _serve(
         self, images: torch.Tensor, task: Task, known: tuple[int, int], start: Shown, air: AirInterface
     ) -> Delivery:
         """Exchange prompt and windows for one task; both ends know the budget and the size of the general part."""
         batch, size, (budget, number) = len(images), (images.shape[-2], images.shape[-1]), known
-        nominal = self.general.nominal_snr(number, air)
+        nominal, general = self.general.nominal_snr(number, air), int(start.channel_uses[0])
         wish = naming(task.street_classes) if task.street_classes and self.asks else None
-        cost = self._prompt_uses(air)
-        heard, spent = self.prompts.send([wish] * batch, start.quality, air, 0, torch.full((batch,), cost))
-        texts = [None if h is None else h.text for h in heard]
-        (relevance, boxes), ended = self._found(images, texts, task), []
+        heard = self.asking.ask(wish, start.quality, budget - general, air) if self.asks else unasked(batch)
+        texts = [None if prompt is None else prompt.text for prompt in heard.prompts]
+        (relevance, boxes), ended, samples = self._found(images, texts, task), list[Shown](), list[torch.Tensor]()
         end = cache(self._end)  # most images have the same prompt
-        for i, (text, hint) in enumerate(zip(texts, heard, strict=True)):
+        for i, (text, hint) in enumerate(zip(texts, heard.prompts, strict=True)):
             said = Asked(*end(text), _decibels(nominal if hint is None else hint.snr), measured=hint is not None)
             asked = Asked(*end(wish), _decibels(float(start.quality[i])))
             windows = tuple(window for box in boxes[i] for window in around(box, size))[:MOST_WINDOWS]
-            left = budget - int(start.channel_uses[i]) - cost
-            wanted, alone = Wanted(images[i : i + 1], windows, said, left), air.select(torch.tensor([i]))
-            ended.append(self._send(wanted, (asked, task), start.select(i), number, alone))
+            wanted = Wanted(images[i : i + 1], windows, said, budget - general - heard.kept[i])
+            turn, alone = Turn(number, heard.occasions[i]), air.select(torch.tensor([i]))
+            ended.append(self._send(wanted, (asked, task), start.select(i), turn, alone))
+            if self.sampler is not None:
+                samples.append(self.sampler.pictures(ended[-1], alone))
         slots = torch.cat([each.slots for each in ended])
-        turns = (spent.uses > 0) * (1 + (slots > start.slots).long()) * air.config.turnaround_slots
+        asked_back = heard.spent.uses > 0
+        turns = asked_back * (1 + (slots > start.slots).long()) * air.config.turnaround_slots + heard.waited
         return Delivery(
-            channel_uses=torch.cat([each.channel_uses for each in ended]) + spent.uses,
-            feedback_uses=torch.cat([each.feedback_uses for each in ended]) + spent.uses,
-            airtime_slots=slots + spent.slots + turns,
+            channel_uses=torch.cat([each.channel_uses for each in ended]) + heard.spent.uses,
+            feedback_uses=torch.cat([each.feedback_uses for each in ended]) + heard.spent.uses,
+            airtime_slots=slots + heard.spent.slots + turns,
             outage=torch.zeros(batch, dtype=torch.bool),
             image=torch.cat([each.picture for each in ended]),
+            samples=torch.stack(samples) if samples else None,
             stages={"coarse": start.picture, "attention": relevance},
             messages=[wish or ""] * batch,
             heard=texts,
         )
 
     def _send(
-        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, general: int, air: AirInterface
+        self, wanted: Wanted, receiver: tuple[Asked, Task], before: Shown, turn: Turn, air: AirInterface
     ) -> Shown:
         """Send what is wanted in the way that promises most.
 
@@ -112,17 +124,17 @@ class TaskAdaptiveLink:
             wanted: what to send.
             receiver: what the receiver asked, and its task, which the transmitter does not know.
             before: what the receiver shows before.
-            general: number of symbols of the general part.
+            turn: when it is sent.
             air: air of this image alone.
         """
         asked, _ = receiver
-        analog, turn = self.analog.plan(wanted, air.forward(1)), Turn(general)
+        analog = self.analog.plan(wanted, air.forward(turn.occasion))
         digital = None if self.carriage == "analog" else self.digital.plan(wanted, turn, air)
         if digital is not None and (self.carriage == "digital" or digital.worth > analog.worth):
             return self._send_bits(digital, (wanted, turn), receiver, before, air)
         if self.carriage == "digital":
             return before
-        return self.analog.send(wanted, analog, asked, before, air.forward(1))
+        return self.analog.send(wanted, analog, asked, before, air.forward(turn.occasion))
 
     def _send_bits(
         self,

@@ -61,24 +61,24 @@ class RoundsLink(TaskAdaptiveLink):
         first, (wanted, turn), (asked, task) = plan, made_for, receiver
         if not self.receiver.can_tell(task):
             return super()._send_bits(plan, made_for, receiver, before, air)
-        general = turn.general
+        general, begin = turn.general, turn.occasion
         sent: Held | None = None
         theirs: Held | None = None
         rows, start, end = list(range(MOST_WINDOWS)), int(before.channel_uses), air.fading.occasions
-        for occasion in range(1, end):
+        for occasion in range(begin, end):
             cost = self.reports.channel_uses(MOST_WINDOWS + 1, air.reverse(occasion)) if occasion + 1 < end else 0
             left = replace(wanted, allowed=wanted.allowed - (int(before.channel_uses) - start))
             turn, following = Turn(general, occasion, ENOUGH), None
             if cost:
                 following = self._next(replace(left, allowed=left.allowed - cost), sent, rows, turn, air)
-            if following is None or (occasion == 1 and following.worth < ENOUGH * first.worth):
+            if following is None or (occasion == begin and following.worth < ENOUGH * first.worth):
                 # A word would cost too much: this is the last message, of which nobody needs to hear.
                 cost, turn = 0, Turn(general, occasion, LAST_ENOUGH)
                 following = self._next(left, sent, rows, turn, air)
             if following is None:
                 break
-            if occasion > 1:
-                before = before.later(before.picture, 0, air.config.turnaround_slots)
+            if occasion > begin:
+                before = before.later(0, air.config.turnaround_slots)
             held = theirs
             before, theirs = self.digital.send(following, asked, (before, theirs), turn, air)
             if not cost:

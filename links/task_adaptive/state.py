@@ -7,6 +7,10 @@ import torch
 
 from taskwave.semantic.codec.placement import Window
 from taskwave.semantic.codec.windows import ANYTHING, Question, WindowCode
+from taskwave.semantic.diffusion.posterior import Arrived, lost_of
+
+Known = tuple[torch.Tensor, torch.Tensor]
+"""Components of windows and their gains, [n, 2 S] each, as `WindowCode.decode` takes them."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,16 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Holds windows that were drawn on a picture, and what was known of them."""
+
+    windows: tuple[Window, ...]
+    """Places of the windows of one image, or the one place of a window of each of several images."""
+    arrived: Arrived
+    """What the receiver knows of each."""
+
+
+@dataclass(frozen=True)
 class Shown:
     """Says how far B images have come."""
 
@@ -43,21 +57,46 @@ class Shown:
     """[B] int64, slots on the air so far."""
     feedback_uses: torch.Tensor
     """[B] int64, the part of the channel uses that the receiver took."""
+    layers: tuple[Layer, ...] = ()
+    """Windows that make the picture, the lowest first; the first layer is a window of each image, others are there for
+    single images only."""
 
     def select(self, row: int) -> "Shown":
-        """Return the state of one image."""
+        """Return the state of one image of several that have one layer."""
         one = slice(row, row + 1)
         return Shown(
-            self.picture[one], self.quality[one], self.channel_uses[one], self.slots[one], self.feedback_uses[one]
+            self.picture[one],
+            self.quality[one],
+            self.channel_uses[one],
+            self.slots[one],
+            self.feedback_uses[one],
+            tuple(Layer(layer.windows, layer.arrived.select(one)) for layer in self.layers),
         )
 
-    def later(self, picture: torch.Tensor, channel_uses: torch.Tensor | int, slots: torch.Tensor | int) -> "Shown":
-        """Return the state after a message of so many channel uses and slots, by which `picture` is shown."""
-        return replace(self, picture=picture, channel_uses=self.channel_uses + channel_uses, slots=self.slots + slots)
+    def later(self, channel_uses: torch.Tensor | int, slots: torch.Tensor | int) -> "Shown":
+        """Return the state after a message of so many channel uses and slots that showed nothing."""
+        return replace(self, channel_uses=self.channel_uses + channel_uses, slots=self.slots + slots)
+
+    def drawn(self, code: WindowCode, windows: Sequence[Window], known: Known, question: Question) -> "Shown":
+        """Return the state of one image when windows of it are decoded from what is known of them.
+
+        Args:
+            code: the code.
+            windows: places of the windows.
+            known: components and gains, as `WindowCode.decode` takes them.
+            question: what was asked of each.
+        """
+        picture = self.picture
+        before = torch.cat([window.cut(picture) for window in windows])
+        mean = code.decode(*known, before, question)
+        for window, part in zip(windows, mean.clamp(0, 1), strict=True):
+            picture = window.paste(picture, part[None])
+        layer = Layer(tuple(windows), Arrived(mean, lost_of(code, known[1], question.kinds), question))
+        return replace(self, picture=picture, layers=(*self.layers, layer))
 
     def answered(self, channel_uses: int, slots: int) -> "Shown":
         """Return the state after an answer of the receiver of so many channel uses and slots, turnarounds included."""
-        after = self.later(self.picture, channel_uses, slots)
+        after = self.later(channel_uses, slots)
         return replace(after, feedback_uses=self.feedback_uses + channel_uses)
 
 
@@ -78,25 +117,3 @@ class Wanted:
     def size(self) -> tuple[int, int]:
         """Height and width of the image."""
         return self.image.shape[-2], self.image.shape[-1]
-
-
-def redrawn(
-    code: WindowCode,
-    picture: torch.Tensor,
-    windows: Sequence[Window],
-    known: tuple[torch.Tensor, torch.Tensor],
-    question: Question,
-) -> torch.Tensor:
-    """Return a picture [1, 3, H, W] with windows as they are decoded from what is `known` of them.
-
-    Args:
-        code: the code.
-        picture: what was shown before.
-        windows: places of the windows.
-        known: components and gains, as `WindowCode.decode` takes them.
-        question: what was asked of each.
-    """
-    before = torch.cat([window.cut(picture) for window in windows])
-    for window, part in zip(windows, code.decode(*known, before, question).clamp(0, 1), strict=True):
-        picture = window.paste(picture, part[None])
-    return picture

@@ -12,6 +12,7 @@ import torch
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.control import FeedbackLink
 from taskwave.phy.radio import Radio
+from taskwave.phy.seeds import generator
 from taskwave.semantic.language.lexicon import parse
 from taskwave.semantic.language.prompt_code import decode, encode
 
@@ -19,6 +20,10 @@ MESSAGE_BITS = (20, 32, 48, 64, 96, 128, 192, 256)
 """Message sizes in bits; a prompt takes the smallest that holds it, or else a multiple of the largest."""
 QUALITY_BITS, QUALITY_STEP_DB, LOWEST_QUALITY_DB = 4, 2.0, -9.0
 """Bits, step and lowest value of the channel quality indicator, which reaches from -9 to 21 dB."""
+
+
+_ERASURES = 2**23
+"""Number that sets the seeds of erasures apart from those of noise."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,16 @@ class PromptTransfer:
             reception = self.link.send(padded, air.select(torch.tensor(rows)).reverse(occasion))
             expense = expense.plus(rows, reception.channel_uses, reception.slots)
             for row, i in enumerate(rows):
-                if reception.ok[row]:
+                if reception.ok[row] and not _erased(air, i, occasion):
                     heard[i] = _understand(reception.bits[row])
         return heard, expense
+
+
+def _erased(air: AirInterface, row: int, occasion: int) -> bool:
+    """Return whether a prompt is lost by the share of `RadioConfig.prompt_loss`, the same for all links."""
+    reverse = air.reverse(occasion)
+    draws = generator(air.seed, int(reverse.images[row]), reverse.identity("control"), _ERASURES)
+    return float(torch.rand((), generator=draws)) < air.config.prompt_loss
 
 
 def _message_size(bits: int) -> int:

@@ -97,6 +97,8 @@ class RadioConfig(Table):
     chosen from the mean SNR, which both ends know, as the MCS of data is (see `taskwave.phy.links.control`)."""
     feedback_es_n0_offset_db: float = Field(default=0.0, ge=-40, le=40)
     """es_n0_db of the reverse link minus that of the forward link [dB]."""
+    prompt_loss: float = Field(default=0.0, ge=0, le=1)
+    """Share of the textual prompts that are lost on top of those that the channel loses, to see what that costs."""
     antenna_spacing: float = Field(default=0.5, gt=0, le=50)
     """Spacing of the antennas in a row, at both ends of CDL, UMi, UMa and RMa [wavelengths]."""
     spatial_correlation: SpatialCorrelation | None = None

@@ -9,6 +9,7 @@ import torch
 from taskwave.links.base import Delivery
 from taskwave.semantic.judges.panel import Panel
 from taskwave.semantic.tasks.base import Answer, Task, Truth
+from taskwave.semantic.tasks.pooling import pooled
 from taskwave.semantic.weights import Models
 from taskwave.semantic.weights.judges import BESIDE, load_judge
 
@@ -51,7 +52,7 @@ class Jury:
                 missing.append(f"{name}: {error}")
         self.panel = Panel(chosen, missing)
         self.models = replace(models, judges=self.panel)
-        self._image: torch.Tensor | None = None
+        self._shown: torch.Tensor | None = None
         self._seen: dict[str, list[Answer]] = {}
 
     def judges(self, tasks: Sequence[Task]) -> dict[str, str]:
@@ -69,13 +70,21 @@ class Jury:
         return [f"{judge.name} {judge.digest}" for judge in self.panel.judges]
 
     def answers(self, delivery: Delivery, task: Task, truths: Sequence[Truth]) -> list[Answer]:
-        """Return the answers to a task, one for each image; in an outage those on the image of the receiver's prior."""
+        """Return the answers to a task, one for each image: of several samples, what the answers on them say together.
+
+        In an outage they are those on the image of the receiver's prior.
+        """
         if delivery.answers is not None:
             return delivery.answers
         assert delivery.image is not None, "a delivery holds images or answers"
-        if self._image is not delivery.image:
-            self._image, self._seen = delivery.image, {}
+        shown = delivery.image if delivery.samples is None else delivery.samples
+        if self._shown is not shown:
+            self._shown, self._seen = shown, {}
         judge = self.panel.of(task)
         if judge.name not in self._seen:
-            self._seen[judge.name] = judge.answer(delivery.image, truths)
+            if delivery.samples is None:
+                self._seen[judge.name] = judge.answer(delivery.image, truths)
+            else:
+                each = zip(*(judge.answer(pictures, truths) for pictures in delivery.samples.unbind(1)), strict=True)
+                self._seen[judge.name] = [pooled(answers) for answers in each]
         return self._seen[judge.name]

@@ -33,6 +33,10 @@ class Arrived:
     question: Question
     """What the receiver asked."""
 
+    def select(self, rows: slice) -> "Arrived":
+        """Return what is known of some of the windows."""
+        return Arrived(self.mean[rows], self.lost[rows], self.question.select(rows))
+
     def repeat(self, count: int) -> "Arrived":
         """Return the same `count` times, [count · B]."""
         asked = self.question
