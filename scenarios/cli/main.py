@@ -8,10 +8,10 @@ from types import FrameType
 from rich.markup import escape
 
 # Importing a file of commands adds them to the application.
-from taskwave.scenarios.cli import curves, judging, live, radio, results, sweeps, training
+from taskwave.scenarios.cli import curves, judging, live, loop, radio, results, sweeps, training
 from taskwave.scenarios.cli.app import app, messages
 
-__all__ = ["curves", "judging", "live", "main", "radio", "results", "sweeps", "training"]
+__all__ = ["curves", "judging", "live", "loop", "main", "radio", "results", "sweeps", "training"]
 
 
 def main() -> None:
