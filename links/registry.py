@@ -80,6 +80,11 @@ def _task_adaptive(summary: str, knows: str, **options: str | int) -> _BuiltIn:
     return _BuiltIn("task_adaptive.link", "TaskAdaptiveLink", options, summary, knows, _ADAPTIVE)
 
 
+def _rounds(summary: str, **options: str | int) -> _BuiltIn:
+    knows = f"{_ASKED}, and of which windows the receiver is unsure"
+    return _BuiltIn("task_adaptive.rounds", "RoundsLink", options, summary, knows, _ADAPTIVE, answers_within=True)
+
+
 def _image_codec(codec: str, adaptation: str = "none") -> _BuiltIn:
     how, knows = _ADAPTATIONS[adaptation]
     options: dict[str, str | int] = {"codec": codec, "link_adaptation": adaptation}
@@ -115,19 +120,20 @@ _BUILT_IN = {
     "task-adaptive-digital": _task_adaptive(
         "task-adaptive with windows as bits only, over LDPC and QAM", _ASKED, carriage="digital"
     ),
-    "task-adaptive-rounds": _BuiltIn(
-        *("task_adaptive.rounds", "RoundsLink", {}, "task-adaptive in rounds, until the receiver is sure"),
-        f"{_ASKED}, and of which windows the receiver is unsure",
-        _ADAPTIVE,
-        answers_within=True,
+    "task-adaptive-rounds": _rounds("task-adaptive in rounds, until the receiver is sure"),
+    "task-adaptive-rounds-4-samples": _rounds(
+        "task-adaptive in rounds, until the receiver is sure of what 4 samples of the diffusion show", samples=4
     ),
     "task-adaptive-uniform": _task_adaptive("general part, then the whole image", "mean SNR, not the task", asks=False),
     **{
         f"task-adaptive-{count}-samples": _task_adaptive(
             f"task-adaptive, answers from {count} samples of the diffusion together", _ASKED, samples=count
         )
-        for count in (1, 4, 8)
+        for count in (4, 8)
     },
+    "task-adaptive-1-sample": _task_adaptive(
+        "task-adaptive, answers from a sample of the diffusion", _ASKED, samples=1
+    ),
     "task-adaptive-4-samples-4-steps": _task_adaptive(
         "task-adaptive, answers from 4 samples of 4 steps each", _ASKED, samples=4, steps=4
     ),

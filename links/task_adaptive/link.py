@@ -64,7 +64,7 @@ class TaskAdaptiveLink:
             self.name += f"-{carriage}"
         self.sampler = Sampler(models.posterior, samples, steps) if samples else None
         if samples:
-            self.name += f"-{samples}-samples" + (f"-{steps}-steps" if steps > 1 else "")
+            self.name += f"-{samples}-sample{'s' * (samples > 1)}" + (f"-{steps}-steps" if steps > 1 else "")
         self.models, self.asks, self.carriage = models, asks, carriage
         self.general, self.asking = GeneralPart(models.windows, radio), Asking(radio)
         self.analog, self.digital = AnalogMessages(models.windows, radio), DigitalMessages(models.windows, radio)

@@ -8,6 +8,7 @@ from taskwave.links.answers.networks import TaskNetworks
 from taskwave.semantic.codec.placement import Window
 from taskwave.semantic.tasks.base import Detections, Task
 from taskwave.semantic.tasks.objects import FINDING, READING, RECOGNITION, AboutObjects
+from taskwave.semantic.tasks.pooling import pooled
 
 SURE = 0.7
 """Confidence of an object from which a receiver is sure of it."""
@@ -28,12 +29,19 @@ class Receiver:
         finders = [self.networks.panel.of_kind(wording.name) for wording in (RECOGNITION, FINDING)]
         return isinstance(task, AboutObjects) and any(finders)
 
-    def unsure(self, picture: torch.Tensor, task: Task, windows: Sequence[Window]) -> list[int]:
-        """Return of which windows of a picture [1, 3, H, W] it is unsure: no object in them is sure, or can be read."""
+    def unsure(self, pictures: torch.Tensor, task: Task, windows: Sequence[Window]) -> list[int]:
+        """Return of which windows it is unsure: no object in them is sure, or can be read.
+
+        Args:
+            pictures: what it expects, or samples of what it may be, [K, 3, H, W]: what it finds on all together counts.
+            task: its task.
+            windows: the windows.
+        """
         assert isinstance(task, AboutObjects), "of other questions it cannot tell"
         reads = task.kind == READING.name and self.networks.panel.of_kind(READING.name) is not None
-        found = self.networks.objects(picture[0], read=reads)
-        assert found is not None, "a receiver that can tell has a network"
+        every = [self.networks.objects(picture, read=reads) for picture in pictures]
+        found = pooled([each for each in every if each is not None]) if len(every) > 1 else every[0]
+        assert isinstance(found, Detections), "a receiver that can tell has a network"
         sure = found.confidence >= SURE
         if reads:
             sure &= _read(task, found)

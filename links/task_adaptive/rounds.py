@@ -35,14 +35,15 @@ class RoundsLink(TaskAdaptiveLink):
     Args:
         models: networks of both ends; `Models.judges` are the receiver's.
         radio: the radio.
+        samples: number of samples of its picture that the receiver looks at; 0: it looks at what it expects.
 
     Raises:
         ValueError: the models have no judges.
     """
 
-    def __init__(self, models: Models, radio: Radio) -> None:
-        super().__init__(models, radio)
-        self.name += "-rounds"
+    def __init__(self, models: Models, radio: Radio, samples: int = 0) -> None:
+        super().__init__(models, radio, samples=samples)
+        self.name = "task-adaptive-rounds" + (f"-{samples}-samples" if samples else "")
         self.receiver, self.reports = Receiver(task_networks(models, self.name)), UciLink(radio)
 
     def _asked(self, task: Task) -> Hashable:
@@ -114,7 +115,8 @@ class RoundsLink(TaskAdaptiveLink):
         word = [False] * MOST_WINDOWS + [theirs is before]
         if theirs is not None:
             able = (theirs.steps + REFINED < len(STEPS)).tolist()
-            for row in self.receiver.unsure(shown.picture, task, theirs.windows):
+            seen = shown.picture if self.sampler is None else self.sampler.pictures(shown, air)
+            for row in self.receiver.unsure(seen, task, theirs.windows):
                 word[row] = able[row]
         reverse = air.reverse(occasion)
         reception = self.reports.send(torch.tensor([word], dtype=torch.uint8), reverse)
