@@ -1,4 +1,4 @@
-"""Link adaptation of the loop: the MCS by what the receiver, with its prompt, said of the channel.
+"""Link adaptation of windows as bits: the MCS by what the receiver, with its prompt, said of the channel.
 
 What is expected is the mean over the calibration channels on which the general part arrived about as well.
 """

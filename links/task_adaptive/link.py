@@ -1,4 +1,4 @@
-"""The loop: a general part, the receiver's prompt, and windows of the image that are made for what it asks."""
+"""The task-adaptive link: a general part, the receiver's prompt, and windows of the image that are made for it."""
 
 import math
 from collections.abc import Hashable, Sequence

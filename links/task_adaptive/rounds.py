@@ -1,4 +1,4 @@
-"""The loop in rounds: the receiver says of which windows it is unsure, and gets those finer until it is sure."""
+"""The task-adaptive link in rounds: a receiver gets windows of which it is unsure finer, until it is sure."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the two ends of the loop know of a question, and how far an image has come."""
+"""What the two ends know of a question, and how far an image has come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -26,6 +26,8 @@ COMMANDS = (
         "compare",
         "headroom",
         "regions",
+        "samples",
+        "lost-prompts",
         "rates",
         "papr",
         "loopback",

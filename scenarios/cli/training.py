@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,7 +90,7 @@ def train_judge(
         plan = _tell("network", folder / "network", recipe.steps, recipe.batch)
         if recipe.scale_steps:
             plan += _tell("enlarging", folder / "enlarging", recipe.scale_steps, recipe.batch)
-        with _alone(folder, export, threads, plan) as shown:
+        with _alone(_Made(folder, {"judge": name, "seed": seed}), export, threads, plan) as shown:
             from taskwave.semantic.training.judges.scene_workshop import train_scene_judge
 
             train_scene_judge(name, recipe, folder, export, seed, shown)
@@ -98,7 +99,7 @@ def train_judge(
     plan = _tell("detector", folder / "detector", recipe.steps, recipe.batch)
     if recipe.reads:
         plan += _tell("reader", folder / "reader", recipe.reader_steps, 64)
-    with _alone(folder, export, threads, plan) as display:
+    with _alone(_Made(folder, {"judge": name, "seed": seed}), export, threads, plan) as display:
         from taskwave.semantic.training.judges.workshop import JudgeWorkshop
 
         judge = JudgeWorkshop(name, recipe, folder, seed, display).export(export)
@@ -123,7 +124,8 @@ def train_surrogate(
     part, steps, batch = (
         ("reader", SURROGATE.reader_steps, 64) if recipe is None else ("map", recipe.steps, recipe.batch)
     )
-    with _alone(folder, export, threads, _tell(part, folder / part, steps, batch)) as display:
+    made = _Made(folder, {"surrogate": name, "seed": seed})
+    with _alone(made, export, threads, _tell(part, folder / part, steps, batch)) as display:
         from taskwave.semantic.weights import save_network
 
         if recipe is None:
@@ -146,7 +148,8 @@ def train_locator(
     threads: Threads = None,
 ) -> None:
     """Train the locator, which finds what a prompt names. Needs the extra `train` and four image sets."""
-    with _alone(out, export, threads, _tell("locator", out, steps, 8)) as display:
+    made = _Made(out, {"steps": steps, "seed": seed})
+    with _alone(made, export, threads, _tell("locator", out, steps, 8)) as display:
         from taskwave.semantic.training.locator import locator_from_sets
         from taskwave.semantic.weights import save_network
 
@@ -164,7 +167,8 @@ def train_windows(
     threads: Threads = None,
 ) -> None:
     """Train the code of windows, for all prompts and noise levels. Needs the extra `train` and the image set gtsdb."""
-    with _alone(out, export, threads, _tell("windows", out, steps, 32)) as display:
+    made = _Made(out, {"steps": steps, "seed": seed, "scenes": scenes})
+    with _alone(made, export, threads, _tell("windows", out, steps, 32)) as display:
         from taskwave.semantic.training.windows import window_code_from_sets
         from taskwave.semantic.weights import save_network
 
@@ -178,13 +182,14 @@ def train_posterior(
     windows: Annotated[Path, typer.Argument(help="Folder of the window code whose windows it is to know.")],
     export: NewFolder,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/posterior"),
-    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 9000,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 6000,
     scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
     """Train the diffusion that says what windows may show. Needs the extra `train` and the image set gtsdb."""
-    with _alone(out, export, threads, _tell("posterior", out, steps, 24)) as display:
+    made = _Made(out, {"steps": steps, "seed": seed, "scenes": scenes}, windows)
+    with _alone(made, export, threads, _tell("posterior", out, steps, 24)) as display:
         from taskwave.semantic.training.posterior import posterior_from_sets
         from taskwave.semantic.weights import save_network
 
@@ -193,22 +198,38 @@ def train_posterior(
     typer.echo(f"wrote {export}")
 
 
+@dataclass(frozen=True)
+class _Made:
+    """Says what determines the weights that a training makes in a folder."""
+
+    folder: Path
+    numbers: dict[str, str | int]
+    source: Path | None = None
+    """Folder of a network that they depend on."""
+
+
 @contextmanager
-def _alone(folder: Path, export: Path, threads: int | None, plan: "tuple[StagePlan, ...]") -> "Iterator[Display]":
-    """Show a training that is alone in its folder and whose result has a new folder."""
+def _alone(made: _Made, export: Path, threads: int | None, plan: "tuple[StagePlan, ...]") -> "Iterator[Display]":
+    """Show a training that is alone in its folder, goes on with what it began there, and has a new folder to export to.
+
+    Raises:
+        ValueError: something else was trained in the folder, or the new one is not empty.
+    """
     from taskwave.scenarios.cli.training_display import show
 
     with show(plan) as display:
         display.note("loading PyTorch …")
         import torch
 
-        from taskwave.semantic.training.record import alone
-        from taskwave.semantic.weights import check_target
+        from taskwave.semantic.training.record import alone, claim
+        from taskwave.semantic.weights import check_target, folder_digest
 
         check_target(export)
         if threads is not None:
             torch.set_num_threads(threads)
-        with alone(folder):
+        source = {} if made.source is None else {"source": folder_digest(made.source)}
+        with alone(made.folder):
+            claim(made.folder, made.numbers | source)
             yield display
 
 

@@ -1,4 +1,4 @@
-"""The judge of segmentation, a small residual U-Net, which is the task network of the weights as well."""
+"""The judge of segmentation, and a small residual U-Net, which surrogates of maps are."""
 
 import itertools
 from collections.abc import Sequence

@@ -43,12 +43,6 @@ class ImagePool:
     def __len__(self) -> int:
         return len(self.images)
 
-    def join(self, other: "ImagePool", repeat: int = 1) -> "ImagePool":
-        """Return a pool of this one `repeat` times and of `other`; it shares their memory."""
-        joined = ImagePool([], self.device)
-        joined.images, joined.labels = self.images * repeat + other.images, self.labels * repeat + other.labels
-        return joined
-
     def whole(self, index: Sequence[int]) -> TrainingBatch:
         """Return the samples of the given indices, unchanged; they must have one size."""
         images = torch.stack([self.images[i] for i in index]).to(self.device)

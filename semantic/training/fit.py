@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import PARAM_LIST, AveragedModel
 
-from taskwave.semantic.training.batches import ImagePool
 from taskwave.semantic.training.monitor import Monitor, signals_held
 from taskwave.semantic.training.record import CHECKPOINT, write_whole
 
@@ -44,33 +43,6 @@ class FitConfig:
     """Time between checkpoints in seconds."""
     autocast: bool = True
     """Whether steps compute in bfloat16 where that is exact enough. On CPUs it slows depthwise convolutions down."""
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """Holds what the training functions of all image networks take alike."""
-
-    pool: ImagePool
-    """Training images."""
-    val: ImagePool
-    """Images of the validation."""
-    config: FitConfig
-    """Schedule of the training."""
-    folder: Path
-    """Folder of checkpoint and log."""
-    batch: int
-    """Number of images per step."""
-    monitor: Monitor
-    """Follower of the progress."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether there is a checkpoint to continue from, so that no initial weights are needed."""
-        return (self.folder / CHECKPOINT).exists()
-
-    def fit(self, module: nn.Module) -> "Fit":
-        """Return the training of `module` with this schedule and folder, on the device of the pool."""
-        return Fit(module, self.config, self.folder, self.pool.device)
 
 
 def learning_rate(step: int, config: FitConfig) -> float:
