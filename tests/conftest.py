@@ -95,10 +95,15 @@ class NearestColour(nn.Module):
 
 
 @pytest.fixture(scope="session")
-def colour_models(tiny_models: Models) -> Models:
-    segmenter = Segmenter(NearestColour(), "colours")
-    surrogate = SegmentationSurrogate(segmenter, "colours")
-    return replace(tiny_models, surrogate=surrogate, judges=Panel([segmenter]))
+def colours() -> Segmenter:
+    """Judge of street maps that answers the class of the nearest display colour."""
+    return Segmenter(NearestColour(), "colours")
+
+
+@pytest.fixture(scope="session")
+def colour_models(tiny_models: Models, colours: Segmenter) -> Models:
+    """Models whose surrogate and only judge see the nearest display colour."""
+    return replace(tiny_models, surrogate=SegmentationSurrogate(colours, "colours"), judges=Panel([colours]))
 
 
 @pytest.fixture(scope="module")

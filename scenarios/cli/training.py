@@ -182,7 +182,7 @@ def train_posterior(
     windows: Annotated[Path, typer.Argument(help="Folder of the window code whose windows it is to know.")],
     export: NewFolder,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/posterior"),
-    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 6000,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 8000,
     scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
     seed: Seed = 0,
     threads: Threads = None,

@@ -138,7 +138,7 @@ class PlayedExchange:
         if not self._bursts or self._bursts[0].direction != direction:
             raise RecordingError(
                 f"the recording has no further {direction} burst of this image, but the link sends one: replay it with "
-                "the weights and the release that recorded it"
+                "the weights and the release that recorded it, and samples that are as recorded"
             )
         self._windows = list(self._bursts.pop(0).windows)
 

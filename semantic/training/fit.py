@@ -115,12 +115,17 @@ class Fit:
             monitor: follower of the progress; None shows nothing.
 
         Raises:
-            ValueError: the checkpoint is damaged or that of another network.
+            ValueError: the checkpoint is damaged, that of another network, or of more steps.
             OSError: a checkpoint cannot be written.
             RuntimeError: the loss is not finite.
         """
         monitor = monitor or Monitor()
         self._load()
+        if self.step > self.config.steps:
+            raise ValueError(
+                f"{self.folder} holds {self.step} steps, and {self.config.steps} are asked for: ask for more, or name "
+                "another folder"
+            )
         self.module.train()
         logged = self._trim_log()
         monitor.begin(self.folder.name, self.config.steps, self.step)

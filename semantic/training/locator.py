@@ -20,6 +20,7 @@ from taskwave.semantic.training.judges.augmentation import vary
 from taskwave.semantic.training.judges.pools import BoxPool
 from taskwave.semantic.training.judges.pretrained import load_imagenet
 from taskwave.semantic.training.monitor import Monitor
+from taskwave.semantic.weights import load_text_encoder
 
 CROP = (192, 256)
 """Size (h, w) of the crops in pixels."""
@@ -158,5 +159,5 @@ def locator_from_sets(folder: Path, steps: int, seed: int, monitor: Monitor) -> 
     shown = [Shown(pools[source], classes) for source, classes in known.items()]
     masks = ImagePool([open_images("camvid", "train", size=(352, 480))])
     config = FitConfig(steps, 1e-3, weight_decay=1e-2, seed=seed, validate_every=400, autocast=False, warmup=200)
-    trained = train_locator(net, Fit(net, config, folder), shown, masks, TextEncoder.load(None), monitor)
+    trained = train_locator(net, Fit(net, config, folder), shown, masks, load_text_encoder(), monitor)
     return train_edges(trained, tuple(pools.values()), steps, folder / "edges", seed, monitor)

@@ -28,7 +28,7 @@ BATCH = 24
 """Number of windows per step, each drawn twice."""
 FROM_NOTHING = 0.5
 """Share of the windows whose residual starts as nothing but noise."""
-PATCHES = (4, 16)
+PATCHES = (1, 4, 16)
 """Sides in pixels of the parts of a window of which samples are to be right together."""
 LOOKS = 0.15
 """Weight of features of the perceptual network relative to pixels."""

@@ -13,7 +13,6 @@ from taskwave.semantic.data import open_images
 from taskwave.semantic.data.folders import find_folder
 from taskwave.semantic.judges.reader import PatchNet, cut
 from taskwave.semantic.language.lexicon import naming
-from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.training.fit import Fit, FitConfig
 from taskwave.semantic.training.locator import Wordings
 from taskwave.semantic.training.monitor import Monitor
@@ -21,7 +20,7 @@ from taskwave.semantic.training.perceptual import PerceptualDistance
 from taskwave.semantic.training.record import CHECKPOINT
 from taskwave.semantic.training.window_pool import Drawn, WindowPool
 from taskwave.semantic.training.worth import FADING_DB, measure_worth
-from taskwave.semantic.weights import load_network
+from taskwave.semantic.weights import load_network, load_text_encoder
 from taskwave.semantic.weights.bundle import HERE as BUNDLED
 
 BATCH = 32
@@ -196,7 +195,7 @@ def pools_of_sets(seed: int, scenes: int) -> tuple[WindowPool, WindowPool]:
     Raises:
         FileNotFoundError: images are missing.
     """
-    wordings, pools = Wordings(TextEncoder.load(None), seed + 1), []
+    wordings, pools = Wordings(load_text_encoder(), seed + 1), []
     for split, count in (("train", scenes), ("val", min(scenes, 20))):
         scenery, photographs = open_images("streets", split, size=(320, 448)), open_images("gtsdb", split)
         plain = open_images("folder", "train", find_folder("gtsdb", None) / "unlabelled") if split == "train" else None
@@ -246,7 +245,7 @@ def window_code_from_sets(folder: Path, steps: int, seed: int, scenes: int, moni
     trained = train_windows(net, Fit(net, config, folder), pools, eyes, monitor)
     photographs = open_images("gtsdb", "train")
     chosen = [photographs[i] for i in range(min(WEIGHED, len(photographs)))]
-    signs = TextEncoder.load(None).embed([naming((SIGN,))])
+    signs = load_text_encoder().embed([naming((SIGN,))])
     worth = measure_worth(trained, eyes.surrogate, chosen, signs, monitor)
     trained.worth.copy_(worth.of_symbols)
     trained.step_worth.copy_(worth.of_steps)

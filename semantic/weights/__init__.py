@@ -13,6 +13,7 @@ from taskwave.semantic.weights.bundle import (
     forget_origin,
     load_models,
     load_task_network,
+    load_text_encoder,
     quiet_libraries,
 )
 from taskwave.semantic.weights.storage import load_network, save_network
@@ -26,6 +27,7 @@ __all__ = [
     "load_models",
     "load_network",
     "load_task_network",
+    "load_text_encoder",
     "quiet_libraries",
     "save_network",
 ]

@@ -123,7 +123,12 @@ def _text_digest(text_encoder: str | None) -> str:
     return "mapped " + (folder_digest(folder) if folder.is_dir() else text_encoder)
 
 
-def _load_text_encoder(text_encoder: str | None) -> TextEncoder:
+def load_text_encoder(text_encoder: str | None = None) -> TextEncoder:
+    """Load a text encoder with no foreign progress bars; None: the bundled one.
+
+    Raises:
+        OSError, ValueError: as in `TextEncoder.load`.
+    """
     with quiet_libraries():
         return TextEncoder.load(text_encoder)
 
@@ -144,7 +149,7 @@ def load_models(
     """
     folder = _folder(name_or_path)
     locator = load_network(Locator, HERE / "locator").to(memory_format=torch.channels_last)  # quicker on a processor
-    text, weighing = _load_text_encoder(text_encoder), _surrogate(surrogate, locator)
+    text, weighing = load_text_encoder(text_encoder), _surrogate(surrogate, locator)
     return Models(
         name=str(name_or_path),
         windows=load_network(WindowCode, folder / "windows"),
@@ -167,7 +172,7 @@ def _surrogate(name: SurrogateName, locator: Locator) -> Surrogate:
         return FidelitySurrogate()
     folder = HERE / "surrogate" / name
     if name == "signs":
-        prompt = _load_text_encoder(None).embed([_SIGNS])[0]
+        prompt = load_text_encoder(None).embed([_SIGNS])[0]
         digests = (folder_digest(each) for each in (HERE / "text", HERE / "locator", folder))
         return SignSurrogate(locator, prompt, load_network(PatchNet, folder), digest_of(*digests))
     return SegmentationSurrogate(Segmenter(load_network(SegmentationNet, folder)), folder_digest(folder))

@@ -21,6 +21,7 @@ from taskwave.phy.grid.allocation import Allocation
 from taskwave.phy.radio import Radio
 from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Answer, Detections, Task, Truth
 from taskwave.semantic.tasks.segmentation import Segmentation
@@ -37,15 +38,15 @@ RADIOS: dict[str, dict[str, Any]] = {
         "impairments": {"amplifier": {"model": "rapp", "input_backoff_db": 6}, "phase_noise_deg": 1.0},
     },
 }
-ROUNDS = "task-adaptive-windows-rounds"
+ROUNDS = "task-adaptive-rounds"
 """A link whose receiver looks at its picture in between."""
 QUICK = (
     *("task-adaptive", "jpeg", "avif-nr", "ideal-jpeg", "finite-jpeg", "prompted-avif", "nothing"),
     *("answer", "prompted-answer", "all-answers"),
-    *("task-adaptive-windows-analog", "task-adaptive-windows-digital", ROUNDS),
+    *("task-adaptive-analog", "task-adaptive-digital", "task-adaptive-4-samples", ROUNDS),
 )
-"""One link of each family, for every radio; its siblings differ in a codec or in the choice of detail and are, as
-slow tests, for the plain radio only. Windows are sent in two ways, and in rounds."""
+"""One link of each family, for every radio; its siblings differ in a codec or in the choice of windows and are, as
+slow tests, for the plain radio only. Windows are sent in two ways and in rounds, and sampled."""
 CASES = [
     pytest.param((radio, name), id=f"{name}-{radio}", marks=[] if name in QUICK else [pytest.mark.slow])
     for radio in RADIOS
@@ -127,14 +128,14 @@ def make(name: str, models: Models, radio: Radio) -> Link:
 
 
 @pytest.fixture(scope="module")
-def models(case: tuple[str, str], colour_models: Models) -> Models:
+def models(case: tuple[str, str], colour_models: Models, colours: Segmenter) -> Models:
     """Models with the judges of the receivers."""
     if case[1] == ROUNDS:
         windows = deepcopy(colour_models.windows)
         windows.worth.fill_(0.1)  # bits promise more than symbols, as rounds are of bits,
         windows.step_worth.fill_(0.9)  # and coarse ones at first do
         return replace(colour_models, judges=Panel([Unsure()]), windows=windows, locator=TwoThings())
-    judges = Panel([colour_models.segmentation]) if case[1] in ANSWERS else Untouchable.__new__(Untouchable)
+    judges = Panel([colours]) if case[1] in ANSWERS else Untouchable.__new__(Untouchable)
     return replace(colour_models, judges=judges)
 
 
@@ -178,6 +179,9 @@ def assert_equal(one: Delivery, other: Delivery) -> None:
     assert (one.image is None) == (other.image is None)
     if one.image is not None and other.image is not None:
         assert torch.equal(one.image, other.image)
+    assert (one.samples is None) == (other.samples is None)
+    if one.samples is not None and other.samples is not None:
+        assert torch.equal(one.samples, other.samples)
 
 
 def test_names_itself_and_its_kind(link: Link, case: tuple[str, str]) -> None:
@@ -203,6 +207,9 @@ def test_shapes_and_types(link: Link, deliveries: list[Delivery]) -> None:
             assert delivery.image.shape == (2, 3, 91, 125)
             assert delivery.image.is_floating_point()
             assert 0 <= float(delivery.image.min()) <= float(delivery.image.max()) <= 1
+        if delivery.samples is not None:
+            assert delivery.samples.shape == (2, delivery.samples.shape[1], 3, 91, 125)
+            assert 0 <= float(delivery.samples.min()) <= float(delivery.samples.max()) <= 1
         assert all(len(stage) == 2 for stage in delivery.stages.values())
         assert len(delivery.messages) in (0, 2)
 
@@ -334,8 +341,10 @@ def test_an_image_does_not_depend_on_its_batch(
     # Convolutions may round differently in batches of another size.
     for one, other in zip(alone.answers or [], (whole.answers or [])[1:], strict=True):
         assert float((one != other).float().mean()) < 1e-3
-    if alone.image is not None and whole.image is not None:
-        torch.testing.assert_close(alone.image, whole.image[1:], atol=2e-3, rtol=1e-3)
+    for mine, every in ((alone.image, whole.image), (alone.samples, whole.samples)):
+        assert (mine is None) == (every is None)
+        if mine is not None and every is not None:
+            torch.testing.assert_close(mine, every[1:], atol=2e-3, rtol=1e-3)
 
 
 def test_a_larger_budget_is_used(
@@ -359,12 +368,21 @@ def deep_fade(radio: Radio) -> AirInterface:
     return AirInterface(radio.config, radio.draw(2, 3, seed=1), -25.0, seed=2)
 
 
+@pytest.fixture(scope="module")
+def prior(colour_models: Models) -> torch.Tensor:
+    return Prior(colour_models).image(91, 125)
+
+
 def test_an_outage_is_answered_from_the_prior(
-    link: Link, images: torch.Tensor, deep_fade: AirInterface, colour_models: Models, tasks: tuple[Task, Task]
+    link: Link,
+    images: torch.Tensor,
+    deep_fade: AirInterface,
+    prior: torch.Tensor,
+    colours: Segmenter,
+    tasks: tuple[Task, Task],
 ) -> None:
     (delivery,) = link.run(images, tasks[:1], BUDGET, deep_fade)
-    prior = Prior(colour_models).image(91, 125)
-    labels = colour_models.segmentation.predict(prior[None])[0]
+    labels = colours.predict(prior[None])[0]
     labels[~torch.isin(labels, torch.tensor(CARS.classes, dtype=torch.uint8))] = NO_ANSWER
     for lost in delivery.outage.nonzero()[:, 0].tolist():
         assert delivery.answers is None or torch.equal(delivery.answers[lost], labels)

@@ -35,8 +35,9 @@ def test_links_whose_results_depend_on_all_judges_are_marked(toys: ModuleType) -
     names = [name for name in registry.names() if "toy" not in name]
     owners = [name for name in names if registry.owns_task_networks(name)]
     depending = [name for name in names if registry.depends_on_judges(name)]
-    assert set(depending) == {*owners, "task-adaptive-windows-rounds"}
-    assert "owns the task networks" not in registry.about("task-adaptive-windows-rounds")
+    rounds = [name for name in names if name.startswith("task-adaptive-rounds")]
+    assert rounds and set(depending) == {*owners, *rounds}
+    assert not any("owns the task networks" in registry.about(name) for name in rounds)
     assert registry.depends_on_judges("toy")
 
 
@@ -45,7 +46,7 @@ def test_only_links_that_own_the_task_networks_and_receivers_in_rounds_name_them
     folder = Path(registry.__file__).parent
     texts = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.py")}
     readers = {name for name, text in texts.items() if "models.judges" in text or "import task_networks" in text}
-    assert {name for name in readers if not name.startswith("answers/")} == {"loop/rounds.py"}
+    assert {name for name in readers if not name.startswith("answers/")} == {"task_adaptive/rounds.py"}
 
 
 def test_codecs_whose_extra_is_missing_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch, radio: Radio) -> None:
@@ -66,12 +67,19 @@ def test_unknown_links_are_named() -> None:
         registry.about("avfi")
 
 
-def test_links_that_send_no_latents_depend_on_the_prior_too() -> None:
-    """In an outage the receiver answers from its prior."""
-    prior = {"prior", "codec", "general", "index"}
+def test_links_that_send_no_windows_depend_on_their_code_too() -> None:
+    """In an outage the receiver answers from its prior, which the code of windows shows."""
     for name in ("answer", "prompted-answer", "all-answers", "nothing"):
-        assert set(registry.networks(name) or ()) == prior
+        assert set(registry.networks(name) or ()) == {"windows"}
     for name in ("avif", "ideal-avif", "hevc-nr"):
-        assert set(registry.networks(name) or ()) == {*prior, "surrogate"}
-    assert set(registry.networks("prompted-avif") or ()) == {*prior, "surrogate", "locator", "text"}
-    assert registry.networks("task-adaptive") is None
+        assert set(registry.networks(name) or ()) == {"windows", "surrogate"}
+    assert set(registry.networks("prompted-avif") or ()) == {"windows", "surrogate", "locator", "text"}
+
+
+def test_links_that_send_windows_weigh_nothing_by_the_surrogate() -> None:
+    names = [name for name in registry.names() if name.startswith("task-adaptive")]
+    variants = ("", "-analog", "-digital", "-rounds", "-uniform", "-oracle")
+    assert {f"task-adaptive{each}" for each in variants} <= set(names)
+    for name in names:
+        networks = registry.networks(name)
+        assert networks is not None and {"windows", "locator", "text"} <= set(networks) and "surrogate" not in networks

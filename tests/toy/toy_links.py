@@ -13,7 +13,6 @@ from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.semantic.judges.panel import Panel
-from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.tasks.base import Task
 
 SMALLEST = 100
@@ -23,7 +22,7 @@ SCENARIO = """
 name = "toy"
 description = "toy links"
 seed = 7
-weights = "streets"
+weights = "roads"
 tasks = ["cars", "road and pavement"]
 
 [images]
@@ -46,19 +45,11 @@ links = ["toy", "toy-twin"]
 """
 
 
-def _segmentation() -> Segmenter:
-    """Return an untrained network, the same every time; with this seed it sees several classes in a street."""
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        return Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)))
-
-
 @dataclass
 class Models:
     """The little that the scenarios themselves ask of models."""
 
     digests: dict[str, str] = field(default_factory=lambda: {"toy": "weights"})
-    segmentation: Segmenter = field(default_factory=_segmentation)
     judges: Panel | None = None
 
 

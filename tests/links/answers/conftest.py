@@ -8,6 +8,7 @@ import torch
 
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks.base import Answer, Detections, Truth
 from taskwave.semantic.weights import Models
 
@@ -60,6 +61,6 @@ class WordStub:
 
 
 @pytest.fixture(scope="session")
-def answering_models(colour_models: Models) -> Models:
+def answering_models(colour_models: Models, colours: Segmenter) -> Models:
     """Models with judges of all kinds."""
-    return replace(colour_models, judges=Panel([ObjectStub(), TextStub(), WordStub(), colour_models.segmentation]))
+    return replace(colour_models, judges=Panel([ObjectStub(), TextStub(), WordStub(), colours]))

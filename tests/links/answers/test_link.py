@@ -22,6 +22,7 @@ from taskwave.phy.radio import Radio
 from taskwave.semantic.classes import NO_ANSWER
 from taskwave.semantic.data.objects import overlaps
 from taskwave.semantic.judges.panel import Panel
+from taskwave.semantic.judges.segmentation import Segmenter
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Answer, Detections, Task
 from taskwave.semantic.tasks.objects import AboutObjects, Counting, Presence
@@ -123,10 +124,9 @@ def test_models_without_judges_are_refused(colour_models: Models, awgn: Radio) -
         with pytest.raises(
             ValueError, match=f"'{name}' uses the task networks of receivers, but these models have none"
         ):
-            registry.create(name, colour_models, awgn)
-    segmenting = replace(colour_models, judges=Panel([colour_models.segmentation]))
+            registry.create(name, replace(colour_models, judges=None), awgn)
     with pytest.raises(ValueError, match="no judge answers 'what is this"):
-        AllAnswersLink(segmenting, awgn).run(torch.rand(1, 3, 96, 128), TASKS[-1:], 900, air_at(awgn, 9.0))
+        AllAnswersLink(colour_models, awgn).run(torch.rand(1, 3, 96, 128), TASKS[-1:], 900, air_at(awgn, 9.0))
 
 
 def test_only_what_is_asked_is_sent(answering_models: Models, awgn: Radio, images: torch.Tensor) -> None:
@@ -261,13 +261,13 @@ def test_a_part_that_was_left_out_is_an_outage(
     assert lost == {kind: [kind == "segmentation", False] for kind in lost}
 
 
-def test_a_judge_of_a_missing_kind_leaves_its_part_out(colour_models: Models, images: torch.Tensor) -> None:
-    networks = TaskNetworks(Panel([colour_models.segmentation]))
+def test_a_judge_of_a_missing_kind_leaves_its_part_out(colours: Segmenter, images: torch.Tensor) -> None:
+    networks = TaskNetworks(Panel([colours]))
     found = networks.everything(images[0])
     assert found.objects is None and found.word is None and found.labels is not None
     message = EverythingMessage(found, 96, 128)
     offer = message.offers(networks.everything(images[1]))(10_000)
     assert offer is not None
     told = message.decode(offer.payload)
-    assert told.labels is not None and torch.equal(told.labels, colour_models.segmentation.predict(images[1:])[0])
+    assert told.labels is not None and torch.equal(told.labels, colours.predict(images[1:])[0])
     assert EverythingMessage(Everything(None, None, None), 96, 128).decode(b"") == Everything(None, None, None)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from taskwave.links.task_adaptive.adaptation import _CALIBRATION, LinkAdaptation, Report
 from taskwave.links.task_adaptive.content import Content, read_payload
 from taskwave.links.task_adaptive.digital import USUAL, DigitalMessages, DigitalPlan, Held, Turn
-from taskwave.links.task_adaptive.state import Asked, Shown, Wanted, redrawn
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
 from taskwave.links.transport.arrival import Transmission, arrival_prediction
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
@@ -61,7 +61,9 @@ def test_what_arrives_is_shown_as_the_transmitter_itself_would(
             question = Question(prompt.expand(len(places), -1), torch.full((len(places),), SNR_DB), kinds)
             symbols = code.encode(torch.cat([place.cut(wanted.image) for place in places]), question)
             known = restored(code, scaled(code, symbols, steps, kinds).round(), steps, kinds)
-            picture = redrawn(code, picture, places, known, question)
+            under = torch.cat([place.cut(picture) for place in places])
+            for place, part in zip(places, code.decode(*known, under, question).clamp(0, 1), strict=True):
+                picture = place.paste(picture, part[None])
     shown, held = sent(messages, plan, (before, None), air, wanted.said)
     assert held is not None and held.windows == windows and held.steps.tolist() == [content.step] * len(windows)
     torch.testing.assert_close(shown.picture, picture, atol=1e-4, rtol=0)

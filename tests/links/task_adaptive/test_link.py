@@ -1,4 +1,4 @@
-"""The loop link: where its windows fall, as what they are sent, and what a lost prompt leaves."""
+"""The task-adaptive link: where its windows fall, as what they are sent, and what a lost prompt leaves."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -166,7 +166,8 @@ def test_a_link_of_one_carriage_sends_nothing_as_the_other(
 @pytest.mark.parametrize("asks", [True, False])
 def test_links_are_named_by_what_they_do(colour_models: Models, clear_radio: Radio, asks: bool) -> None:
     names = {
-        carriage: TaskAdaptiveLink(colour_models, clear_radio, asks, carriage).name for carriage in get_args(Carriage)
+        carriage: TaskAdaptiveLink(colour_models, clear_radio, asks=asks, carriage=carriage).name
+        for carriage in get_args(Carriage)
     }
     usual = "task-adaptive" + ("" if asks else "-uniform")
     assert names == {"better": usual, "analog": f"{usual}-analog", "digital": f"{usual}-digital"}
@@ -179,7 +180,10 @@ def test_links_are_named_by_what_they_do(colour_models: Models, clear_radio: Rad
 def test_small_budgets_are_kept_or_refused(
     colour_models: Models, clear_radio: Radio, street_images: torch.Tensor, interface, carriage: Carriage, asks: bool
 ) -> None:
-    link, air = TaskAdaptiveLink(colour_models, clear_radio, asks, carriage), interface(clear_radio, 1, 20.0, 2)
+    link, air = (
+        TaskAdaptiveLink(colour_models, clear_radio, asks=asks, carriage=carriage),
+        interface(clear_radio, 1, 20.0, 2),
+    )
     kept = 0
     for budget in range(40, 140, 12):
         try:

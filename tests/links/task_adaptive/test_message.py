@@ -10,7 +10,7 @@ from taskwave.links.base import BudgetError
 from taskwave.links.task_adaptive.analog import AnalogMessages
 from taskwave.links.task_adaptive.general import NUMBERS, SHARE, GeneralPart
 from taskwave.links.task_adaptive.plan import Portion
-from taskwave.links.task_adaptive.state import Asked, Wanted
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.placement import Window
 from taskwave.semantic.codec.windows import ANYTHING, KINDS, SIGNS, Question, WindowCode
@@ -78,16 +78,19 @@ def test_the_picture_follows_the_copy_that_arrived_well(
 ) -> None:
     messages, window = AnalogMessages(code, clear_radio), Window(0, 0, 16, 16)
     image = street_images[:1, :, 32:96, 48:112]
-    asked, before = Asked(torch.zeros(1, 128), SIGNS, 10.0), torch.full_like(image, 0.5)
+    asked, nothing = Asked(torch.zeros(1, 128), SIGNS, 10.0), torch.zeros(1, dtype=torch.int64)
+    before = Shown(torch.full_like(image, 0.5), torch.ones(1), nothing, nothing, nothing)
     one, three = (Portion((window,), 64, copies) for copies in (1, 3))
     noise = torch.tensor([1e8, 0.3, 1e8])[:, None].expand(3, 64)
     white = torch.complex(*torch.randn(2, 3, 64, generator=torch.Generator().manual_seed(1))) / 2**0.5
     values = messages._symbols(image, three, asked, about=True)[0] + white * noise.sqrt()
     good, every = (
-        messages._shown(before, portion, (values[rows].reshape(1, -1), noise[rows].reshape(1, -1)), asked, about=True)
+        messages._shown(
+            before, portion, (values[rows].reshape(1, -1), noise[rows].reshape(1, -1)), asked, about=True
+        ).picture
         for portion, rows in ((one, [1]), (three, [0, 1, 2]))
     )
-    error, errors = ((picture - image).square().mean() for picture in (good, before))
+    error, errors = ((picture - image).square().mean() for picture in (good, before.picture))
     assert float(error) < 0.5 * float(errors)
     assert torch.allclose(every, good, atol=1e-4)
 

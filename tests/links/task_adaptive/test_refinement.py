@@ -9,7 +9,7 @@ from torch.nn import functional
 from taskwave.links.task_adaptive import digital
 from taskwave.links.task_adaptive.content import REFINED, Again, Content, read_payload
 from taskwave.links.task_adaptive.digital import LENGTHS, DigitalMessages, DigitalPlan, Held, Turn
-from taskwave.links.task_adaptive.state import Asked, Shown, Wanted, redrawn
+from taskwave.links.task_adaptive.state import Asked, Shown, Wanted
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.placement import Window
@@ -48,13 +48,12 @@ def coarse_plan(messages: DigitalMessages, wanted: Wanted, air: AirInterface) ->
     return plan
 
 
-def shown_of(messages: DigitalMessages, held: Held, picture: torch.Tensor) -> torch.Tensor:
-    """A picture with windows as an end that asked for signs holds them."""
+def picture_with(messages: DigitalMessages, held: Held, shown: Shown) -> torch.Tensor:
+    """What is shown with windows as an end that asked for signs holds them."""
     kinds = torch.full((len(held.windows),), SIGNS)
     question = Question(PROMPT.expand(len(kinds), -1), torch.full((len(kinds),), SNR_DB), kinds)
-    return redrawn(
-        messages.code, picture, held.windows, restored(messages.code, held.indices, held.sizes(), kinds), question
-    )
+    known = restored(messages.code, held.indices, held.sizes(), kinds)
+    return shown.drawn(messages.code, held.windows, known, question).picture
 
 
 @pytest.mark.parametrize("rows", [(0, 1), (1,)])
@@ -81,7 +80,7 @@ def test_a_refined_window_is_as_if_it_had_been_fine_at_once(
         assert float((expected == fine[row]).float().mean()) > 0.98 or row not in rows
     assert torch.equal(second.held.indices, finer.indices) and torch.equal(second.held.steps, finer.steps)
     changed = Held(tuple(TWO[row] for row in rows), finer.steps[list(rows)], finer.indices[list(rows)])
-    torch.testing.assert_close(refined.picture, shown_of(messages, changed, shown.picture), atol=1e-4, rtol=0)
+    torch.testing.assert_close(refined.picture, picture_with(messages, changed, shown), atol=1e-4, rtol=0)
     for row, window in enumerate(TWO):
         same = torch.equal(window.cut(refined.picture), window.cut(shown.picture))
         assert same == (row not in rows)

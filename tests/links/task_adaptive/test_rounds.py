@@ -1,4 +1,4 @@
-"""The loop in rounds: it goes on while the receiver is unsure, of those windows only, and within the budget."""
+"""Exchanges in rounds: they go on while the receiver is unsure, of those windows only, and within the budget."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -140,7 +140,7 @@ def test_rounds_end_with_the_occasions_or_the_finest_step(
     assert [occasion for occasion, _ in sent] == list(range(1, messages + 1)) and len(STEPS) == 6
     heard = min(messages, last - 2)  # none of the last one that there is an occasion for
     words = link.reports.channel_uses(MOST_WINDOWS + 1, interface(clear_radio, 1, 20.0, last).reverse(1))
-    prompt = link.prompts.least_uses(interface(clear_radio, 1, 20.0, last), 0)
+    prompt = link.asking.uses(interface(clear_radio, 1, 20.0, last))
     assert int(delivery.feedback_uses) == prompt + heard * words
 
 

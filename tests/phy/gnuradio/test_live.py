@@ -25,6 +25,7 @@ from taskwave.phy.radio import Radio
 from taskwave.phy.waveform.burst import Burst
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.scenarios.live.session import LiveSession, panorama
+from taskwave.scenarios.sweep.judge import Jury
 from taskwave.semantic.tasks.segmentation import Segmentation
 from taskwave.semantic.weights import Models
 
@@ -97,15 +98,16 @@ def test_a_session_sends_images_for_changing_tasks(exchange: Exchange, tiny_mode
     running = RunningFlowgraph(bundled()["loopback"], [f"--address={exchange.address}"])
     try:
         assert wait_until(lambda: joined(exchange))
-        session = LiveSession(tiny_models, CONFIG, exchange, "task-adaptive", 15.0, 3000)
+        jury = Jury(tiny_models, None)
+        session = LiveSession(jury, CONFIG, exchange, "task-adaptive-analog", 15.0, 3000)
         for task in (CARS, SIGNS):
             report = session.send(image, task)
             assert report.lost == 0
-            assert report.bursts == 4  # general part, prompt, header, detail
+            assert report.bursts == 4  # general part, prompt, header, windows
             assert report.delivery.heard[0] is not None
             assert task.prompt.removesuffix("s") in report.delivery.heard[0]
             assert panorama(image, report.delivery, task).size == (4 * 256, 192)
-        bitwise = LiveSession(tiny_models, CONFIG, exchange, "jpeg", 15.0, 3000)
+        bitwise = LiveSession(jury, CONFIG, exchange, "jpeg", 15.0, 3000)
         assert bitwise.send(image, CARS).bursts == 1
     finally:
         running.close()

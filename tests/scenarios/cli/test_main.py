@@ -9,20 +9,14 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
-import torch
 
-from taskwave.scenarios.cli import training
 from taskwave.scenarios.cli.app import COMMANDS
 from taskwave.scenarios.sweep.records import read_records
 from taskwave.scenarios.sweep.store import PointStore
-from taskwave.semantic.attention.prompt import PromptAttention
-from taskwave.semantic.codec.analog import GeneralCode
-from taskwave.semantic.codec.latents import LatentCodec, PatchAutoencoder
-from taskwave.semantic.diffusion.prior import build_unet
+from taskwave.semantic.codec.windows import WindowCode
+from taskwave.semantic.diffusion.posterior import WindowPosterior
 from taskwave.semantic.judges import ocr
-from taskwave.semantic.judges.segmentation import SegmentationNet
-from taskwave.semantic.training import stages
-from taskwave.semantic.weights import save_models
+from taskwave.semantic.weights import save_network
 
 
 @pytest.fixture
@@ -36,14 +30,8 @@ def file(toys: ModuleType, tmp_path: Path) -> Path:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Save untrained networks of the real formats, as small as they get."""
     folder = tmp_path_factory.mktemp("weights") / "tiny"
-    codec = LatentCodec(PatchAutoencoder(16, 8, 1, 8, 1), torch.zeros(16), torch.ones(16))
-    networks = {
-        "general": GeneralCode(widths=(8, 8, 8)),
-        "prior": build_unet(16, 27, (32, 32)),
-        "segmentation": SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)),
-        "attention": PromptAttention(width=16),
-    }
-    save_models(folder, codec, torch.ones(16), networks)
+    save_network(WindowCode(symbols=48, widths=(8, 8, 8)), folder / "windows")
+    save_network(WindowPosterior(widths=(8, 8, 8)), folder / "posterior")
     return folder
 
 
@@ -60,7 +48,7 @@ def test_help_lists_the_commands_in_the_order_of_the_work(call) -> None:
     assert [name for name in listed if not name.startswith("--")] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "set", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "windows", "--help"]])
 def test_help_waits_for_no_torch(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom taskwave.scenarios.cli.main import main\ntry:\n    main()\nexcept SystemExit as ended:\n"
@@ -68,10 +56,6 @@ def test_help_waits_for_no_torch(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, timeout=60, capture_output=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_help_names_the_stages_of_training() -> None:
-    assert ", ".join(stages.STAGES) == training.STAGES
 
 
 @pytest.mark.parametrize(
@@ -106,7 +90,7 @@ def test_damaged_weights_are_exit_code_2(call, file: Path, weights: Path, tmp_pa
     import shutil  # noqa: PLC0415
 
     folder = Path(shutil.copytree(weights, tmp_path / "cut"))
-    (network,) = (folder / "general").glob("*.safetensors")
+    (network,) = (folder / "windows").glob("*.safetensors")
     network.write_bytes(network.read_bytes()[:-100])
     code, _, err = call("check", file, "--set", f"weights={folder}")
     assert code == 2 and str(folder) in err and "truncated" in err

@@ -198,7 +198,7 @@ def test_a_short_file_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "short.toml"
     path.write_text('tasks = ["cars"]\n[sweep]\nes_n0_db = [0]\nbudgets = [500]\nlinks = ["avif"]\n')
     scenario = loading.load(str(path))
-    assert (scenario.name, scenario.seed, scenario.weights, scenario.description) == ("short", 0, "streets", "")
+    assert (scenario.name, scenario.seed, scenario.weights, scenario.description) == ("short", 0, "roads", "")
     assert (scenario.images.source, scenario.images.split, scenario.images.count) == ("streets", "val", 8)
     assert scenario.radio.channel == "cdl-c" and scenario.sweep.fades == 1
 

@@ -14,7 +14,7 @@ from taskwave.scenarios.sweep.judge import Jury
 from taskwave.scenarios.sweep.points import ImageBatch, load_batch, open_chosen
 from taskwave.semantic.classes import IGNORE
 from taskwave.semantic.judges.panel import Panel
-from taskwave.semantic.judges.segmentation import Segmenter
+from taskwave.semantic.judges.segmentation import SegmentationNet, Segmenter
 from taskwave.semantic.tasks import questions
 from taskwave.semantic.tasks.base import Truth
 from taskwave.semantic.training.judges.augmentation import reduced
@@ -28,9 +28,18 @@ def test_smaller_images_have_less_detail_and_their_size() -> None:
     assert reduced(images[..., :61, :37], 8).shape == (1, 3, 61, 37)
 
 
-def test_accuracies_pool_over_batches(colour_models: Models, street_images: torch.Tensor) -> None:
-    jury, tasks = Jury(colour_models, None), [questions.read("road"), questions.read("buildings")]
-    labels = colour_models.segmentation.predict(street_images)
+@pytest.fixture
+def jury(colour_models: Models, colours: Segmenter) -> Jury:
+    """The judge of colours alone."""
+    made = Jury(colour_models, None)
+    made.panel = Panel([colours])
+    return made
+
+
+def test_accuracies_pool_over_batches(
+    colour_models: Models, colours: Segmenter, jury: Jury, street_images: torch.Tensor
+) -> None:
+    tasks, labels = [questions.read("road"), questions.read("buildings")], colours.predict(street_images)
     batches = [ImageBatch(i, (f"{i}",), (f"{i}",), street_images[i : i + 1], (Truth(labels[i]),), "") for i in range(2)]
     done: list[int] = []
     values = measure_headroom(batches, tasks, jury, colour_models, done.append)
@@ -45,10 +54,9 @@ def test_accuracies_pool_over_batches(colour_models: Models, street_images: torc
 
 
 def test_without_annotations_the_answers_on_the_clean_images_stand_for_them(
-    colour_models: Models, street_images: torch.Tensor
+    colour_models: Models, colours: Segmenter, jury: Jury, street_images: torch.Tensor
 ) -> None:
-    jury, task = Jury(colour_models, None), questions.read("road")
-    label = colour_models.segmentation.predict(street_images)[0]
+    task, label = questions.read("road"), colours.predict(street_images)[0]
     seen, unseen = (
         measure_headroom([ImageBatch(0, ("a",), ("a",), street_images[:1], (truth,), "")], [task], jury, colour_models)
         for truth in (Truth(label), Truth(torch.full_like(label, IGNORE)))
@@ -57,11 +65,12 @@ def test_without_annotations_the_answers_on_the_clean_images_stand_for_them(
 
 
 def test_every_judge_of_a_task_has_a_row_the_one_that_answers_first(
-    colour_models: Models, tiny_models: Models, street_images: torch.Tensor
+    colour_models: Models, colours: Segmenter, jury: Jury, street_images: torch.Tensor
 ) -> None:
-    jury, other = Jury(colour_models, None), Segmenter(tiny_models.segmentation.net, name="other")
-    jury.panel = Panel([colour_models.segmentation, other])
-    label = colour_models.segmentation.predict(street_images)[0]
+    torch.manual_seed(0)
+    other = Segmenter(SegmentationNet(widths=(8, 8, 8, 8), depths=(1, 1, 1)), name="other")
+    jury.panel = Panel([colours, other])
+    label = colours.predict(street_images)[0]
     batch = ImageBatch(0, ("a",), ("a",), street_images[:1], (Truth(label),), "")
     values = measure_headroom([batch], [questions.read("road")], jury, colour_models)
     assert list(values["judge"]) == ["segmentation", "other"]

@@ -15,7 +15,7 @@ ROW: dict[str, Any] = {
     **{"run": "r", "link": "new", "kind": "semantic", "task": "car", "task_prompt": "cars", "asked": "", "heard": None},
     **{"channel": "cdl-c", "num_tx_ant": 1, "num_rx_ant": 2, "num_layers": 1, "csi": "ls", "es_n0_db": 5.0},
     **{"distance_m": None, "budget": 400, "channel_uses": 400, "feedback_uses": 0, "airtime_s": 0.001},
-    **{"bandwidth_ratio": 0.1, "image": "a", "group": "drive", "fade": 0, "split": "test", "weights": "streets"},
+    **{"bandwidth_ratio": 0.1, "image": "a", "group": "drive", "fade": 0, "split": "test", "weights": "roads"},
     **{"accuracy": None, "numerator": 0.0, "denominator": 0.0, "outage": False, "seed": 1},
     **{"psnr_db": None, "ms_ssim": None, "agreement": None, "task_kind": "segmentation", "judge": None},
 }

@@ -53,7 +53,7 @@ def test_records_have_one_row_per_link_task_snr_budget_and_image(make_evaluator,
     assert set(records["asked"]) == {"cars please"} and set(records["channel"]) == {"awgn"}
     assert set(records["task_prompt"]) == {"cars", "road and pavement"} and records["heard"].isna().all()
     assert (records["airtime_s"] >= 0.5e-3).all() and (records["group"] == records["image"]).all()
-    for name, value in {"num_tx_ant": 1, "csi": "perfect", "split": "test", "weights": "streets", "fade": 0}.items():
+    for name, value in {"num_tx_ant": 1, "csi": "perfect", "split": "test", "weights": "roads", "fade": 0}.items():
         assert set(records[name]) == {value}, name
     assert records["run"].nunique() == 1
     told = json.loads((tmp_path / "out" / SCENARIO_FILE).read_text())
@@ -105,16 +105,16 @@ def test_whatever_determines_a_point_is_in_its_name(make_evaluator, override: st
 
 
 def test_only_results_of_retrained_networks_get_new_names(make_evaluator) -> None:
-    """Codecs weigh by the surrogate, answers know the prior only; a link of unknown needs depends on all networks."""
+    """Codecs weigh by the surrogate, windows are placed by the locator; a link of unknown needs depends on all."""
 
-    def names(surrogate: str, attention: str) -> list[str]:
+    def names(surrogate: str, locator: str) -> list[str]:
         evaluator = make_evaluator()
-        evaluator.models.digests = {"surrogate": surrogate, "attention": attention}
+        evaluator.models.digests = {"surrogate": surrogate, "locator": locator}
         return [evaluator.key(SweepPoint(0, 0.0, 200, link)) for link in ("jpeg", "answer", "task-adaptive", "toy")]
 
-    first, other_attention, other_surrogate = names("a", "b"), names("a", "c"), names("d", "b")
-    assert [x == y for x, y in zip(first, other_attention, strict=True)] == [True, True, False, False]
-    assert [x == y for x, y in zip(first, other_surrogate, strict=True)] == [False, True, False, False]
+    first, other_locator, other_surrogate = names("a", "b"), names("a", "c"), names("d", "b")
+    assert [x == y for x, y in zip(first, other_locator, strict=True)] == [True, True, False, False]
+    assert [x == y for x, y in zip(first, other_surrogate, strict=True)] == [False, True, True, False]
 
 
 def test_interrupted_and_continued_equals_never_interrupted(

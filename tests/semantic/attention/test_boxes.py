@@ -90,7 +90,7 @@ def test_edges_are_those_of_the_token_where_the_network_says_nothing() -> None:
 
 @pytest.mark.data
 def test_signs_of_photographs_have_their_boxes() -> None:
-    models, images = load_models("streets"), open_images("gtsdb", "val")
+    models, images = load_models(), open_images("gtsdb", "val")
     prompt, best, number = models.text_encoder.embed(["signs"])[None], list[float](), 0
     for i in range(0, 60, 4):
         sample = images[i]

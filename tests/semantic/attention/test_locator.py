@@ -32,7 +32,7 @@ def test_the_loss_falls_towards_the_truth() -> None:
 
 @pytest.mark.data
 def test_the_locator_finds_signs_and_little_else() -> None:
-    models, images = load_models("streets"), open_images("gtsdb", "val")
+    models, images = load_models(), open_images("gtsdb", "val")
     prompt = models.text_encoder.embed(["traffic signs"])[None]
     inside, everywhere = [], []
     for i in range(0, 60, 4):

@@ -49,10 +49,14 @@ def test_a_folder_of_either_kind_is_a_judge(tmp_path: Path) -> None:
 
 def test_every_kind_has_its_judge_or_a_reason(tiny_models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BESIDE, "mine", ("mine",))
-    jury = Jury(tiny_models, None, "gtsdb")
-    assert jury.panel.of(SIGNS).name == "gtsdb" and jury.panel.of(CARS).name == "segmentation"
-    assert set(jury.judges([SIGNS, CARS])) == {SIGNS.name, CARS.name}
     limit = questions.read("what is the speed limit?")
+    for source in ("", "gtsdb"):
+        jury = Jury(tiny_models, None, source)
+        assert jury.panel.of(SIGNS).name == "gtsdb" and jury.panel.of(limit).name == "rapidocr"
+        assert set(jury.judges([SIGNS, limit])) == {SIGNS.name, limit.name}
+    assert Jury(tiny_models, None).panel.of(CARS).name == "camvid", "images of no set may be of streets"
+    with pytest.raises(ValueError, match=r"no judge answers 'cars', a task of kind segmentation \(gtsdb: finding"):
+        jury.panel.of(CARS)
     assert Jury(tiny_models, None, "boxes").panel.of(limit).name == "rapidocr", "texts of a user's images are read"
     with pytest.raises(ValueError, match=r"no judge answers .*recognition.*mine: no task network"):
         Jury(tiny_models, None, "mine").panel.of(SIGNS)

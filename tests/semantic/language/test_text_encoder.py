@@ -18,10 +18,9 @@ from transformers import (
 )
 
 from taskwave.semantic.classes import NAMES
-from taskwave.semantic.language.lexicon import COLUMNS, Meaning, canonical, normalise, phrase
+from taskwave.semantic.language.lexicon import Meaning, canonical, normalise, phrase
 from taskwave.semantic.language.text_encoder import TextEncoder
 from taskwave.semantic.language.vocabulary import vocabulary
-from taskwave.semantic.tasks.demand import demand
 from taskwave.semantic.training.text import (
     MAX_TOKENS,
     TextPlan,
@@ -114,17 +113,6 @@ def test_every_synonym_is_near_its_class(bundled: TextEncoder, name: str) -> Non
     found = (bundled.embed(texts) @ anchors.T).argmax(1)
     wrong = {t for t, c in zip(texts, found.tolist(), strict=True) if NAMES[c] != name}
     assert wrong <= {"show me the street"}, "only the slip that the model card names is known"
-
-
-def test_a_demand_is_understood(bundled: TextEncoder) -> None:
-    meanings = [Meaning(c, p) for c in ((8,), (9, 10), (3, 4), (2, 6)) for p in (COLUMNS, ("left",), ("right",))]
-    anchors = bundled.embed([f"i am not sure about the {canonical(m)}" for m in meanings])
-    logits = torch.full((1, 11, 4, 9), -20.0)
-    logits[:, 0] = 20.0
-    logits[:, 0, :, :3] = -20.0
-    logits[:, [5, 9, 10], :, :3] = 20.0
-    best = int((bundled.embed(demand(logits, (9, 10))) @ anchors.T).argmax())
-    assert meanings[best] == Meaning((9, 10), ("left",))
 
 
 def test_prompts_the_lexicon_cannot_read_are_refused(bundled: TextEncoder) -> None:

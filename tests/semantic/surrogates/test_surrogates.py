@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.nn import functional
 from taskwave.links.bitwise.source import CodecSource, WeighedRungs
 from taskwave.links.nothing import Prior
 from taskwave.semantic.judges.reader import PatchNet
-from taskwave.semantic.surrogates.base import Agreement, FidelitySurrogate, Surrogate
+from taskwave.semantic.judges.segmentation import Segmenter
+from taskwave.semantic.surrogates.base import Agreement, FidelitySurrogate, Surrogate, SurrogateName
 from taskwave.semantic.surrogates.networks import SegmentationSurrogate, SignSurrogate, boxes_at_peaks
 from taskwave.semantic.weights import Models, load_models
 
@@ -25,11 +27,11 @@ class Corner:
 
 
 @pytest.fixture(params=["psnr", "segmentation", "signs"])
-def surrogate(request: pytest.FixtureRequest, colour_models: Models) -> Surrogate:
+def surrogate(request: pytest.FixtureRequest, colours: Segmenter) -> Surrogate:
     torch.manual_seed(0)
     return {
         "psnr": FidelitySurrogate(),
-        "segmentation": SegmentationSurrogate(colour_models.segmentation, ""),
+        "segmentation": SegmentationSurrogate(colours, ""),
         "signs": SignSurrogate(Corner(), torch.zeros(128), PatchNet(classes=("a", "b", "c")).eval(), ""),  # type: ignore[arg-type]
     }[request.param]
 
@@ -65,7 +67,7 @@ def test_boxes_surround_the_high_places() -> None:
 
 
 def test_the_rung_is_the_candidate_that_agrees_most(street_images: torch.Tensor) -> None:
-    ladder = CodecSource("webp", load_models("streets")).ladder(street_images[0])
+    ladder = CodecSource("webp", load_models()).ladder(street_images[0])
     candidates = ladder.candidates(600)
     assert len(candidates) == 3 and all(len(rung.payload) <= 600 for rung in candidates)
     assert candidates[0] == ladder.best(600) and {r.scale - candidates[0].scale for r in candidates} == {0, -1, 1}
@@ -104,7 +106,6 @@ def test_by_psnr_the_rung_is_the_one_of_the_highest_psnr(colour_models: Models, 
 
 
 def test_every_surrogate_is_loaded_by_name_and_has_a_digest_of_its_own() -> None:
-    digests = {
-        load_models("streets", surrogate=name).digests["surrogate"] for name in ("psnr", "segmentation", "signs")
-    }  # type: ignore[arg-type]
-    assert len(digests) == 3
+    names = get_args(SurrogateName)
+    assert set(names) == {"psnr", "signs", "streets", "camvid"}
+    assert len({load_models(surrogate=name).digests["surrogate"] for name in names}) == 4
