@@ -33,6 +33,8 @@ MEAN = "expected picture"
 """Name of the answers on the one picture that a receiver expects."""
 BINS = 10
 """Number of equal bins of confidence."""
+ENOUGH = 20
+"""Least number of claims of which a reliability is drawn."""
 LOOK, ROOM = 64, 1.5
 """Pixels per side to which a part of a picture around an object is brought, and its side relative to the object's."""
 
@@ -72,10 +74,10 @@ def measure_samples(
         observe: function that is told how many deliveries of how many are done.
 
     Returns:
-        A row for each view: `view`, the score of every task, of the objects that were named `claims`, `ece` (expected
-        calibration error) as they are and `calibrated` (by two numbers, fitted to the other half of the groups),
-        `auroc` of confidence for what is wrong; mean `psnr_db`; perceptual distance `looks` and kernel distance `kid`
-        of the parts around objects. And the views, by name.
+        A row for each view: `view`, the score of every task, of the objects that were named `claims`, `wrong` (how many
+        of them are), `ece` (expected calibration error) as they are and `calibrated` (by two numbers, fitted to the
+        other half of the groups), `auroc` of confidence for what is wrong; mean `psnr_db`; perceptual distance `looks`
+        and kernel distance `kid` of the parts around objects. And the views, by name.
 
     Raises:
         ValueError: no question asks which objects there are.
@@ -164,6 +166,7 @@ def _row(name: str, view: View) -> dict[str, float | str | int]:
         "view": name,
         **scores,
         "claims": len(sure),
+        "wrong": int((~right).sum()),
         "ece": calibration_error(sure, right),
         "calibrated": calibration_error(cross_fitted(sure, right, view.groups), right),
         "auroc": separation(sure, right),
@@ -246,8 +249,9 @@ def separation(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
 def kernel_distance(mine: Floats, theirs: Floats) -> float:
     """Return the kernel inception distance of features [N, D] and [M, D], unbiased (Binkowski et al. 2018), times 1000.
 
-    Its features are those of EfficientNet-Lite0 with ImageNet weights here.
+    Its features are those of EfficientNet-Lite0 with ImageNet weights here, brought to a mean square of one.
     """
+    mine, theirs = (x * x.shape[1] ** 0.5 / np.linalg.norm(x, axis=1, keepdims=True) for x in (mine, theirs))
 
     def kernel(x: Floats, y: Floats) -> Floats:
         result: Floats = (x @ y.T / x.shape[1] + 1) ** 3
@@ -268,9 +272,13 @@ def samples_table(rows: pd.DataFrame) -> Table:
 
 
 def reliability_figure(views: dict[str, View]) -> Figure:
-    """Draw how often claims of each confidence are right, as they are and calibrated, a panel for each view."""
-    figure, axes = panels(len(views), 3.2, 3.0)
-    for axis, (name, view) in zip(axes, views.items(), strict=True):
+    """Draw how often claims of each confidence are right, as they are and calibrated, a panel for each view.
+
+    Views with too few claims to tell, fewer than `ENOUGH`, are left out.
+    """
+    told = {name: view for name, view in views.items() if len(view.confidence) >= ENOUGH}
+    figure, axes = panels(max(1, len(told)), 3.4, 2.6)
+    for axis, (name, view) in zip(axes, told.items(), strict=False):
         sure, right = np.array(view.confidence), np.array(view.right, dtype=bool)
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=1)
         if len(sure):
@@ -283,6 +291,6 @@ def reliability_figure(views: dict[str, View]) -> Figure:
                 area = [10 + 1.5 * (bins == b).sum() for b in shown]
                 axis.scatter(x, y, s=area, color=colour, label=title, alpha=0.8)
         axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        label(axis, name, "confidence", "share that is right")
+        label(axis, name.replace(": ", "\n"), "confidence", "share that is right")
     axes[0].legend(frameon=False, fontsize=8, loc="upper left")
     return figure
