@@ -27,7 +27,7 @@ class Reply:
 
     question: str
     """Question of the receiver's user."""
-    task: Task
+    task: Task = field(repr=False)
     """What the question was understood to ask."""
     answer: Answer = field(repr=False)
     """Answer: class ids [H, W] uint8 (254 where the receiver has none), objects, or a word."""
