@@ -292,5 +292,6 @@ def reliability_figure(views: dict[str, View]) -> Figure:
                 axis.scatter(x, y, s=area, color=colour, label=title, alpha=0.8)
         axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
         label(axis, name.replace(": ", "\n"), "confidence", "share that is right")
-    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    if told:
+        axes[0].legend(frameon=False, fontsize=8, loc="upper left")
     return figure
