@@ -8,7 +8,6 @@ from taskwave.links.base import Delivery, LinkKind
 from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.placement import tiles
-from taskwave.semantic.codec.windows import ANYTHING, Question
 from taskwave.semantic.tasks.base import Task
 from taskwave.semantic.weights import Models
 
@@ -34,8 +33,7 @@ class Prior:
         code, grey = self._code, torch.full((1, 3, height, width), 0.5)
         (window,) = tiles(height, width, 1, 1)
         nothing = torch.zeros(1, 2 * code.most)
-        question = Question(torch.zeros(1, int(code.config.embedding)), torch.zeros(1), torch.tensor([ANYTHING]))
-        shown = code.decode(nothing, nothing, window.cut(grey), question).clamp(0, 1)
+        shown = code.decode(nothing, nothing, window.cut(grey), code.unasked(torch.zeros(1))).clamp(0, 1)
         return window.paste(grey, shown)[0]
 
 

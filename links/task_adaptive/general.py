@@ -9,7 +9,7 @@ from taskwave.phy.channel.air import AirInterface
 from taskwave.phy.links.symbol import SymbolLink
 from taskwave.phy.radio import Radio
 from taskwave.semantic.codec.placement import tiles
-from taskwave.semantic.codec.windows import ANYTHING, Question, WindowCode
+from taskwave.semantic.codec.windows import WindowCode
 from taskwave.semantic.diffusion.posterior import Arrived, lost_of
 
 SHARE = 1 / 8
@@ -59,18 +59,16 @@ class GeneralPart:
         """Send the general part of images [B, 3, H, W], of which nothing says how strong it was, and show it."""
         (window,) = tiles(images.shape[-2], images.shape[-1], 1, 1)
         batch, grey = len(images), torch.full_like(images, 0.5)
-        nothing = torch.zeros(batch, int(self.code.config.embedding))
-        kinds = torch.full((batch,), ANYTHING)
-        expected = 10 * torch.full((batch,), self.nominal_snr(number, air)).log10()
-        amplitude = self.code.amplitude(kinds)[:, :number]
-        sent = self.code.encode(window.cut(images), Question(nothing, expected, kinds))[:, :number] * amplitude
+        said = self.code.unasked(10 * torch.full((batch,), self.nominal_snr(number, air)).log10())
+        amplitude = self.code.amplitude(said.kinds)[:, :number]
+        sent = self.code.encode(window.cut(images), said)[:, :number] * amplitude
         power = sent.abs().square().mean(1, keepdim=True).clamp_min(1e-12)
         reception = self.data.send(sent / power.sqrt(), air.forward(0))
         quality = effective_snr(reception.noise_variance)
         usual = amplitude.square().mean(1, keepdim=True)
-        known = self.code.received(reception.symbols * usual.sqrt(), reception.noise_variance * usual, kinds)
-        question = Question(nothing, 10 * quality.log10(), kinds)
+        known = self.code.received(reception.symbols * usual.sqrt(), reception.noise_variance * usual, said.kinds)
+        question = self.code.unasked(10 * quality.log10())
         mean = self.code.decode(*known, window.cut(grey), question)
-        layer = Layer((window,), Arrived(mean, lost_of(self.code, known[1], kinds), question))
+        layer = Layer((window,), Arrived(mean, lost_of(self.code, known[1], said.kinds), question))
         uses, slots = (torch.full((batch,), each) for each in (reception.channel_uses, reception.slots))
         return Shown(window.paste(grey, mean.clamp(0, 1)), quality, uses, slots, torch.zeros_like(uses), (layer,))

@@ -70,6 +70,7 @@ def train_text(
 
 NewFolder = Annotated[Path, typer.Option("--export", help="Write the finished network to this new folder.")]
 Seed = Annotated[int, typer.Option(help="Seed of data and weights.", min=0, max=2**63 - 1)]
+Scenes = Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)]
 Threads = Annotated[int | None, typer.Option(help="Processor threads; default: all.", min=1)]
 
 
@@ -162,7 +163,7 @@ def train_windows(
     export: NewFolder,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/windows"),
     steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 13000,
-    scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
+    scenes: Scenes = 400,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
@@ -183,7 +184,7 @@ def train_posterior(
     export: NewFolder,
     out: Annotated[Path, typer.Option(help="Folder of checkpoint and log.")] = Path("runs/train/posterior"),
     steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 8000,
-    scenes: Annotated[int, typer.Option(help="Drawn street scenes to train with.", min=1, max=2000)] = 400,
+    scenes: Scenes = 400,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
@@ -203,7 +204,9 @@ class _Made:
     """Says what determines the weights that a training makes in a folder."""
 
     folder: Path
+    """Folder of checkpoint and log."""
     numbers: dict[str, str | int]
+    """Numbers and names that they depend on."""
     source: Path | None = None
     """Folder of a network that they depend on."""
 
@@ -263,7 +266,7 @@ def _tell(what: str, folder: Path, steps: int, batch: int) -> "tuple[StagePlan, 
     from taskwave.semantic.training.plan import StagePlan, steps_in
     from taskwave.semantic.training.record import CHECKPOINT
 
-    plan = StagePlan(folder.name, steps, batch, min(steps, steps_in(folder / CHECKPOINT)), False)
+    plan = StagePlan(folder.name, steps, batch, min(steps, steps_in(folder / CHECKPOINT)))
     messages.print(f"{what}: {steps} steps, {plan.done} done, folder {folder}", markup=False, soft_wrap=True)
     return (plan,)
 

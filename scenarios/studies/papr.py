@@ -20,7 +20,6 @@ from taskwave.phy.seeds import generator
 from taskwave.phy.waveform.ofdm import carrier_modem
 from taskwave.phy.waveform.transmitter import Transmitter, exceedance, papr_db
 from taskwave.semantic.codec.placement import tiles
-from taskwave.semantic.codec.windows import ANYTHING, Question
 from taskwave.semantic.weights import Models
 
 BACKOFFS_DB = (-3.0, 0.0, 3.0, 6.0, 9.0, 12.0)
@@ -48,8 +47,7 @@ def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> I
     Others of the same allocation hold random QAM or complex Gaussian symbols.
     """
     for name, part in (("general part", _windows(models, images, 1)), ("windows", _windows(models, images, 3))):
-        analog = part
-        analog = analog / analog.abs().square().mean(1, keepdim=True).sqrt()
+        analog = part / part.abs().square().mean(1, keepdim=True).sqrt()
         (allocation,) = radio.allocator(radio.config.num_layers).allocate(analog.shape[1])
         slot = SlotTransceiver(radio, allocation)
         shape = (len(images), allocation.num_data_symbols)
@@ -66,14 +64,10 @@ def messages(models: Models, radio: Radio, images: torch.Tensor, seed: int) -> I
 
 def _windows(models: Models, images: torch.Tensor, across: int) -> torch.Tensor:
     """Return the symbols [B, N] of images, as windows that lie so many across and down."""
-    code, (height, width) = models.windows, images.shape[-2:]
-    rows = []
-    for window in tiles(height, width, across, across):
-        batch = len(images)
-        kinds = torch.full((batch,), ANYTHING)
-        question = Question(torch.zeros(batch, int(code.config.embedding)), torch.full((batch,), 10.0), kinds)
-        rows.append(code.encode(window.cut(images), question) * code.amplitude(kinds))
-    return torch.cat(rows, dim=1)
+    code, question = models.windows, models.windows.unasked(torch.full((len(images),), 10.0))
+    windows = tiles(images.shape[-2], images.shape[-1], across, across)
+    symbols = [code.encode(window.cut(images), question) * code.amplitude(question.kinds) for window in windows]
+    return torch.cat(symbols, dim=1)
 
 
 def _data(slot: SlotTransceiver, symbols: torch.Tensor, allocation: Allocation) -> torch.Tensor:

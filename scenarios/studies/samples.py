@@ -39,6 +39,8 @@ LOOK, ROOM = 64, 1.5
 """Pixels per side to which a part of a picture around an object is brought, and its side relative to the object's."""
 
 Floats = npt.NDArray[np.float64]
+Eyes = tuple[PerceptualDistance, Backbone]
+"""Networks that say how far pictures look from others, one by one and as a whole."""
 
 
 @dataclass
@@ -50,13 +52,13 @@ class View:
     confidence: list[float] = field(default_factory=list)
     """Confidence of every object that was named."""
     right: list[bool] = field(default_factory=list)
-    """Whether there is such an object at its place."""
+    """Whether each object that was named is there."""
     groups: list[str] = field(default_factory=list)
-    """Group of its image."""
+    """Group of the image in which each object was named."""
     parts: list[torch.Tensor] = field(default_factory=list)
-    """Parts of the pictures around objects, [3, `LOOK`, `LOOK`]."""
+    """Parts of the pictures around objects, [3, `LOOK`, `LOOK`] float32 in [0, 1]."""
     true_parts: list[torch.Tensor] = field(default_factory=list)
-    """The same parts of the originals."""
+    """Parts of the original images around the same objects, [3, `LOOK`, `LOOK`] float32 in [0, 1]."""
     psnr_db: list[float] = field(default_factory=list)
     """PSNR of every picture, dB."""
 
@@ -92,7 +94,7 @@ def measure_samples(
             observe(index * len(links) + links.index(name), total)
             point = SweepPoint(index, scenario.conditions[0].es_n0_db, scenario.sweep.budgets[0], name)
             deliveries = evaluator.deliver(point)
-            batch, seen = evaluator.batch(index), dict[tuple[str, int], list[list[Answer]]]()
+            batch, seen = evaluator.batch(index), dict[tuple[str, int], list[Answer]]()
             for task, delivery in zip(evaluator.tasks, deliveries, strict=True):
                 judge = evaluator.jury.panel.of(task)
                 for view, pictures in _views(name, delivery).items():
@@ -106,7 +108,8 @@ def measure_samples(
                     if task.kind == RECOGNITION.name and isinstance(task, AboutObjects):
                         _keep(mine, task, answers, (pictures, batch))
     observe(total, total)
-    return pd.DataFrame([_row(name, view) for name, view in views.items()]), views
+    eyes = _eyes()
+    return pd.DataFrame([_row(name, view, eyes) for name, view in views.items()]), views
 
 
 def _views(name: str, delivery: Delivery) -> dict[str, list[torch.Tensor]]:
@@ -120,13 +123,13 @@ def _views(name: str, delivery: Delivery) -> dict[str, list[torch.Tensor]]:
 
 
 def _answers(
-    judge: Judge, pictures: torch.Tensor, batch: ImageBatch, seen: dict[tuple[str, int], list[list[Answer]]]
+    judge: Judge, pictures: torch.Tensor, batch: ImageBatch, seen: dict[tuple[str, int], list[Answer]]
 ) -> list[Answer]:
     """Return the answers of a judge on pictures [B, 3, H, W], from `seen` where it has looked at them before."""
     key = judge.name, pictures.data_ptr()
     if key not in seen:
-        seen[key] = [judge.answer(pictures, batch.truths)]
-    return seen[key][0]
+        seen[key] = judge.answer(pictures, batch.truths)
+    return seen[key]
 
 
 def _keep(
@@ -158,7 +161,7 @@ def _around(picture: torch.Tensor, objects: Objects) -> list[torch.Tensor]:
     return parts
 
 
-def _row(name: str, view: View) -> dict[str, float | str | int]:
+def _row(name: str, view: View, eyes: Eyes) -> dict[str, float | str | int]:
     """Return the row of a view."""
     sure, right = np.array(view.confidence), np.array(view.right, dtype=bool)
     scores = {task: over / under if under else float("nan") for task, (over, under) in view.scores.items()}
@@ -171,18 +174,24 @@ def _row(name: str, view: View) -> dict[str, float | str | int]:
         "calibrated": calibration_error(cross_fitted(sure, right, view.groups), right),
         "auroc": separation(sure, right),
         "psnr_db": float(np.mean(view.psnr_db)) if view.psnr_db else float("nan"),
-        **_look(view),
+        **_look(view, eyes),
     }
 
 
+def _eyes() -> Eyes:
+    """Return the networks by which pictures are compared."""
+    backbone = Backbone(stages=7).eval()
+    load_imagenet(backbone)
+    return PerceptualDistance(), backbone
+
+
 @torch.no_grad()
-def _look(view: View) -> dict[str, float]:
+def _look(view: View, eyes: Eyes) -> dict[str, float]:
     """Return perceptual distance and kernel distance of the parts around objects."""
     if len(view.parts) < 2:
         return {"looks": float("nan"), "kid": float("nan")}
     parts, true = torch.stack(view.parts), torch.stack(view.true_parts)
-    distance, backbone = PerceptualDistance(), Backbone(stages=7).eval()
-    load_imagenet(backbone)
+    distance, backbone = eyes
     weight = torch.ones(len(parts), 1, LOOK, LOOK)
     mine, theirs = (backbone(x)[-1].mean((2, 3)).double().numpy() for x in (parts, true))
     return {"looks": float(distance(parts, true, weight)), "kid": kernel_distance(mine, theirs)}

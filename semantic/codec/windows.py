@@ -163,6 +163,11 @@ class WindowCode(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.mean[kind], self.deviation[kind] = mean.float(), power.clamp_min(1e-9).sqrt().float()
         self.spread[kind] = (self.deviation[kind] / 2**0.5).log()
 
+    def unasked(self, snr_db: torch.Tensor) -> Question:
+        """Return the question about windows of anything for which nothing was asked, at SNRs [B] in dB."""
+        nothing = torch.zeros(len(snr_db), int(self.config.embedding))
+        return Question(nothing, snr_db, torch.full((len(snr_db),), ANYTHING))
+
     @property
     def most(self) -> int:
         """Most complex symbols of a window."""

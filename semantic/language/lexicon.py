@@ -19,7 +19,6 @@ __all__ = [
     "Meaning",
     "canonical",
     "check_prompt",
-    "column_slices",
     "normalise",
     "parse",
     "phrase",
@@ -48,12 +47,6 @@ class Meaning:
             )
         if not self.columns or self.columns != tuple(c for c in COLUMNS if c in self.columns):
             raise ValueError(f"columns {self.columns} of a meaning: need at least one of {COLUMNS}, in that order.")
-
-
-def column_slices(width: int) -> dict[Column, slice]:
-    """Return the three columns of an image or token grid of `width`: thirds, rounded to whole positions."""
-    bounds = [round(i * width / 3) for i in range(4)]
-    return {column: slice(bounds[i], bounds[i + 1]) for i, column in enumerate(COLUMNS)}
 
 
 def check_prompt(text: str) -> None:

@@ -1,6 +1,6 @@
 """One answer from the answers on several samples of a picture."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -55,10 +55,10 @@ def _objects(answers: Sequence[Detections]) -> Detections:
         group = [_nearest(near, free & (whose == i)) for i in whose.unique().tolist()]
         rows = [row for row in group if row is not None]
         free[rows] = False
-        votes = Counter[str]()
+        votes = defaultdict[str, float](float)
         for row in rows:
-            votes[classes[row]] += float(sure[row])  # type: ignore[assignment]
-        name = votes.most_common(1)[0][0]
+            votes[classes[row]] += float(sure[row])
+        name = max(votes, key=lambda each: votes[each])
         mine = [row for row in rows if classes[row] == name]
         if len(mine) < SHARE * len(answers):
             continue

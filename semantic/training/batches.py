@@ -33,13 +33,6 @@ class ImagePool:
         self.labels = [s.label for s in samples]
         self.device = device
 
-    @classmethod
-    def of(cls, images: torch.Tensor, labels: torch.Tensor, device: str = "cpu") -> "ImagePool":
-        """Return a pool of images [N, 3, H, W] with labels [N, H, W], both uint8, which it shares the memory of."""
-        pool = cls([], device)
-        pool.images, pool.labels = list(images.unbind()), list(labels.unbind())
-        return pool
-
     def __len__(self) -> int:
         return len(self.images)
 

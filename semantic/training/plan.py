@@ -22,22 +22,16 @@ class StagePlan:
     """Number of images per step."""
     done: int
     """Number of steps in the checkpoint."""
-    finished: bool
-    """Whether the network is there."""
 
     @property
     def left(self) -> int:
         """Number of steps still to do."""
-        return 0 if self.finished else self.steps - self.done
+        return self.steps - self.done
 
     @property
     def work(self) -> float:
         """Time of one step relative to that of other stages."""
         return COST.get(self.name, 1.0) * self.batch
-
-    def __str__(self) -> str:
-        state = "finished" if self.finished else f"{self.done} done" if self.done else "to do"
-        return f"{self.name:<13} {self.steps:>6} steps of {self.batch:>3} images   {state}"
 
 
 def steps_in(checkpoint: Path) -> int:
@@ -103,7 +97,7 @@ class Clock:
             seconds += self._now() - self._start
         if not work:
             return None
-        others = [s for s in self._plan.values() if not s.finished and (own is None or s.name != self._stage)]
+        others = [s for s in self._plan.values() if own is None or s.name != self._stage]
         return (own or 0.0) + seconds / work * sum((s.steps - self._done[s.name]) * s.work for s in others)
 
     def _keep(self) -> None:

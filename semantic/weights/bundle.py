@@ -1,7 +1,6 @@
 """The networks of a simulation: those of a set of weights, and those that all sets share."""
 
 import hashlib
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,13 +175,6 @@ def _surrogate(name: SurrogateName, locator: Locator) -> Surrogate:
         digests = (folder_digest(each) for each in (HERE / "text", HERE / "locator", folder))
         return SignSurrogate(locator, prompt, load_network(PatchNet, folder), digest_of(*digests))
     return SegmentationSurrogate(Segmenter(load_network(SegmentationNet, folder)), folder_digest(folder))
-
-
-def forget_origin(path: Path) -> None:
-    """Remove from a configuration the folder that the network was loaded from, which diffusers writes there."""
-    config = json.loads(path.read_text())
-    config.pop("_name_or_path", None)
-    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def check_target(folder: Path) -> None:

@@ -8,13 +8,12 @@ from taskwave.semantic.language.lexicon import (
     COLUMNS,
     Meaning,
     canonical,
-    column_slices,
     parse,
     phrase,
     unknown_words,
 )
 from taskwave.semantic.language.vocabulary import normalise, regular_plural, vocabulary
-from taskwave.semantic.training.text import COLUMN_SETS, draw_meaning, sprinkle
+from taskwave.semantic.training.text import draw_meaning, sprinkle
 
 
 def meaning(names: str, *columns: str) -> Meaning:
@@ -132,14 +131,6 @@ def test_bad_prompts_are_refused(text: str, reason: str) -> None:
 def test_meanings_are_checked(classes: tuple[int, ...], columns: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="of a meaning"):
         Meaning(classes, columns)  # type: ignore[arg-type]
-
-
-def test_columns_cover_the_width_once() -> None:
-    assert len(COLUMN_SETS) == 7
-    for width in (3, 4, 32, 256):
-        cells = [i for part in column_slices(width).values() for i in range(width)[part]]
-        assert cells == list(range(width))
-    assert column_slices(32) == {"left": slice(0, 11), "centre": slice(11, 21), "right": slice(21, 32)}
 
 
 def test_normalise_and_plurals() -> None:

@@ -9,13 +9,9 @@ from taskwave.semantic.training.plan import Clock, StagePlan, duration, steps_in
 from taskwave.semantic.training.record import alone, check, claim
 
 
-@pytest.mark.parametrize(
-    ("done", "finished", "left", "told"),
-    [(0, False, 30, "to do"), (12, False, 18, "12 done"), (30, True, 0, "finished")],
-)
-def test_a_plan_says_what_is_done(done: int, finished: bool, left: int, told: str) -> None:
-    stage = StagePlan("windows", 30, 8, done, finished)
-    assert stage.left == left and str(stage).startswith("windows") and told in str(stage)
+@pytest.mark.parametrize(("done", "left"), [(0, 30), (12, 18), (30, 0)])
+def test_a_plan_says_what_is_left(done: int, left: int) -> None:
+    assert StagePlan("windows", 30, 8, done).left == left
 
 
 @pytest.mark.parametrize("content", [b"", b"short", (2**60).to_bytes(8, "little"), (2).to_bytes(8, "little") + b"{}"])
@@ -26,8 +22,8 @@ def test_a_damaged_checkpoint_counts_as_no_steps(tmp_path: Path, content: bytes)
 
 def test_the_time_left_is_that_of_the_stage_and_of_later_ones_by_their_cost() -> None:
     now = [0.0]
-    stages = [StagePlan("detector", 100, 10, 0, False), StagePlan("reader", 50, 64, 10, False)]
-    clock = Clock([*stages, StagePlan("map", 9, 9, 0, True)], lambda: now[0])
+    stages = [StagePlan("detector", 100, 10, 0), StagePlan("reader", 50, 64, 10)]
+    clock = Clock([*stages, StagePlan("map", 9, 9, 9)], lambda: now[0])
     clock.begin("detector", 0)
     assert clock.left() is None and clock.speed() is None
     now[0] = 10.0

@@ -56,6 +56,12 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, monkeypatch: pytes
     assert [entry["step"] for entry in log] == [10, 13, 20, 30]
 
 
+def test_fewer_steps_than_are_done_are_refused(tmp_path: Path) -> None:
+    quadratic(tmp_path, 13)
+    with pytest.raises(ValueError, match="holds 13 steps, and 12 are asked for: ask for more, or name another folder"):
+        quadratic(tmp_path, 12)
+
+
 def test_averaged_weights_follow_with_a_decay_that_grows(tmp_path: Path) -> None:
     """The decay after n updates is min(averaging, (1 + n) / (10 + n)), from the first one on; buffers are copied."""
     module = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))

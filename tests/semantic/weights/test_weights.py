@@ -60,7 +60,7 @@ def test_a_code_is_worth_what_its_card_says(models: Models) -> None:
 
 
 def test_more_symbols_and_less_noise_show_more(models: Models, street_images: torch.Tensor) -> None:
-    """Of tiles of streets, which nobody asked for."""
+    """Tiles of streets, for which nothing was asked, have less square error with more symbols and with less noise."""
     code = models.windows
     parts = street_images.unfold(2, 64, 64).unfold(3, 64, 64).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
     tiles = torch.nn.functional.avg_pool2d(parts, 2)
