@@ -14,15 +14,15 @@ class Heard:
     """Holds what the transmitter heard of the prompts of B images."""
 
     prompts: list[HeardPrompt | None]
-    """What it heard of each in the end; None where it heard nothing."""
+    """Prompt of each image that the transmitter heard in the end; None where it heard none."""
     occasions: list[int]
-    """Forward occasion at which it answers each."""
+    """Forward occasion at which the transmitter answers each image."""
     kept: list[int]
-    """Channel uses that both ends keep for the prompts of each, whether they are sent or not."""
+    """Channel uses that both ends keep for the prompts of each image, sent or not."""
     spent: Expense
-    """What the prompts cost."""
+    """Channel uses and slots of the prompts of each image."""
     waited: torch.Tensor
-    """[B] int64, slots of waiting for answers that did not come."""
+    """[B] int64, slots in which each receiver waited for an answer that did not come."""
 
 
 def unasked(batch: int) -> Heard:

@@ -40,7 +40,7 @@ class Layer:
     windows: tuple[Window, ...]
     """Places of the windows of one image, or the one place of a window of each of several images."""
     arrived: Arrived
-    """What the receiver knows of each."""
+    """What the receiver knows of each window."""
 
 
 @dataclass(frozen=True)

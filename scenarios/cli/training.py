@@ -206,9 +206,9 @@ class _Made:
     folder: Path
     """Folder of checkpoint and log."""
     numbers: dict[str, str | int]
-    """Numbers and names that they depend on."""
+    """Numbers and names that the weights depend on."""
     source: Path | None = None
-    """Folder of a network that they depend on."""
+    """Folder of a network that the weights depend on."""
 
 
 @contextmanager

@@ -27,18 +27,18 @@ class Arrived:
     """Holds what a receiver knows of B windows."""
 
     mean: torch.Tensor
-    """What they are expected to show, [B, 3, 32, 32], about in [0, 1]."""
+    """Expected windows [B, 3, 32, 32] float32, about in [0, 1]."""
     lost: torch.Tensor
-    """Logarithm of the share of their variance that did not arrive, [B]."""
+    """Logarithm of the share of the variance of each window that did not arrive, [B] float32."""
     question: Question
-    """What the receiver asked."""
+    """Question of the receiver about the windows."""
 
     def select(self, rows: slice) -> "Arrived":
         """Return what is known of some of the windows."""
         return Arrived(self.mean[rows], self.lost[rows], self.question.select(rows))
 
     def repeat(self, count: int) -> "Arrived":
-        """Return the same `count` times, [count · B]."""
+        """Return what is known with all windows `count` times, [count · B]."""
         asked = self.question
         question = Question(asked.embedding.repeat(count, 1), asked.snr_db.repeat(count), asked.kinds.repeat(count))
         return Arrived(self.mean.repeat(count, 1, 1, 1), self.lost.repeat(count), question)

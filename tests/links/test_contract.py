@@ -297,7 +297,7 @@ def test_lasts_as_long_as_its_messages(radio: Radio, watched: tuple[Delivery, li
 def test_a_link_in_rounds_hears_of_every_message_but_the_last(
     case: tuple[str, str], watched: tuple[Delivery, list[Message]]
 ) -> None:
-    """So the other tests of it here are of several rounds."""
+    """A link in rounds has two rounds here, which the other tests of this file are then about."""
     if case[1].startswith(ROUNDS):
         for image in range(2):
             mine = [m for m in watched[1] if image in m.air.images.tolist() and m.air.csi_age_s is None]

@@ -114,7 +114,7 @@ def test_the_windows_are_of_signs_where_the_prompt_names_signs_and_only_there(
 
 
 def weighed(models: Models, of_symbols: float, of_steps: float) -> Models:
-    """The same with a code to which all symbols are worth the same, and all steps."""
+    """Return models with a code to which all symbols are worth the same, and all steps."""
     windows = deepcopy(models.windows)
     windows.worth.fill_(of_symbols)
     windows.step_worth.fill_(of_steps)

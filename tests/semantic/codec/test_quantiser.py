@@ -152,7 +152,7 @@ def in_two(
 
 
 def test_every_second_step_is_a_third() -> None:
-    """So a coarse index says which three fine ones it may be, and fine ones say the coarse one."""
+    """A coarse index says which three fine ones it may be, and fine ones say the coarse one."""
     assert all(coarse / fine == pytest.approx(3) for coarse, fine in zip(STEPS, STEPS[2:], strict=False))
     values = torch.linspace(-9, 9, 4001)
     assert torch.equal((values / STEPS[1]).round(), ((values / STEPS[3]).round() / 3).round())
